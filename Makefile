@@ -1,0 +1,60 @@
+# The verbs of the course. Each sets itself up; none needs anything but Python 3.11+, git and make.
+PYTHON ?= python3
+RUN := .venv/bin/python
+# One thread per process: the work is many small tensors, and two processes share two cores.
+export OMP_NUM_THREADS ?= 1
+export PYTHONHASHSEED := 0
+
+.PHONY: help course test book serve lab reset check release site.zip notebooks clean env env-dev browser
+
+help:  ## this list
+	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+course: env  ## build the book, generate the exercises, grade a sample class
+	@$(RUN) -m grading release
+	@$(RUN) book/_ext/build.py
+	@$(RUN) -m grading class
+
+test: env-dev browser check  ## everything that CI runs
+	@$(RUN) -m grading release --check
+	@$(RUN) book/_ext/build.py
+	@$(RUN) -m grading solutions
+	@$(RUN) -m pytest -n 2 --dist loadfile
+
+book: env  ## the book alone
+	@$(RUN) book/_ext/build.py
+
+serve: book  ## the book on http://localhost:8000 (PORT=… for another)
+	@$(RUN) -m http.server $(or $(PORT),8000) --bind 127.0.0.1 --directory _build/html
+
+lab: env  ## JupyterLab on work/, your own copies of the exercises
+	@$(RUN) -m grading lab
+
+reset: env  ## start one notebook again, keeping a dated copy: make reset NOTEBOOK=softmax
+	@$(RUN) -m grading reset "$(NOTEBOOK)"
+
+check: env-dev  ## format, lint, types
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m ruff check .
+	@$(RUN) -m mypy
+
+release: env  ## generate exercises/ from solutions/
+	@$(RUN) -m grading release
+
+site.zip: book  ## the whole site as one file to unzip and read offline
+	@$(RUN) book/_ext/build.py --zip
+
+notebooks: book  ## the notebooks for download and Colab, in _build/notebooks
+	@$(RUN) book/_ext/downloads.py _build/notebooks
+
+clean:  ## remove everything that was made, but never work/
+	@rm -rf _build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+env:
+	@$(PYTHON) .ci/environment.py
+
+env-dev:
+	@$(PYTHON) .ci/environment.py --dev
+
+browser: env-dev
+	@$(RUN) .ci/browser.py
