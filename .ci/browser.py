@@ -1,7 +1,7 @@
 """Find the Chromium or Chrome that the tests drive, or install one; print where it is.
 
-Order: the variable COURSE_BROWSER, an installed browser, Debian's package when root, Playwright's own
-download. If none is to be had the tests must not pass in silence: this stops with what to do.
+Order: the variable COURSE_BROWSER, an installed browser, Debian's package when root, Playwright's
+own download. If none is to be had the tests must not pass in silence: this stops with what to do.
 """
 
 import os
@@ -72,7 +72,7 @@ def main() -> None:
     browser = find()
     if browser is None:
         raise SystemExit(
-            "[browser] The tests read the pages in a real browser; none was found or could be installed.\n"
+            "[browser] The tests read the pages in a real browser; none was found or installed.\n"
             "Install Chromium or Google Chrome, or set COURSE_BROWSER to the path of one."
         )
     print(browser)
