@@ -1,4 +1,4 @@
-"""The branch of notebooks holds the built folder and nothing else, and grows by one commit a change."""
+"""The branch of notebooks holds the built folder and nothing else, one commit a change."""
 
 import os
 import subprocess
