@@ -1,0 +1,73 @@
+"""The course's own changes to the site: what the stock theme lacks, in one place.
+
+Pages that are executed or fail (execution), notebooks to download (downloads), the head of a chapter
+(chapter), images that load when they come near, a page for addresses that do not exist, and no file in
+the site that no page asks for.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import chapter
+import downloads
+import execution
+from docutils import nodes
+from sphinx.application import Sphinx
+
+# The theme ships them and no page asks for them; fontawesome.js alone is 1.5 MB.
+UNUSED = (
+    *(
+        "_static/scripts/fontawesome.js*",
+        "_static/**/*.map",
+        "_static/**/fa-*.ttf",
+        "_static/locales",
+    ),
+    *("_static/**/fa-regular-400.woff2", "_static/**/fa-brands-400.woff2", "_static/images/logo_*"),
+)
+
+
+def load_images_late(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Let each image load when it comes near the screen."""
+    for image in doctree.findall(nodes.image):
+        image["loading"] = "lazy"
+
+
+def missing_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Add 404.html. It may be shown at any depth, so its links start at the server's root."""
+    address = downloads.published_address(app.config.html_theme_options["repository_url"])
+    pages = [(name, app.env.titles[name].astext()) for name in app.env.toctree_includes["index"]]
+    yield "404", {"site_root": urlsplit(address).path, "pages": pages}, "404.html"
+
+
+def remove_unused(app: Sphinx, exception: Exception | None) -> None:
+    """Remove what the theme ships and no page asks for."""
+    if exception or app.builder.name != "html":
+        return
+    for path in (found for pattern in UNUSED for found in Path(app.outdir).glob(pattern)):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Connect each part to the moment of the build that it changes."""
+    app.add_config_value("course_notebooks_branch", "notebooks", "html")
+    app.add_directive("chapter-times", chapter.ChapterTimes)
+    app.add_node(chapter.chapter_times)
+    app.connect("builder-inited", execution.empty_stale_cache)
+    app.connect("env-get-outdated", execution.read_again)
+    app.connect("doctree-resolved", load_images_late)
+    app.connect("doctree-resolved", downloads.write_notebook)
+    # After the notebook: the minutes are of the page.
+    app.connect("doctree-resolved", chapter.add_facts, priority=600)
+    app.connect("doctree-resolved", chapter.write_times)
+    app.connect("html-page-context", chapter.add_links, priority=900)
+    app.connect("html-collect-pages", missing_page)
+    app.connect("build-finished", downloads.add_exercises)
+    app.connect("build-finished", execution.demand_execution)
+    app.connect("build-finished", remove_unused)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -1,0 +1,108 @@
+"""What must be executed, and when again.
+
+jupyter-cache asks only whether a notebook's code has changed. A page also depends on the packages that
+its code imports, so a fingerprint of them stands beside the cache: when it differs, the cache is
+emptied and every executed page is read again. And a page that should have been executed and was not
+fails the build.
+"""
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).resolve().parents[2]
+# What the cells import, and what they import in turn.
+WATCHED = ("course_lib", "grading", "requirements.txt", "constraints.txt")
+IGNORED = {"__pycache__"}
+CODE_CELL = "```{code-cell}"
+
+
+def watched_files(root: Path = ROOT) -> Iterator[Path]:
+    """Yield every file that can change what a page's cells print, in a fixed order."""
+    for name in WATCHED:
+        path = root / name
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (f for f in files if f.is_file() and not IGNORED & set(f.parts))
+
+
+def fingerprint(root: Path = ROOT) -> str:
+    """Return one number for the code, the data, and the pins that the pages are computed with."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in watched_files(root):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def is_executed_page(source: str) -> bool:
+    """Return whether a page's text asks to be executed: it has a jupytext header or a code cell."""
+    header = source.split("\n---", 1)[0] if source.startswith("---") else ""
+    return "jupytext:" in header or CODE_CELL in source
+
+
+def empty_stale_cache(app: Sphinx) -> None:
+    """Empty the cache of executed notebooks when what they import has changed."""
+    mark = Path(app.outdir).parent / "fingerprint.txt"
+    now = fingerprint()
+    if mark.exists() and mark.read_text(encoding="utf-8") == now:
+        return
+    if mark.exists():
+        print("[book] the library or its pins changed: every chapter is executed again", flush=True)
+        mark.unlink()
+    shutil.rmtree(
+        app.config.nb_execution_cache_path or mark.with_name(".jupyter_cache"), ignore_errors=True
+    )
+    app.stale_fingerprint = now  # type: ignore[attr-defined]
+
+
+def read_again(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Name the pages whose results may be out of date although their text is not."""
+    if not hasattr(app, "stale_fingerprint"):
+        return []
+    known = set(env.found_docs) - added - removed
+    return sorted(name for name in known if is_executed_page(read(env, name)))
+
+
+def read(env: BuildEnvironment, docname: str) -> str:
+    """Return a page's source text."""
+    return Path(env.doc2path(docname)).read_text(encoding="utf-8")
+
+
+def unexecuted_cells(notebook: Path) -> list[int]:
+    """Return the positions of the code cells that hold code and were not executed."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return [
+        position
+        for position, cell in enumerate(cells)
+        if cell["cell_type"] == "code"
+        and "".join(cell["source"]).strip()
+        and not cell.get("execution_count")
+    ]
+
+
+def demand_execution(app: Sphinx, exception: Exception | None) -> None:
+    """Fail when a page with code has no executed notebook; else remember what was built with."""
+    if exception or app.builder.name != "html":
+        return
+    folder = Path(app.outdir).parent / "jupyter_execute"
+    for docname in sorted(app.env.found_docs):
+        if not is_executed_page(read(app.env, docname)):
+            continue
+        notebook = folder / f"{docname}.ipynb"
+        if not notebook.exists():
+            raise ExtensionError(
+                f"{docname}.md has code cells but was not executed: does it lack its 'jupytext:' header?"
+            )
+        if missing := unexecuted_cells(notebook):
+            raise ExtensionError(f"{docname}.md: the code cells {missing} were not executed.")
+    if hasattr(app, "stale_fingerprint"):
+        mark = Path(app.outdir).parent / "fingerprint.txt"
+        mark.write_text(app.stale_fingerprint, encoding="utf-8")
