@@ -1,0 +1,200 @@
+"""Attention: every query reads a weighted mean of the values, by how well it fits the keys."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from course_lib.scaling import softmax_scale
+from course_lib.softmax import masked_softmax, softmax
+
+__all__ = ["additive_scores", "attention_scores", "project_qkv", "scaled_dot_product_attention"]
+
+
+def project_qkv(
+    x: Float[Tensor, "*batch T C"],
+    w_q: Float[Tensor, "C D"],
+    w_k: Float[Tensor, "C D"],
+    w_v: Float[Tensor, "C Dv"],
+    context: Float[Tensor, "*batch S C"] | None = None,
+) -> tuple[Float[Tensor, "*batch T D"], Float[Tensor, "*batch S D"], Float[Tensor, "*batch S Dv"]]:
+    r"""Make queries from x, and keys and values from what is read.
+
+    .. math:: Q = X W_Q, \qquad K = X' W_K, \qquad V = X' W_V
+
+    Self-attention reads its own sequence, X' = X; cross-attention reads another one.
+
+    Args:
+        x: the vectors that ask, one row per position.
+        w_q: projection into queries.
+        w_k: projection into keys.
+        w_v: projection into values.
+        context: X', the vectors that are read; None means x itself.
+
+    Returns:
+        query, key and value.
+
+    Raises:
+        ValueError: if a projection's rows are not as many as the vectors' entries, if queries and
+            keys would differ in size, or if x and context differ in their leading axes.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2 and 3.2.3, for one head; without
+    biases.
+    """
+    source = x if context is None else context
+    if source.shape[:-2] != x.shape[:-2]:
+        raise ValueError(
+            "x and context are read example by example, so their leading axes agree; "
+            f"x has {tuple(x.shape[:-2])} and context {tuple(source.shape[:-2])}; "
+            f"shapes {tuple(x.shape)} and {tuple(source.shape)}"
+        )
+    read = "x" if context is None else "context"
+    _require_projection("x", x, "w_q", w_q)
+    _require_projection(read, source, "w_k", w_k)
+    _require_projection(read, source, "w_v", w_v)
+    if w_q.shape[1] != w_k.shape[1]:
+        raise ValueError(
+            "queries and keys are compared, so w_q and w_k have the same number of columns D; "
+            f"w_q has {w_q.shape[1]} and w_k {w_k.shape[1]}; "
+            f"shapes {tuple(w_q.shape)} and {tuple(w_k.shape)}"
+        )
+    return x @ w_q, source @ w_k, source @ w_v
+
+
+def attention_scores(
+    query: Float[Tensor, "*batch T D"], key: Float[Tensor, "*batch S D"]
+) -> Float[Tensor, "*batch T S"]:
+    r"""Compare every query with every key, unscaled.
+
+    .. math:: Z = Q K^\top, \qquad z_{ts} = q_t \cdot k_s
+
+    Args:
+        query: one row per position that asks.
+        key: one row per position that can be read.
+
+    Returns:
+        The scores: row t belongs to query t, column s to key s.
+
+    Raises:
+        ValueError: if query and key differ in D or in their leading axes.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1, without 1/√D.
+    Cost: 2 B H T S D FLOPs; B H T S scores are held in memory.
+
+    >>> attention_scores(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 0.0], [1.0, 1.0]]))
+    tensor([[3., 3.]])
+    """
+    _require_same_batch(query, key, "key")
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(
+            "a query and a key have the same size D; "
+            f"the queries have D={query.shape[-1]} and the keys D={key.shape[-1]}; "
+            f"shapes {tuple(query.shape)} and {tuple(key.shape)}"
+        )
+    return torch.einsum("...td,...sd->...ts", query, key)
+
+
+def scaled_dot_product_attention(
+    query: Float[Tensor, "*batch T D"],
+    key: Float[Tensor, "*batch S D"],
+    value: Float[Tensor, "*batch S Dv"],
+    may_attend: Bool[Tensor, "*#batch #T #S"] | None = None,
+) -> tuple[Float[Tensor, "*batch T Dv"], Float[Tensor, "*batch T S"]]:
+    r"""Read, for each query, the mean of the values, weighted by how well it fits their keys.
+
+    .. math:: P = \mathrm{softmax}(Q K^\top / \sqrt{D}), \qquad O = P V
+
+    The softmax runs over the keys, so each row of P sums to one.
+
+    Args:
+        query: one row per position that asks.
+        key: one row per position that can be read.
+        value: what each of those positions hands over.
+        may_attend: True where query t may read key s; broadcasts to the scores; None allows
+            every pair. A query with no key to read gets zeros, never NaN.
+
+    Returns:
+        The output, one averaged value per query, and the weights.
+
+    Raises:
+        ValueError: if query and key differ in D, key and value in S, any two in their leading
+            axes, if may_attend does not broadcast to the scores, or if there is no key.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1.
+    Cost: 2 B H T S (D + Dv) FLOPs; B H T S scores are held in memory.
+
+    >>> query, key = torch.zeros(1, 4), torch.ones(2, 4)
+    >>> scaled_dot_product_attention(query, key, torch.tensor([[1.0], [3.0]]))
+    (tensor([[2.]]), tensor([[0.5000, 0.5000]]))
+    """
+    _require_same_batch(query, value, "value")
+    if key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            "every key has one value, so both have the same number of positions S; "
+            f"the keys have S={key.shape[-2]} and the values S={value.shape[-2]}; "
+            f"shapes {tuple(key.shape)} and {tuple(value.shape)}"
+        )
+    scores = attention_scores(query, key) * softmax_scale(query.shape[-1])
+    weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
+    return weights @ value, weights
+
+
+def additive_scores(
+    query: Float[Tensor, "*batch T C"],
+    key: Float[Tensor, "*batch S _"],
+    w_q: Float[Tensor, "C D"],
+    w_k: Float[Tensor, "_ D"],
+    v: Float[Tensor, " D"],
+) -> Float[Tensor, "*batch T S"]:
+    r"""Compare every query with every key by a small network instead of a product.
+
+    .. math:: z_{ts} = v \cdot \tanh(q_t W_Q + k_s W_K)
+
+    Args:
+        query: the decoder's states, one row per position that asks.
+        key: the encoder's states, one row per position that can be read; their size may differ
+            from the queries'.
+        w_q: projection of a query.
+        w_k: projection of a key.
+        v: the network's last layer: D numbers, which make one score.
+
+    Returns:
+        The scores: row t belongs to query t, column s to key s.
+
+    Raises:
+        ValueError: if a projection's rows are not as many as the vectors' entries, if the two
+            projections and v differ in D, or if query and key differ in their leading axes.
+
+    Source: Bahdanau et al. 2014 (arXiv:1409.0473), sec. 3.1 and appendix A.1.2. Their W and U
+    stand on the left of column vectors; ours are the transposes.
+    Cost: B T S D numbers are held before the last sum, D times those of a dot product.
+    """
+    _require_same_batch(query, key, "key")
+    _require_projection("query", query, "w_q", w_q)
+    _require_projection("key", key, "w_k", w_k)
+    if not w_q.shape[1] == w_k.shape[1] == v.shape[0]:
+        raise ValueError(
+            "the projections are added and then weighted by v, so all three agree in D; "
+            f"w_q has D={w_q.shape[1]}, w_k D={w_k.shape[1]} and v D={v.shape[0]}; "
+            f"shapes {tuple(w_q.shape)}, {tuple(w_k.shape)} and {tuple(v.shape)}"
+        )
+    asked = (query @ w_q).unsqueeze(-2)  # ... T 1 D
+    offered = (key @ w_k).unsqueeze(-3)  # ... 1 S D
+    return torch.tanh(asked + offered) @ v
+
+
+def _require_projection(name: str, vectors: Tensor, weight_name: str, weight: Tensor) -> None:
+    if vectors.shape[-1] != weight.shape[0]:
+        raise ValueError(
+            f"a row of {name} has as many entries as {weight_name} has rows (x @ w); "
+            f"{name} has {vectors.shape[-1]} and {weight_name} {weight.shape[0]}; "
+            f"shapes {tuple(vectors.shape)} and {tuple(weight.shape)}"
+        )
+
+
+def _require_same_batch(query: Tensor, other: Tensor, name: str) -> None:
+    if query.shape[:-2] != other.shape[:-2]:
+        raise ValueError(
+            f"query and {name} agree in their leading axes (batch, heads): nothing is broadcast; "
+            f"query has {tuple(query.shape[:-2])} and {name} {tuple(other.shape[:-2])}; "
+            f"shapes {tuple(query.shape)} and {tuple(other.shape)}"
+        )

@@ -1,0 +1,148 @@
+"""Who may read whom: Bool masks ``may_attend``, True where query t may read key s."""
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+__all__ = ["causal_mask", "combine", "padding_mask", "window_mask"]
+
+
+def causal_mask(
+    num_queries: int, num_keys: int | None = None, *, device: torch.device | str | None = None
+) -> Bool[Tensor, "T S"]:
+    r"""No query reads a later position.
+
+    The last query sits at the last key (bottom-right alignment), so query t has position S - T + t:
+
+    .. math:: M_{ts} = [\, s \le S - T + t \,]
+
+    Args:
+        num_queries: T, the queries; the last T positions of the sequence.
+        num_keys: S, all positions; None means T.
+        device: where the mask lives; None is PyTorch's default.
+
+    Returns:
+        True where query t may read key s. With T > S the first T - S queries read nothing.
+
+    Raises:
+        ValueError: if a size is negative.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3. PyTorch's ``is_causal`` aligns at
+    the top left instead, which differs where T and S differ.
+
+    >>> causal_mask(2, 3).int()
+    tensor([[1, 1, 0],
+            [1, 1, 1]], dtype=torch.int32)
+    """
+    distance = _distance(num_queries, num_queries if num_keys is None else num_keys, device)
+    return distance >= 0
+
+
+def padding_mask(lengths: Int[Tensor, " B"], num_keys: int) -> Bool[Tensor, "B 1 S"]:
+    r"""No query reads the padding behind a shorter sequence.
+
+    .. math:: M_{bts} = [\, s < n_b \,] \quad \text{for every } t
+
+    Args:
+        lengths: n, the tokens of each sequence of the batch, from 0 to S.
+        num_keys: S, the length to which the sequences are padded.
+
+    Returns:
+        True where a key is a token. The axis of queries has size 1: the mask broadcasts to
+        B T S; for scores with heads, B H T S, index it with ``[:, None]``.
+
+    Raises:
+        ValueError: if a length is negative or above num_keys.
+
+    >>> padding_mask(torch.tensor([1, 3]), 3).int()
+    tensor([[[1, 0, 0]],
+    <BLANKLINE>
+            [[1, 1, 1]]], dtype=torch.int32)
+    """
+    _require_size("num_keys", num_keys)
+    wrong = (lengths < 0) | (lengths > num_keys)
+    if wrong.any():
+        raise ValueError(
+            f"a length counts tokens among num_keys = {num_keys} positions; "
+            f"lengths has {lengths[wrong][0].item()}; its shape is {tuple(lengths.shape)}"
+        )
+    keys = torch.arange(num_keys, device=lengths.device)
+    return keys < lengths[:, None, None]
+
+
+def window_mask(
+    num_queries: int, num_keys: int, window: int, *, device: torch.device | str | None = None
+) -> Bool[Tensor, "T S"]:
+    r"""A query reads the last W positions, its own included.
+
+    .. math:: M_{ts} = [\, 0 \le (S - T + t) - s < W \,]
+
+    Args:
+        num_queries: T, the queries; the last T positions of the sequence.
+        num_keys: S, all positions.
+        window: W, the keys within reach, the query's own included; at least 1.
+        device: where the mask lives; None is PyTorch's default.
+
+    Returns:
+        True where query t may read key s. The window is causal; W >= S is ``causal_mask``.
+
+    Raises:
+        ValueError: if a size is negative or the window below 1.
+
+    Source: Beltagy et al. 2020 (arXiv:2004.05150), sec. 3.1, made causal. W counts as in Mistral
+    7B (arXiv:2310.06825) and gpt-oss; FlashAttention's ``window_size=(W, 0)`` reads W + 1 keys.
+
+    >>> window_mask(3, 3, 2).int()
+    tensor([[1, 0, 0],
+            [1, 1, 0],
+            [0, 1, 1]], dtype=torch.int32)
+    """
+    if window < 1:
+        raise ValueError(
+            "a window holds at least the query's own position, so window >= 1; "
+            f"window is {window}, for num_queries = {num_queries} and num_keys = {num_keys}"
+        )
+    distance = _distance(num_queries, num_keys, device)
+    return (distance >= 0) & (distance < window)
+
+
+def combine(*masks: Bool[Tensor, "..."]) -> Bool[Tensor, "..."]:
+    r"""Allow what every mask allows.
+
+    .. math:: M_{ts} = M^{(1)}_{ts} \land M^{(2)}_{ts} \land \cdots
+
+    Args:
+        *masks: masks whose shapes broadcast; at least one.
+
+    Returns:
+        True where all are True, in the broadcast shape.
+
+    Raises:
+        ValueError: if there is no mask, or their shapes do not broadcast.
+
+    >>> combine(causal_mask(3), padding_mask(torch.tensor([2, 3]), 3)).shape
+    torch.Size([2, 3, 3])
+    """
+    if not masks:
+        raise ValueError("combine needs at least one mask; 0 came; call combine(first, ...)")
+    shapes = [tuple(mask.shape) for mask in masks]
+    try:
+        return torch.stack(torch.broadcast_tensors(*masks)).all(0)
+    except RuntimeError as error:
+        raise ValueError(
+            "masks are combined entry by entry, so their sizes must agree or be 1; "
+            f"{len(masks)} masks came with shapes {', '.join(map(str, shapes))}"
+        ) from error
+
+
+def _distance(num_queries: int, num_keys: int, device: torch.device | str | None) -> Tensor:
+    """How many positions key s lies behind query t; negative where it lies ahead."""
+    _require_size("num_queries", num_queries)
+    _require_size("num_keys", num_keys)
+    queries = torch.arange(num_queries, device=device) + (num_keys - num_queries)
+    return queries[:, None] - torch.arange(num_keys, device=device)
+
+
+def _require_size(name: str, size: int) -> None:
+    if size < 0:
+        raise ValueError(f"a size counts positions, so {name} >= 0; {name} is {size}")

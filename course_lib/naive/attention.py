@@ -1,0 +1,85 @@
+"""Attention, one query, one key, one number at a time."""
+
+import math
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from course_lib.naive.softmax import masked_softmax
+
+__all__ = ["additive_scores", "attention_scores", "project_qkv", "scaled_dot_product_attention"]
+
+
+def project_qkv(
+    x: Float64[np.ndarray, "T C"],
+    w_q: Float64[np.ndarray, "C D"],
+    w_k: Float64[np.ndarray, "C D"],
+    w_v: Float64[np.ndarray, "C Dv"],
+    context: Float64[np.ndarray, "S C"] | None = None,
+) -> tuple[Float64[np.ndarray, "T D"], Float64[np.ndarray, "S D"], Float64[np.ndarray, "S Dv"]]:
+    """Queries from x; keys and values from the context, or from x where there is none."""
+    source = x if context is None else context
+    return _rows_times(x, w_q), _rows_times(source, w_k), _rows_times(source, w_v)
+
+
+def attention_scores(
+    query: Float64[np.ndarray, "T D"], key: Float64[np.ndarray, "S D"]
+) -> Float64[np.ndarray, "T S"]:
+    """The dot product of every query with every key."""
+    scores = np.zeros((len(query), len(key)))
+    for t in range(len(query)):
+        for s in range(len(key)):
+            for d in range(query.shape[1]):
+                scores[t, s] += query[t, d] * key[s, d]
+    return scores
+
+
+def scaled_dot_product_attention(
+    query: Float64[np.ndarray, "T D"],
+    key: Float64[np.ndarray, "S D"],
+    value: Float64[np.ndarray, "S Dv"],
+    may_attend: Bool[np.ndarray, "T S"] | None = None,
+) -> tuple[Float64[np.ndarray, "T Dv"], Float64[np.ndarray, "T S"]]:
+    """Scores over the root of D, softmax over the keys, weighted sum of the values."""
+    scores = attention_scores(query, key) / math.sqrt(query.shape[1])
+    if may_attend is None:
+        may_attend = np.ones(scores.shape, dtype=bool)
+    weights = masked_softmax(scores, may_attend)
+    output = np.zeros((len(query), value.shape[1]))
+    for t in range(len(query)):
+        for s in range(len(key)):
+            for d in range(value.shape[1]):
+                output[t, d] += weights[t, s] * value[s, d]
+    return output, weights
+
+
+def additive_scores(
+    query: Float64[np.ndarray, "T C"],
+    key: Float64[np.ndarray, "S _"],
+    w_q: Float64[np.ndarray, "C D"],
+    w_k: Float64[np.ndarray, "_ D"],
+    v: Float64[np.ndarray, " D"],
+) -> Float64[np.ndarray, "T S"]:
+    """For every pair a hidden layer of D tanh units, whose sum weighted by v is the score."""
+    scores = np.zeros((len(query), len(key)))
+    for t in range(len(query)):
+        for s in range(len(key)):
+            for d in range(len(v)):
+                unit = 0.0
+                for c in range(query.shape[1]):
+                    unit += query[t, c] * w_q[c, d]
+                for c in range(key.shape[1]):
+                    unit += key[s, c] * w_k[c, d]
+                scores[t, s] += v[d] * math.tanh(unit)
+    return scores
+
+
+def _rows_times(
+    vectors: Float64[np.ndarray, "N C"], matrix: Float64[np.ndarray, "C M"]
+) -> Float64[np.ndarray, "N M"]:
+    result = np.zeros((vectors.shape[0], matrix.shape[1]))
+    for n in range(vectors.shape[0]):
+        for m in range(matrix.shape[1]):
+            for c in range(vectors.shape[1]):
+                result[n, m] += vectors[n, c] * matrix[c, m]
+    return result

@@ -1,0 +1,340 @@
+"""The softmax turns scores into weights: stable, in logarithms, its gradient, with a sink, online."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+__all__ = [
+    "entropy",
+    "log_softmax",
+    "logsumexp",
+    "masked_softmax",
+    "online_softmax_update",
+    "softmax",
+    "softmax_vjp",
+    "softmax_with_sink",
+    "weight_entropy",
+]
+
+
+def softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*shape"]:
+    r"""Turn scores into positive weights that sum to one along an axis.
+
+    The maximum m is subtracted first. It cancels, and no exponential can overflow:
+
+    .. math:: p_i = \frac{e^{x_i - m}}{\sum_j e^{x_j - m}}, \qquad m = \max_j x_j
+
+    Args:
+        x: scores; minus infinity gives weight zero.
+        axis: the axis that sums to one; with scores it is the last, the keys.
+
+    Returns:
+        The weights. A row of minus infinities has no distribution and gives NaN, as in PyTorch;
+        ``masked_softmax`` gives zeros there.
+
+    Raises:
+        ValueError: if x has no such axis, or no entry along it.
+
+    Source: Bridle 1990 for the name; the subtraction: Goodfellow et al. 2016, sec. 4.1.
+
+    >>> softmax(torch.tensor([1000.0, 1000.0, -torch.inf]))
+    tensor([0.5000, 0.5000, 0.0000])
+    """
+    _require_entries(x, axis)
+    exponentials = (x - _maximum(x, axis)).exp()
+    return exponentials / exponentials.sum(axis, keepdim=True)
+
+
+def logsumexp(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*rest"]:
+    r"""Return the logarithm of the softmax's denominator, without overflow.
+
+    .. math:: \mathrm{lse}(x) = m + \log \sum_j e^{x_j - m}, \qquad m = \max_j x_j
+
+    Args:
+        x: scores.
+        axis: the axis to sum over.
+
+    Returns:
+        One number per row; the axis is dropped. Minus infinity where every score is minus
+        infinity (the logarithm of an empty sum), with gradient zero.
+
+    Raises:
+        ValueError: if x has no such axis, or no entry along it.
+
+    Source: Blanchard, Higham and Higham 2021 (arXiv:1909.03469), sec. 1.
+
+    >>> logsumexp(torch.tensor([1000.0, 1000.0, -torch.inf]))
+    tensor(1000.6932)
+    """
+    _require_entries(x, axis)
+    maximum = _maximum(x, axis)
+    empty = maximum == -torch.inf
+    shift = maximum.masked_fill(empty, 0.0)  # (-inf) - (-inf) would be NaN
+    total = (x - shift).exp().sum(axis, keepdim=True)
+    # log'(0) is infinite: empty rows take the logarithm of 1 and are filled afterwards.
+    result = (total.masked_fill(empty, 1.0).log() + shift).masked_fill(empty, -torch.inf)
+    return result.squeeze(axis)
+
+
+def log_softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*shape"]:
+    r"""Return the logarithms of the weights, finite even where a weight rounds to zero.
+
+    .. math:: \log p_i = (x_i - m) - \log \sum_j e^{x_j - m}
+
+    Args:
+        x: scores.
+        axis: the axis whose weights sum to one.
+
+    Returns:
+        The log-weights, all at most zero.
+
+    Raises:
+        ValueError: if x has no such axis, or no entry along it.
+
+    Source: Blanchard, Higham and Higham 2021 (arXiv:1909.03469), sec. 1. The shift stays inside:
+    x - lse(x) would round x and lse(x) first, and lose the digits of a large maximum.
+
+    >>> log_softmax(torch.tensor([0.0, -1000.0]))
+    tensor([    0., -1000.])
+    """
+    _require_entries(x, axis)
+    shifted = x - _maximum(x, axis)
+    return shifted - shifted.exp().sum(axis, keepdim=True).log()
+
+
+def softmax_vjp(
+    weights: Float[Tensor, "*shape"], grad_weights: Float[Tensor, "*shape"], axis: int = -1
+) -> Float[Tensor, "*shape"]:
+    r"""Carry a gradient from the weights back to the scores.
+
+    The Jacobian is diag(p) - p pᵀ. Its product with g needs no matrix:
+
+    .. math:: \frac{\partial L}{\partial x} = p \odot \Big(g - \sum_j p_j g_j\Big), \qquad
+        g = \frac{\partial L}{\partial p}
+
+    Args:
+        weights: p, what the softmax returned.
+        grad_weights: g, the gradient of the loss with respect to p.
+        axis: the axis along which p sums to one.
+
+    Returns:
+        The gradient with respect to the scores; it sums to zero along the axis.
+
+    Raises:
+        ValueError: if the two shapes differ, or there is no such axis.
+
+    Source: Dao et al. 2022 (arXiv:2205.14135), appendix B.2.
+    Cost: 4 S FLOPs a row, and no S x S Jacobian in memory.
+    """
+    if weights.shape != grad_weights.shape:
+        raise ValueError(
+            "softmax_vjp needs one gradient per weight; "
+            f"weights has {weights.numel()} entries and grad_weights {grad_weights.numel()}; "
+            f"shapes {tuple(weights.shape)} and {tuple(grad_weights.shape)}"
+        )
+    _require_entries(weights, axis)
+    mean = (weights * grad_weights).sum(axis, keepdim=True)
+    return weights * (grad_weights - mean)
+
+
+def softmax_with_sink(
+    scores: Float[Tensor, "*queries S"], sink: Float[Tensor, " H"] | float
+) -> Float[Tensor, "*queries S"]:
+    r"""Softmax over the scores and one more logit, whose weight is thrown away.
+
+    .. math:: p_s = \frac{e^{z_s}}{e^{\sigma_h} + \sum_j e^{z_j}}
+
+    Args:
+        scores: the axes end in H, T, S where the sink has one logit per head; with a number as
+            sink, any leading axes will do.
+        sink: the extra logit of each head, or one number for all. Minus infinity: no sink. Zero
+            is "softmax1".
+
+    Returns:
+        S weights per query, which sum to less than one. Equal to softmax(z) sigmoid(lse(z) - sink).
+        A query whose scores are all minus infinity gets zeros.
+
+    Raises:
+        ValueError: if the sink does not have one logit per head, or there is no key.
+
+    Source: gpt-oss (arXiv:2508.10925), sec. 2.2, and its ``torch/model.py``, where the column is
+    dropped after the softmax; Miller 2023, "Attention is off by one", for a sink of zero.
+
+    >>> softmax_with_sink(torch.zeros(3), sink=0.0)
+    tensor([0.2500, 0.2500, 0.2500])
+    """
+    _require_entries(scores, -1)
+    logit = torch.as_tensor(sink, dtype=scores.dtype, device=scores.device)
+    if logit.ndim > 0:
+        if scores.ndim < 3 or logit.shape != scores.shape[-3:-2]:
+            heads = scores.shape[-3] if scores.ndim >= 3 else 0
+            raise ValueError(
+                "sink needs one logit per head, on the third axis of the scores from the right; "
+                f"H is {heads} and sink has {logit.numel()} logits; "
+                f"shapes {tuple(scores.shape)} and {tuple(logit.shape)}"
+            )
+        logit = logit[:, None, None]
+    maximum = torch.maximum(_maximum(scores, -1), logit.detach())
+    exponentials = (scores - maximum).exp()
+    return exponentials / (exponentials.sum(-1, keepdim=True) + (logit - maximum).exp())
+
+
+def masked_softmax(
+    scores: Float[Tensor, "*batch T S"], may_attend: Bool[Tensor, "*#batch #T #S"]
+) -> Float[Tensor, "*batch T S"]:
+    r"""Softmax over the keys that a query may read; the others get weight zero.
+
+    .. math:: p_{ts} = \frac{M_{ts}\, e^{z_{ts}}}{\sum_j M_{tj}\, e^{z_{tj}}}, \qquad
+        p_{ts} = 0 \text{ where } M_{ts} = 0
+
+    Blocked scores are filled with the smallest finite number, not with minus infinity: the
+    softmax of a row of minus infinities is NaN, and its gradient stops anomaly detection.
+
+    Args:
+        scores: one row per query, one column per key.
+        may_attend: True where query t may read key s; broadcasts to the scores.
+
+    Returns:
+        The weights. A query with no key to read gets zeros, never NaN.
+
+    Raises:
+        ValueError: if may_attend does not broadcast to the scores, or there is no key.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3, who fill with minus infinity.
+
+    >>> masked_softmax(torch.zeros(2, 2), torch.tensor([[True, False], [False, False]]))
+    tensor([[1., 0.],
+            [0., 0.]])
+    """
+    _require_entries(scores, -1)
+    if not _broadcasts_to(may_attend.shape, scores.shape):
+        raise ValueError(
+            "may_attend must broadcast to the scores, T queries by S keys; the scores have "
+            f"T={scores.shape[-2]}, S={scores.shape[-1]}; may_attend has shape "
+            f"{tuple(may_attend.shape)}, the scores {tuple(scores.shape)}"
+        )
+    blocked = ~may_attend
+    filled = scores.masked_fill(blocked, torch.finfo(scores.dtype).min)
+    return softmax(filled).masked_fill(blocked, 0.0)
+
+
+def online_softmax_update(
+    maximum: Float[Tensor, "*rows"],
+    normaliser: Float[Tensor, "*rows"],
+    scores_block: Float[Tensor, "*rows S"],
+) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
+    r"""Take one more block of scores into a running softmax denominator.
+
+    .. math:: m' = \max(m, \max_s z_s), \qquad
+        \ell' = e^{m - m'} \ell + \sum_s e^{z_s - m'}
+
+    Start with m = minus infinity and l = 0. After the last block, in whatever order they came,
+    m + log l is the log-sum-exp of all scores.
+
+    Args:
+        maximum: m, the largest score so far.
+        normaliser: l, the sum so far of exp(score - maximum).
+        scores_block: the next scores of each row; minus infinity where a key is not read.
+
+    Returns:
+        The new maximum and the new normaliser. While no score was finite they stay minus
+        infinity and zero.
+
+    Raises:
+        ValueError: if the rows of the three differ, or the block is empty.
+
+    Source: Milakov and Gimelshein 2018 (arXiv:1805.02867), alg. 3.
+
+    >>> state = torch.tensor(-torch.inf), torch.tensor(0.0)
+    >>> state = online_softmax_update(*state, torch.tensor([0.0, 2.0]))
+    >>> online_softmax_update(*state, torch.tensor([2.0]))
+    (tensor(2.), tensor(2.1353))
+    """
+    if not maximum.shape == normaliser.shape == scores_block.shape[:-1]:
+        raise ValueError(
+            "online_softmax_update needs one maximum and one normaliser per row of the block; "
+            f"the block has {scores_block.shape[:-1].numel()} rows, maximum {maximum.numel()}, "
+            f"normaliser {normaliser.numel()}; shapes {tuple(scores_block.shape)}, "
+            f"{tuple(maximum.shape)} and {tuple(normaliser.shape)}"
+        )
+    _require_entries(scores_block, -1)
+    new_maximum = torch.maximum(maximum, scores_block.amax(-1))
+    shift = new_maximum.masked_fill(new_maximum == -torch.inf, 0.0)
+    added = (scores_block - shift[..., None]).exp().sum(-1)
+    return new_maximum, normaliser * (maximum - shift).exp() + added
+
+
+def entropy(weights: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*rest"]:
+    r"""Measure how widely weights are spread, in nats.
+
+    .. math:: H(p) = -\sum_i p_i \log p_i, \qquad 0 \log 0 = 0
+
+    Args:
+        weights: non-negative, summing to one along the axis.
+        axis: the axis to sum over.
+
+    Returns:
+        One number per row, from 0 (one key has all the weight) to log S (all have the same).
+
+    Raises:
+        ValueError: if there is no such axis, or no entry along it.
+
+    Source: Shannon 1948, sec. 6.
+
+    >>> entropy(torch.tensor([0.5, 0.5, 0.0]))
+    tensor(0.6931)
+    """
+    _require_entries(weights, axis)
+    return torch.special.entr(weights).sum(axis)
+
+
+def weight_entropy(scores: Float[Tensor, "*rows S"]) -> Float[Tensor, "*rows"]:
+    r"""Entropy of the softmax of the scores over the last axis, in nats.
+
+    .. math:: H = -\sum_s p_s \log p_s, \qquad p = \mathrm{softmax}(z)
+
+    The logarithms come from the scores, so a weight that rounds to zero does no harm, neither
+    to the value nor to the gradient.
+
+    Args:
+        scores: one row per query; minus infinity where a key is not read.
+
+    Returns:
+        One number per row, from 0 to log S.
+
+    Raises:
+        ValueError: if there is no key.
+
+    Source: Shannon 1948, sec. 6.
+
+    >>> weight_entropy(torch.tensor([0.0, 0.0, -1e4]))
+    tensor(0.6931)
+    """
+    log_weights = log_softmax(scores)
+    finite = log_weights.masked_fill(log_weights == -torch.inf, 0.0)
+    return -(log_weights.exp() * finite).sum(-1)
+
+
+def _maximum(x: Tensor, axis: int) -> Tensor:
+    # Detached: the results do not depend on the shift, so no gradient needs to pass through it.
+    return x.detach().amax(axis, keepdim=True)
+
+
+def _broadcasts_to(shape: torch.Size, target: torch.Size) -> bool:
+    if len(shape) > len(target):
+        return False
+    ends = zip(reversed(shape), reversed(target), strict=False)
+    return all(size == 1 or size == wanted for size, wanted in ends)
+
+
+def _require_entries(x: Tensor, axis: int) -> None:
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"axis must name one of the tensor's {x.ndim} axes; axis is {axis}; "
+            f"shape {tuple(x.shape)}"
+        )
+    if x.shape[axis] == 0:
+        raise ValueError(
+            "a softmax needs at least one entry along its axis; "
+            f"axis {axis} has size 0; shape {tuple(x.shape)}"
+        )
