@@ -1,0 +1,87 @@
+"""Where the course's assignments lie, and how nbgrader is run on them from Python."""
+
+import hashlib
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "_build"
+
+
+def scripts_on_path() -> None:
+    """Put this interpreter's own programs first on PATH.
+
+    nbgrader starts `alembic` as a program when it makes a gradebook. Whoever calls
+    `.venv/bin/python -m …` has not activated the environment, so PATH lacks it.
+    """
+    scripts = sysconfig.get_path("scripts")
+    places = os.environ.get("PATH", "").split(os.pathsep)
+    if scripts not in places:
+        os.environ["PATH"] = os.pathsep.join([scripts, *places])
+
+
+def slugs(root: Path = ROOT) -> list[str]:
+    """Return the names of the assignments: one folder with one notebook of the same name each."""
+    return sorted(path.parent.name for path in (root / "solutions").glob("*/*.ipynb"))
+
+
+def notebook(folder: Path, slug: str) -> Path:
+    """Return where an assignment's notebook lies below a folder of notebooks."""
+    return folder / slug / f"{slug}.ipynb"
+
+
+def digest(parts: Iterable[bytes | str]) -> str:
+    """Return one hash of several texts, each kept apart from the next."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(len(data).to_bytes(8, "little") + data)
+    return total.hexdigest()
+
+
+def engine_digest(root: Path = ROOT) -> str:
+    """Return a hash of everything that decides a mark besides the submission itself."""
+    sources = [
+        path
+        for folder in ("grading", "course_lib")
+        for path in sorted((root / folder).rglob("*"))
+        if path.suffix in {".py", ".npz", ".j2", ".json"}
+    ]
+    sources += [root / "nbgrader_config.py", root / "constraints.txt", root / "_config.yml"]
+    return digest([sys.version, *(path.read_bytes() for path in sources if path.exists())])
+
+
+def write_settings(root: Path) -> None:
+    """Make `root` a course directory of its own, with the settings of the repository's root."""
+    root.mkdir(parents=True, exist_ok=True)
+    text = (
+        '"""Written by `python -m grading`: the settings of the course, for this folder."""\n\n'
+        "c = get_config()\n"
+        f"load_subconfig('nbgrader_config.py', path={str(ROOT)!r})\n"
+        f"c.CourseDirectory.root = {str(root.resolve())!r}\n"
+    )
+    settings = root / "nbgrader_config.py"
+    if not settings.exists() or settings.read_text(encoding="utf-8") != text:
+        settings.write_text(text, encoding="utf-8")
+
+
+def nbgrader_api(root: Path) -> Any:
+    """Return nbgrader's own interface on a course directory, with the settings that lie there.
+
+    It is what the Autograde button of the formgrader calls, so both give the same marks.
+    """
+    scripts_on_path()
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config.loader import PyFileConfigLoader
+
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    return NbGraderAPI(config=config)
+
+
+def gradebook_url(root: Path) -> str:
+    """Return the address of a course directory's gradebook."""
+    return f"sqlite:///{root.resolve() / 'gradebook.db'}"

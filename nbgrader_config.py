@@ -1,0 +1,33 @@
+"""nbgrader on this course: its own folders and formgrader; only grading is made strict."""
+
+from grading.course_directory import scripts_on_path
+from grading.feedback_maths import template_folders
+
+scripts_on_path()
+c = get_config()  # nbgrader puts this name here
+
+c.CourseDirectory.course_id = "attention"
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "exercises"
+
+# The list of nbgrader 0.9.6 with one step more: FailClosed decides what a check cell has earned
+# before ClearMetadata and SaveAutoGrades see it.
+c.Autograde.autograde_preprocessors = [
+    "nbgrader.preprocessors.Execute",
+    "nbgrader.preprocessors.IgnorePattern",
+    "grading.fail_closed.FailClosed",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+# A check limits its own time; this is for the other cells of a notebook.
+c.Execute.timeout = 60
+
+# nbgrader's feedback and formgrader pages, without the script that they take from another host.
+c.HTMLExporter.extra_template_basedirs = template_folders()
+c.HTMLExporter.filters = {"maths_scripts": "grading.feedback_maths.maths_scripts"}
+
+# `nbgrader zip_collect softmax` takes files named <learner>_<notebook>.ipynb.
+c.FileNameCollectorPlugin.named_regexp = r".*?(?P<student_id>[^/\\_]+)_(?P<file_id>[^/\\]+)\.ipynb$"
