@@ -125,14 +125,17 @@ def combine(*masks: Bool[Tensor, "..."]) -> Bool[Tensor, "..."]:
     """
     if not masks:
         raise ValueError("combine needs at least one mask; 0 came; call combine(first, ...)")
-    shapes = [tuple(mask.shape) for mask in masks]
+    result = torch.ones((), dtype=torch.bool, device=masks[0].device)
     try:
-        return torch.stack(torch.broadcast_tensors(*masks)).all(0)
+        for mask in masks:
+            result = result & mask
     except RuntimeError as error:
+        shapes = ", ".join(str(tuple(mask.shape)) for mask in masks)
         raise ValueError(
             "masks are combined entry by entry, so their sizes must agree or be 1; "
-            f"{len(masks)} masks came with shapes {', '.join(map(str, shapes))}"
+            f"{len(masks)} masks came; shapes {shapes}"
         ) from error
+    return result
 
 
 def _distance(num_queries: int, num_keys: int, device: torch.device | str | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""The softmax turns scores into weights: stable, in logarithms, its gradient, with a sink, online."""
+"""The softmax turns scores into weights: stable, in logarithms, with a sink, online."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -207,13 +207,14 @@ def masked_softmax(
             [0., 0.]])
     """
     _require_entries(scores, -1)
-    if not _broadcasts_to(may_attend.shape, scores.shape):
+    try:
+        blocked = ~may_attend.expand_as(scores)
+    except RuntimeError as error:
         raise ValueError(
-            "may_attend must broadcast to the scores, T queries by S keys; the scores have "
-            f"T={scores.shape[-2]}, S={scores.shape[-1]}; may_attend has shape "
-            f"{tuple(may_attend.shape)}, the scores {tuple(scores.shape)}"
-        )
-    blocked = ~may_attend
+            "may_attend broadcasts to the scores, T queries by S keys; "
+            f"the scores have T={scores.shape[-2]}, S={scores.shape[-1]}; "
+            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
+        ) from error
     filled = scores.masked_fill(blocked, torch.finfo(scores.dtype).min)
     return softmax(filled).masked_fill(blocked, 0.0)
 
@@ -317,14 +318,8 @@ def weight_entropy(scores: Float[Tensor, "*rows S"]) -> Float[Tensor, "*rows"]:
 
 def _maximum(x: Tensor, axis: int) -> Tensor:
     # Detached: the results do not depend on the shift, so no gradient needs to pass through it.
-    return x.detach().amax(axis, keepdim=True)
-
-
-def _broadcasts_to(shape: torch.Size, target: torch.Size) -> bool:
-    if len(shape) > len(target):
-        return False
-    ends = zip(reversed(shape), reversed(target), strict=False)
-    return all(size == 1 or size == wanted for size, wanted in ends)
+    maximum: Tensor = x.amax(axis, keepdim=True).detach()
+    return maximum
 
 
 def _require_entries(x: Tensor, axis: int) -> None:
