@@ -1,6 +1,7 @@
 """`literalinclude` with one option more: `:without-docstring:` leaves out a function's contract.
 
-A chapter shows what a function does; its contract (arguments, errors, sources) stands on the API page.
+A chapter shows what a function does; its contract (arguments, errors, sources) stands on the
+API page.
 """
 
 import ast
