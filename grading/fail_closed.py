@@ -54,8 +54,9 @@ def refuse(cell: NotebookNode, reason: str) -> None:
             del output["execution_count"]
     sentence = f"This check earned 0 points: {reason}."
     zero = {"text/plain": "0.0", "text/html": f"<p>{html.escape(sentence)}</p>"}
-    result = {"output_type": "execute_result", "metadata": {}, "data": zero}
-    cell.outputs.insert(0, from_dict(result | {"execution_count": cell.get("execution_count")}))
+    result: dict[str, object] = {"output_type": "execute_result", "metadata": {}, "data": zero}
+    result["execution_count"] = cell.get("execution_count")
+    cell.outputs.insert(0, from_dict(result))  # type: ignore[no-untyped-call]
 
 
 class FailClosed(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types

@@ -1,0 +1,142 @@
+"""The course's commands: python -m grading check | release | class | solutions | report | lab."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+EPILOG = """
+For learners:      lab, lab-copies, reset, check
+For instructors:   release, class, report, solutions
+
+Each command says more with --help. `make` calls them by the same names.
+"""
+
+
+def check_answers(arguments: argparse.Namespace) -> int:
+    """Check the functions of a notebook or script."""
+    from grading.answers import check_file
+
+    return check_file(arguments.file, arguments.names)
+
+
+def release(arguments: argparse.Namespace) -> int:
+    """Generate exercises/, or say whether it is in step."""
+    from grading import release as step
+
+    if arguments.check:
+        wrong = step.check()
+        for name in wrong:
+            print(f"{name} is not what solutions/ gives.", file=sys.stderr)
+        if wrong:
+            print("Run `make release`; exercises/ is never edited by hand.", file=sys.stderr)
+        return 1 if wrong else 0
+    written = step.release()
+    print("\n".join(f"wrote {name}" for name in written) or "exercises/ is up to date.")
+    for name in step.unknown_files(step.ROOT):
+        print(f"{name} has no source in solutions/; remove it by hand.", file=sys.stderr)
+    return 0
+
+
+def sample_class(arguments: argparse.Namespace) -> int:
+    """Grade the sample class and print its results."""
+    from grading.sample_class import grade_class
+
+    grade_class()
+    return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Print the results of a graded course directory."""
+    from grading.report import print_report
+
+    print_report(arguments.course)
+    return 0
+
+
+def solutions(arguments: argparse.Namespace) -> int:
+    """Run the solution notebooks."""
+    from grading.solution_runs import run_solutions
+
+    done = run_solutions()
+    print(f"ran {', '.join(done)} into _build/solutions" if done else "solutions are up to date.")
+    return 0
+
+
+def lab_copies(arguments: argparse.Namespace) -> int:
+    """Make the learner's copies."""
+    from grading.course_directory import ROOT
+    from grading.workspace import make_copies
+
+    for copy in make_copies():
+        print(f"made {copy.relative_to(ROOT)}")
+    return 0
+
+
+def lab(arguments: argparse.Namespace) -> int:
+    """Make the learner's copies and open JupyterLab on them."""
+    from grading.course_directory import ROOT
+
+    lab_copies(arguments)
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.root_dir", str(ROOT / "work")]
+    return subprocess.call([*command, *arguments.options])
+
+
+def reset(arguments: argparse.Namespace) -> int:
+    """Start one notebook again."""
+    from grading.course_directory import ROOT
+    from grading.workspace import reset as start_again
+
+    try:
+        kept = start_again(arguments.notebook)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"work/{arguments.notebook} is as it was released.")
+    if kept is not None:
+        print(f"Your version is kept in {kept.relative_to(ROOT)}")
+    return 0
+
+
+def arguments_of_all() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="python -m grading",
+        description="Check answers, release exercises, grade a class.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, action: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(action=action)
+        return added
+
+    one = command("check", check_answers, "Check the functions of a notebook or a script.")
+    one.add_argument("file", type=Path, help="a .ipynb or .py file with answers")
+    one.add_argument("names", nargs="*", help="only these exercises; default: all that it defines")
+    one = command("release", release, "Generate exercises/ from solutions/.")
+    one.add_argument("--check", action="store_true", help="write nothing; fail if they differ")
+    command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
+    one = command("report", report, "Print marks and named mistakes of a graded course directory.")
+    place = Path("_build") / "class"
+    one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
+    command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
+    one = command("lab", lab, "Copy new exercises to work/ and open JupyterLab there.")
+    one.add_argument("options", nargs=argparse.REMAINDER, help="handed on to JupyterLab")
+    one = command("reset", reset, "Start a notebook in work/ again; a dated copy of yours is kept.")
+    one.add_argument("notebook", metavar="NOTEBOOK", help="its name, for example softmax")
+    return parser
+
+
+def main() -> int:
+    """Run the command that was named."""
+    arguments = arguments_of_all().parse_args()
+    status: int = arguments.action(arguments)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
