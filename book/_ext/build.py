@@ -1,4 +1,4 @@
-"""Build the book into _build/html: `python book/_ext/build.py`, or with `--zip` into _build/site.zip too.
+"""Build the book into _build/html: `python book/_ext/build.py`; `--zip` writes _build/site.zip too.
 
 Only what changed is built again. Warnings are errors.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "_build"
+KERNEL_NOTE = "[IPKernelApp] WARNING | Kernel is running over TCP without encryption"
 # The date in the archive: the same site gives the same bytes.
 ZIP_DATE = (2020, 1, 1, 0, 0, 0)
 
@@ -24,6 +25,18 @@ def command() -> list[str]:
     return [*book, *where, "--path-output", str(ROOT), "-W", "-n", "--keep-going"]
 
 
+def run(line: list[str], environment: dict[str, str]) -> int:
+    """Run a command and show what it prints, less the kernels' note on their own sockets."""
+    with subprocess.Popen(
+        line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for text in process.stdout:
+            if KERNEL_NOTE not in text:
+                print(text, end="", flush=True)
+    return process.returncode
+
+
 def build() -> None:
     """Build the site; every line of Sphinx is shown as it comes."""
     started = time.monotonic()
@@ -34,7 +47,7 @@ def build() -> None:
         "PYTHONHASHSEED": "0",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
-    code = subprocess.call(command(), cwd=ROOT, env=environment | dict(os.environ))
+    code = run(command(), environment | dict(os.environ))
     if code:
         raise SystemExit(
             f"[book] the build failed ({code}); the first WARNING or ERROR says where."
@@ -56,9 +69,8 @@ def zip_site() -> None:
                 entry = zipfile.ZipInfo(name, date_time=ZIP_DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, path.read_bytes())
-    print(
-        f"[book] {target.relative_to(ROOT)}: {target.stat().st_size / 1e6:.1f} MB; open site/index.html"
-    )
+    size = target.stat().st_size / 1e6
+    print(f"[book] {target.relative_to(ROOT)}: {size:.1f} MB; unzip it and open site/index.html")
 
 
 if __name__ == "__main__":

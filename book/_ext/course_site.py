@@ -60,6 +60,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(chapter.chapter_times)
     app.connect("builder-inited", execution.empty_stale_cache)
     app.connect("env-get-outdated", execution.read_again)
+    app.connect("env-updated", execution.number_cached_cells)
     app.connect("doctree-resolved", load_images_late)
     app.connect("doctree-resolved", downloads.write_notebook)
     # After the notebook: the minutes are of the page.

@@ -1,9 +1,9 @@
 """What must be executed, and when again.
 
-jupyter-cache asks only whether a notebook's code has changed. A page also depends on the packages that
-its code imports, so a fingerprint of them stands beside the cache: when it differs, the cache is
-emptied and every executed page is read again. And a page that should have been executed and was not
-fails the build.
+jupyter-cache asks only whether a notebook's code has changed. A page also depends on the packages
+that its code imports, so a fingerprint of them stands beside the cache: when it differs, the cache
+is emptied and every executed page is read again. And a page that should have been executed and was
+not fails the build.
 """
 
 import hashlib
@@ -12,7 +12,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
@@ -76,33 +78,64 @@ def read(env: BuildEnvironment, docname: str) -> str:
     return Path(env.doc2path(docname)).read_text(encoding="utf-8")
 
 
-def unexecuted_cells(notebook: Path) -> list[int]:
-    """Return the positions of the code cells that hold code and were not executed."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+def code_cells(notebook: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """Return the cells that hold code, each with its position."""
     return [
-        position
-        for position, cell in enumerate(cells)
-        if cell["cell_type"] == "code"
-        and "".join(cell["source"]).strip()
-        and not cell.get("execution_count")
+        (position, cell)
+        for position, cell in enumerate(notebook["cells"])
+        if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
     ]
+
+
+def number_cached_cells(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Give the cells that came from the cache the execution counts which jupyter-cache drops.
+
+    nbval compares no cell without a count, so a build from the cache would be proved by nothing.
+    Only a page whose run myst-nb reports as succeeded is numbered.
+    """
+    for docname in env.found_docs:
+        path = executed_notebook(app, docname)
+        run: Any = NbMetadataCollector.get_exec_data(env, docname) or {}
+        if not path.exists() or run.get("method") != "cache" or not run.get("succeeded"):
+            continue
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        cells = code_cells(notebook)
+        if any(cell["execution_count"] is None for _, cell in cells):
+            for count, (_, cell) in enumerate(cells, start=1):
+                cell["execution_count"] = count
+                for output in cell["outputs"]:
+                    if "execution_count" in output:
+                        output["execution_count"] = count
+            text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+            path.write_text(text, encoding="utf-8")
+    return []
+
+
+def executed_notebook(app: Sphinx, docname: str) -> Path:
+    """Return where myst-nb leaves the executed notebook of a page."""
+    return Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
 
 
 def demand_execution(app: Sphinx, exception: Exception | None) -> None:
     """Fail when a page with code has no executed notebook; else remember what was built with."""
     if exception or app.builder.name != "html":
         return
-    folder = Path(app.outdir).parent / "jupyter_execute"
     for docname in sorted(app.env.found_docs):
-        if not is_executed_page(read(app.env, docname)):
-            continue
-        notebook = folder / f"{docname}.ipynb"
-        if not notebook.exists():
-            raise ExtensionError(
-                f"{docname}.md has code cells but was not executed: does it lack its 'jupytext:' header?"
-            )
-        if missing := unexecuted_cells(notebook):
-            raise ExtensionError(f"{docname}.md: the code cells {missing} were not executed.")
+        if is_executed_page(read(app.env, docname)):
+            demand_page(docname, executed_notebook(app, docname))
     if hasattr(app, "stale_fingerprint"):
         mark = Path(app.outdir).parent / "fingerprint.txt"
         mark.write_text(app.stale_fingerprint, encoding="utf-8")
+
+
+def demand_page(docname: str, notebook: Path) -> None:
+    """Fail unless every code cell of a page was executed."""
+    if not notebook.exists():
+        raise ExtensionError(
+            f"{docname}.md has code cells but was not executed: "
+            "does it lack its 'jupytext:' header?"
+        )
+    cells = code_cells(json.loads(notebook.read_text(encoding="utf-8")))
+    missing = [position for position, cell in cells if not cell.get("execution_count")]
+    if missing:
+        raise ExtensionError(f"{docname}.md: the code cells {missing} were not executed.")
