@@ -10,8 +10,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-# Speeds of a first, careful reading: words of technical prose, then the time to study each formula and
-# each cell with its output. Estimates, rounded up to five minutes.
+# Speeds of a first, careful reading: words of technical prose, then the time to study each formula
+# and each cell with its output. Estimates, rounded up to five minutes.
 WORDS_A_MINUTE = 150
 MINUTES_A_FORMULA = 0.5
 MINUTES_A_CELL = 0.7
@@ -27,7 +27,7 @@ def reading_minutes(doctree: nodes.document) -> int:
 
 
 def exercise_minutes(slug: str) -> int:
-    """Return the minutes that the chapter's exercises take, as their own data say; 0 without any."""
+    """Return the minutes that the chapter's exercises take, by their own data; 0 without any."""
     try:
         from grading.exercises import exercises_of
     except ImportError:
@@ -90,7 +90,7 @@ class ChapterTimes(SphinxDirective):
         return [chapter_times()]
 
 
-class chapter_times(nodes.General, nodes.Element):  # noqa: N801
+class chapter_times(nodes.General, nodes.Element):
     """Where the table of minutes will stand."""
 
 

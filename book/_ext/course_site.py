@@ -1,8 +1,8 @@
 """The course's own changes to the site: what the stock theme lacks, in one place.
 
-Pages that are executed or fail (execution), notebooks to download (downloads), the head of a chapter
-(chapter), images that load when they come near, a page for addresses that do not exist, and no file in
-the site that no page asks for.
+Pages that are executed or fail (execution), notebooks to download (downloads), the head of a
+chapter (chapter), images that load when they come near, a page for addresses that do not exist, and
+no file in the site that no page asks for.
 """
 
 import shutil

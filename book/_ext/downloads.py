@@ -1,9 +1,9 @@
 """The notebooks that readers download or open elsewhere, made from the executed chapters.
 
-While the book builds, each chapter becomes `_downloads/<slug>.ipynb`: its cells with the outputs of that
-build, its text as plain Markdown, and a first cell that sets the course up where it is missing. The
-exercises get the same first cell. `python book/_ext/downloads.py OUT` copies both into the folder that
-the publishing branch holds.
+While the book builds, each chapter becomes `_downloads/<slug>.ipynb`: its cells with the outputs of
+that build, its text as plain Markdown, and a first cell that sets the course up where it is
+missing. The exercises get the same first cell. `python book/_ext/downloads.py OUT` copies both into
+the folder that the publishing branch holds.
 """
 
 import base64
@@ -172,8 +172,10 @@ def add_exercises(app: Sphinx, exception: Exception | None) -> None:
 
 README = """# Notebooks of the course
 
-Made from the book by its build; do not edit. `chapters/` holds the executed chapters, `exercises/` the
-exercises. The first cell of each installs the course where it is missing. The sources: {repository}
+Made from the book by its build; do not edit. `chapters/` holds the executed chapters, `exercises/`
+the exercises. The first cell of each installs the course where it is missing.
+
+The sources: {repository}
 """
 
 

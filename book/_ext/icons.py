@@ -10,11 +10,11 @@ from pathlib import Path
 
 FONT = "vendor/fontawesome/webfonts/fa-solid-900.woff2"
 TARGET = Path(__file__).parent.parent / "_static" / FONT
-# The theme's own: search, menus, colour mode, previous and next, folding. Ours: download, open elsewhere.
+# The theme's own: search, menus, colour mode, previous and next, folding. Ours: the downloads.
 NAMES = (
     *("magnifying-glass", "bars", "list", "outdent", "sun", "moon", "circle-half-stroke"),
     *("angle-left", "angle-right", "angle-down", "chevron-down", "chevron-right", "arrow-up"),
-    *("download", "arrow-up-right-from-square", "xmark"),
+    *("download", "xmark"),
 )
 
 

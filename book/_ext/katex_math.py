@@ -25,7 +25,8 @@ require("readline").createInterface({input: process.stdin}).on("line", (line) =>
   const {tex, display} = JSON.parse(line);
   let answer;
   try {
-    answer = {html: katex.renderToString(tex, {displayMode: display, throwOnError: true, strict: "ignore"})};
+    const options = {displayMode: display, throwOnError: true, strict: "ignore"};
+    answer = {html: katex.renderToString(tex, options)};
   } catch (error) {
     answer = {error: String(error.message)};
   }

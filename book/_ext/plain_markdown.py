@@ -1,8 +1,8 @@
 """Write a page's resolved document as plain Markdown, which any notebook reader shows.
 
-The document has been through Sphinx: terms, equation and figure numbers, citations, and included code
-stand in it as they stand on the page, so no directive has to be recognised by its text. A node that is
-not known here stops the build: nothing of a page is lost in silence.
+The document has been through Sphinx: terms, equation and figure numbers, citations, and included
+code stand in it as they stand on the page, so no directive has to be recognised by its text. A node
+that is not known here stops the build: nothing of a page is lost in silence.
 """
 
 import re
@@ -23,7 +23,7 @@ SILENT = (
 
 
 def indent(text: str, first: str, rest: str | None = None) -> str:
-    """Return text with `first` before its first line and `rest` before the others that hold something."""
+    """Return text with `first` before its first line and `rest` before the others."""
     rest = " " * len(first) if rest is None else rest
     head, *tail = text.split("\n")
     return "\n".join([first + head, *((rest + line).rstrip() for line in tail)])
@@ -37,6 +37,7 @@ class MarkdownWriter:
         self.docname = docname
         self.address = urljoin(address, f"{docname}.html")
         self.images: dict[str, str] = {}
+        self.in_table = False
 
     # -- inside a line -----------------------------------------------------------------------------
 
@@ -45,7 +46,9 @@ class MarkdownWriter:
         if isinstance(node, nodes.Text):
             return re.sub(r"([\\*_`$<\[\]])", r"\\\1", node.astext().replace("\n", " "))
         if isinstance(node, nodes.math):
-            return f"${node.astext()}$"
+            # Within a table a bar would end the cell.
+            tex = node.astext().replace("|", r"\vert ") if self.in_table else node.astext()
+            return f"${tex}$"
         if isinstance(node, nodes.literal):
             return f"`{node.astext()}`"
         if isinstance(node, nodes.image):
@@ -97,7 +100,7 @@ class MarkdownWriter:
         if isinstance(node, nodes.Inline | nodes.Text):
             return self.line(node)
         raise ExtensionError(
-            f"{self.docname}: plain_markdown.py does not know how to write <{node.__class__.__name__}>"
+            f"{self.docname}: plain_markdown.py cannot write <{node.__class__.__name__}> yet"
         )
 
     def writers(self) -> list[tuple[tuple[type, ...], Callable[[nodes.Node], str]]]:
@@ -142,7 +145,8 @@ class MarkdownWriter:
     def code(self, node: nodes.Node) -> str:
         """Return code between fences."""
         language = node.get("language", "")
-        return f"```{'' if language in ('default', 'none') else language}\n{node.astext().rstrip()}\n```"
+        language = "" if language in ("default", "none") else language
+        return f"```{language}\n{node.astext().rstrip()}\n```"
 
     def items(self, node: nodes.Node) -> str:
         """Return a list, each item's blocks aligned beneath its mark."""
@@ -167,6 +171,7 @@ class MarkdownWriter:
 
     def table(self, node: nodes.Node) -> str:
         """Return a table with pipes between its cells."""
+        self.in_table = True
         rows = [
             [
                 " ".join(self.children(entry).split("\n")).replace("|", r"\|")
@@ -174,6 +179,7 @@ class MarkdownWriter:
             ]
             for row in node.findall(nodes.row)
         ]
+        self.in_table = False
         width = len(rows[0])
         lines = ["| " + " | ".join(row) + " |" for row in rows]
         lines.insert(1, "|" + "---|" * width)
