@@ -7,7 +7,7 @@ from pathlib import Path
 
 EPILOG = """
 For learners:      lab, lab-copies, reset, check
-For instructors:   release, class, report, solutions
+For instructors:   release, class, report, formgrader, solutions
 
 Each command says more with --help. `make` calls them by the same names.
 """
@@ -23,6 +23,7 @@ def check_answers(arguments: argparse.Namespace) -> int:
 def release(arguments: argparse.Namespace) -> int:
     """Generate exercises/, or say whether it is in step."""
     from grading import release as step
+    from grading.course_directory import ROOT
 
     if arguments.check:
         wrong = step.check()
@@ -33,7 +34,7 @@ def release(arguments: argparse.Namespace) -> int:
         return 1 if wrong else 0
     written = step.release()
     print("\n".join(f"wrote {name}" for name in written) or "exercises/ is up to date.")
-    for name in step.unknown_files(step.ROOT):
+    for name in step.unknown_files(ROOT):
         print(f"{name} has no source in solutions/; remove it by hand.", file=sys.stderr)
     return 0
 
@@ -52,6 +53,13 @@ def report(arguments: argparse.Namespace) -> int:
 
     print_report(arguments.course)
     return 0
+
+
+def formgrader(arguments: argparse.Namespace) -> int:
+    """Open the gradebook of a course directory in the browser."""
+    from grading.formgrader import open_formgrader
+
+    return open_formgrader(arguments.course, arguments.options)
 
 
 def solutions(arguments: argparse.Namespace) -> int:
@@ -122,6 +130,9 @@ def arguments_of_all() -> argparse.ArgumentParser:
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
     place = Path("_build") / "class"
     one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    one = command("formgrader", formgrader, "Open the gradebook of a course directory.")
+    one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    one.add_argument("options", nargs=argparse.REMAINDER, help="handed on to JupyterLab")
     command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
     command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
     one = command("lab", lab, "Copy new exercises to work/ and open JupyterLab there.")

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import nbformat
+from nbformat.notebooknode import NotebookNode
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
 
@@ -32,6 +35,18 @@ def slugs(root: Path = ROOT) -> list[str]:
 def notebook(folder: Path, slug: str) -> Path:
     """Return where an assignment's notebook lies below a folder of notebooks."""
     return folder / slug / f"{slug}.ipynb"
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Return a notebook; formats older than 4 are brought up to it."""
+    nb: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    return nb
+
+
+def write_notebook(nb: NotebookNode, path: Path) -> None:
+    """Write a notebook, making its folder where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nb, path)  # type: ignore[no-untyped-call]
 
 
 def digest(parts: Iterable[bytes | str]) -> str:

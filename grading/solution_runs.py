@@ -4,11 +4,18 @@ import json
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
 
-from grading.course_directory import ROOT, digest, engine_digest, notebook, slugs
+from grading.course_directory import (
+    ROOT,
+    digest,
+    engine_digest,
+    notebook,
+    read_notebook,
+    slugs,
+    write_notebook,
+)
 
 TWO_AT_A_TIME = 2
 
@@ -24,7 +31,7 @@ def execute(source: Path, target: Path, *, allow_errors: bool = False) -> Path:
     Raises:
         nbclient.exceptions.CellExecutionError: if a cell raised and errors are not allowed.
     """
-    nb = nbformat.read(source, as_version=4)
+    nb = read_notebook(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     place = {"metadata": {"path": str(target.parent)}}
     NotebookClient(
@@ -33,7 +40,7 @@ def execute(source: Path, target: Path, *, allow_errors: bool = False) -> Path:
     # Times of execution would make each run's file another one.
     for cell in nb.cells:
         cell.metadata.pop("execution", None)
-    nbformat.write(nb, target)
+    write_notebook(nb, target)
     return target
 
 

@@ -26,15 +26,23 @@ def marked(cell: Any, grade_id: str, **flags: Any) -> Any:
     return cell
 
 
-def tiny_notebook(slug: str, tasks: dict[str, str], points: float = 2.0) -> Any:
-    """Return a notebook with a function `task()` and a check cell `task()` for each task."""
+def make_notebook(
+    slug: str, tasks: dict[str, str], arguments: str = "", check: str = "{task}()"
+) -> Any:
+    """Return a notebook with a function and a check cell of 2 points for each task."""
     nb = new_notebook(metadata={"kernelspec": KERNEL})
     for number, (task, body) in enumerate(tasks.items()):
-        source = f"def {task}():\n    ### BEGIN SOLUTION\n    {body}\n    ### END SOLUTION"
+        source = (
+            f"def {task}({arguments}):\n    ### BEGIN SOLUTION\n    {body}\n    ### END SOLUTION"
+        )
         nb.cells += [
             marked(new_code_cell(source), f"{slug}-{task}-answer", solution=True),
             marked(
-                new_code_cell(f"{task}()"), f"{slug}-{task}", grade=True, locked=True, points=points
+                new_code_cell(check.format(task=task)),
+                f"{slug}-{task}",
+                grade=True,
+                locked=True,
+                points=2.0,
             ),
         ]
         for position, cell in enumerate(nb.cells[-2:]):
@@ -54,7 +62,7 @@ class TinyCourse:
         write_settings(root)
         source = notebook(root / "solutions", self.slug)
         source.parent.mkdir(parents=True)
-        nbformat.write(tiny_notebook(self.slug, tasks), source)
+        nbformat.write(make_notebook(self.slug, tasks), source)
         self.nbgrader("generate_assignment", self.slug)
 
     def nbgrader(self, *words: str, fails: bool = False) -> str:
@@ -115,3 +123,8 @@ def make_tiny_course(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
         return TinyCourse(tmp_path_factory.mktemp("course"), tasks)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_notebook() -> Callable[..., Any]:
+    return make_notebook

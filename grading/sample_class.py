@@ -1,0 +1,169 @@
+"""A small class, graded by nbgrader from release to feedback: what `make course` shows.
+
+Everything lies in _build/class, a course directory of its own in which every nbgrader command can
+be tried. A second run grades only what changed.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from tqdm import tqdm
+
+from grading.course_directory import (
+    ROOT,
+    digest,
+    engine_digest,
+    gradebook_url,
+    nbgrader_api,
+    notebook,
+    slugs,
+    write_settings,
+)
+from grading.release import files_below, flat
+from grading.report import print_report
+from grading.sample_learners import ANSWERS, Learner, learners, submission
+
+TWO_AT_A_TIME = 2
+PAIR = tuple[str, str]  # a learner's id and a notebook's name
+
+
+def class_folder(root: Path) -> Path:
+    """Return where the sample class lies."""
+    return root / "_build" / "class"
+
+
+def prepare(root: Path, members: list[Learner]) -> Path:
+    """Make the course directory; from nothing where the assignments or the members changed.
+
+    nbgrader refuses to change an assignment that has submissions, so a changed one needs a new
+    gradebook.
+    """
+    course = class_folder(root)
+    names = slugs(root)
+    roster = json.dumps([[member.name, *member.hands_in] for member in members])
+    now = digest([roster, *flat(files_below(root / "solutions", names))])
+    stamp = course / "stamps" / "assignments"
+    if stamp.exists() and stamp.read_text() == now:
+        return course
+    if course.exists():
+        shutil.rmtree(course)
+    write_settings(course)
+    shutil.copytree(root / "solutions", course / "solutions")
+    api = nbgrader_api(course)
+    for slug in tqdm(names, desc="class: release", unit="notebook"):
+        result = api.generate_assignment(slug)
+        if not result["success"]:
+            raise SystemExit(f"nbgrader could not release {slug}:\n{result.get('log', '')}")
+    stamp.parent.mkdir()
+    stamp.write_text(now)
+    return course
+
+
+def hand_in(root: Path, course: Path, members: list[Learner]) -> dict[PAIR, str]:
+    """Write each submission that changed; return all with the hash that decides their marks."""
+    engine = engine_digest(root)
+    folders = {"solutions": course / "solutions", "exercises": course / "exercises"}
+    handed_in = {}
+    for member in members:
+        for slug in slugs(root):
+            content = submission(member, slug, **folders)
+            if content is None:
+                continue
+            path = notebook(course / "submitted" / member.name, slug)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists() or path.read_bytes() != content:
+                path.write_bytes(content)
+            handed_in[member.name, slug] = digest([engine, content])
+    return handed_in
+
+
+def stamp_path(course: Path, pair: PAIR) -> Path:
+    """Return where it stands under which hash a submission was graded, and how that ended."""
+    return course / "stamps" / f"{pair[0]}--{pair[1]}.json"
+
+
+def is_graded(course: Path, pair: PAIR, inputs: str) -> bool:
+    """Return whether a submission was graded as it is now."""
+    path = stamp_path(course, pair)
+    return path.exists() and json.loads(path.read_text())["inputs"] == inputs
+
+
+def reason_of_failure(log: str) -> str:
+    """Return in one sentence why nbgrader could not grade a submission."""
+    if "NotJSONError" in log:
+        return "the file is damaged: it is not JSON"
+    errors = re.findall(r"^\s*(?:\w+\.)*(\w+Error: .*)$", log, flags=re.MULTILINE)
+    return str(errors[0])[:120] if errors else "nbgrader gave no reason; see the log"
+
+
+def grade(course: Path, pair: PAIR) -> str:
+    """Autograde one submission and make its feedback; return why it could not be, or ""."""
+    learner, slug = pair
+    api = nbgrader_api(course)
+    result = api.autograde(slug, learner)
+    log = result.get("log", "") + result.get("error", "")
+    if result["success"]:
+        result = api.generate_feedback(slug, learner)
+        log += result.get("log", "") + result.get("error", "")
+    logs = course / "logs"
+    logs.mkdir(exist_ok=True)
+    (logs / f"{learner}--{slug}.txt").write_text(log, encoding="utf-8")
+    return "" if result["success"] else reason_of_failure(log)
+
+
+def outcome(run: "Future[str]") -> str:
+    """Return why a submission could not be graded; a dead process is such a reason too."""
+    error = run.exception()
+    return f"grading stopped: {type(error).__name__}" if error else run.result()
+
+
+def enrol(course: Path, names: set[str]) -> None:
+    """Enter the learners before two processes at once meet a new one and both enter it."""
+    from nbgrader.api import Gradebook
+
+    with Gradebook(gradebook_url(course)) as gradebook:
+        for name in sorted(names):
+            gradebook.update_or_create_student(name)
+
+
+def grade_changed(course: Path, handed_in: dict[PAIR, str]) -> int:
+    """Grade what is new or changed, two at a time; one that fails never stops the others."""
+    todo = [pair for pair, inputs in handed_in.items() if not is_graded(course, pair, inputs)]
+    if not todo:
+        return 0
+    enrol(course, {learner for learner, _ in todo})
+    with (
+        ProcessPoolExecutor(TWO_AT_A_TIME) as pool,
+        tqdm(total=len(todo), desc="class: grade", unit="notebook") as bar,
+    ):
+        runs = {pool.submit(grade, course, pair): pair for pair in todo}
+        for run in as_completed(runs):
+            pair = runs[run]
+            result = {"inputs": handed_in[pair], "reason": outcome(run)}
+            stamp_path(course, pair).write_text(json.dumps(result))
+            bar.update()
+    return len(todo)
+
+
+def export(course: Path) -> None:
+    """Let nbgrader write the marks of the whole class as a table."""
+    command = [sys.executable, "-m", "nbgrader", "export", "--to", "grades.csv"]
+    subprocess.run(command, cwd=course, check=True, capture_output=True)
+
+
+def grade_class(root: Path = ROOT, answers: Path = ANSWERS) -> Path:
+    """Build, grade and report the sample class; return its course directory."""
+    members = learners(answers)
+    course = prepare(root, members)
+    handed_in = hand_in(root, course, members)
+    changed = grade_changed(course, handed_in)
+    if changed or not (course / "grades.csv").exists():
+        export(course)
+    about = {member.name: member.about for member in members}
+    print_report(course, about)
+    return course
