@@ -1,0 +1,3 @@
+"""Nothing written."""
+
+STARTS_FROM = "blank"
