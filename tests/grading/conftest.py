@@ -4,14 +4,16 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from built_site import find_browser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import Browser, sync_playwright
 
 from grading.course_directory import notebook, write_settings
 
@@ -47,8 +49,10 @@ def make_notebook(
         ]
         for position, cell in enumerate(nb.cells[-2:]):
             cell["id"] = f"cell-{number}-{position}"
-    explain = new_markdown_cell("In two sentences: why is $\\sqrt{d_k}$ there?", id="cell-explain")
-    nb.cells.append(marked(explain, f"{slug}-explain", grade=True, solution=True, points=2.0))
+    task = new_markdown_cell("In two sentences: why is $\\sqrt{d_k}$ there?", id="cell-task")
+    explain = new_markdown_cell("So that the variance stays 1.", id="cell-explain")
+    marked(explain, f"{slug}-explain", grade=True, solution=True, points=2.0)
+    nb.cells += [task, explain]
     return nb
 
 
@@ -85,15 +89,18 @@ class TinyCourse:
         nbformat.write(nb, target)
         return target
 
-    def answer(self, learner: str, bodies: dict[str, str]) -> Path:
+    def answer(self, learner: str, bodies: dict[str, str], explanation: str = "") -> Path:
         """Hand in the released notebook with these bodies of functions."""
 
         def edit(nb: Any) -> None:
+            answers = {f"{self.slug}-{name}-answer": name for name in bodies}
             for cell in nb.cells:
-                task = cell.metadata["nbgrader"]["grade_id"].removeprefix(f"{self.slug}-")
-                if task.removesuffix("-answer") in bodies and task.endswith("-answer"):
-                    name = task.removesuffix("-answer")
+                grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+                if grade_id in answers:
+                    name = answers[grade_id]
                     cell.source = f"def {name}():\n    {bodies[name]}"
+                if grade_id == f"{self.slug}-explain" and explanation:
+                    cell.source = explanation
 
         return self.submit(learner, edit)
 
@@ -128,3 +135,15 @@ def make_tiny_course(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 @pytest.fixture(scope="session")
 def tiny_notebook() -> Callable[..., Any]:
     return make_notebook
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Chromium's own sandbox refuses to start for root, which is who runs in a container.
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=find_browser(), args=["--no-sandbox"] if root else []
+        )
+        yield chromium
+        chromium.close()
