@@ -13,6 +13,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
+from sphinx_design.dropdown import dropdown_main
 
 ENVIRONMENT = re.compile(r"\s*\\begin\{(align|equation|gather|multline)")
 ADMONITION_TITLES = {"seealso": "See also"}
@@ -114,6 +115,7 @@ class MarkdownWriter:
             ((nodes.table,), self.table),
             ((nodes.figure,), self.figure),
             ((nodes.Admonition,), self.admonition),
+            ((dropdown_main,), self.dropdown),
             ((nodes.block_quote,), lambda node: indent(self.children(node), "> ", "> ")),
             ((nodes.footnote, nodes.citation), self.footnote),
             ((nodes.transition,), lambda node: "---"),
@@ -212,6 +214,14 @@ class MarkdownWriter:
         if {"dropdown", "toggle"} & set(node.get("classes", [])):
             return f"<details><summary><b>{heading}</b></summary>\n\n{body}\n\n</details>"
         return indent(f"**{heading}**\n\n{body}", "> ", "> ")
+
+    def dropdown(self, node: nodes.Node) -> str:
+        """Return a folded answer, still folded; its title without the sign that it opens."""
+        title, *body = node.children
+        words = [part for part in title.children if "sd-summary-text" in part.get("classes", [])]
+        heading = "".join(self.line(part) for part in words)
+        content = "\n\n".join(self.children(part) for part in body)
+        return f"<details><summary><b>{heading}</b></summary>\n\n{content}\n\n</details>"
 
     def footnote(self, node: nodes.Node) -> str:
         """Return a footnote or a reference's entry as a paragraph of its own."""
