@@ -1,0 +1,177 @@
+"""What an exercise is: data that the check, the kill table, the linter and the notebooks all read.
+
+Adding an exercise is one entry like this one in ``grading/exercises/<slug>.py`` and one task in the
+notebook ``solutions/<slug>/<slug>.ipynb``::
+
+    def draw(generator):
+        return {"x": torch.randn(3, 5, generator=generator, dtype=torch.float64)}
+
+    def without_exp(x):
+        return x / x.sum(-1, keepdim=True)
+
+    SOFTMAX = Exercise(
+        name="softmax", slug="softmax", task="softmax", title="A stable softmax", points=1.0,
+        kind="implement", difficulty=2, importance=3, minutes=15,
+        parameters=("x",), outputs=(Output(name="weights", axes="T S"),),
+        reference=course_lib.softmax.softmax, equation="eq-softmax",
+        probes=(Probe(name="all sizes differ", draw=draw, sizes={"T": 3, "S": 5}),),
+        misconceptions=(
+            Misconception(code="SM-NOEXP", wrong=without_exp,
+                          sentence="The scores are divided by their sum without the exponential."),
+        ),
+        alternatives=(lambda x: torch.softmax(x, -1), lambda x: x.exp() / x.exp().sum(-1, True)),
+    )
+    EXERCISES = (SOFTMAX,)
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+
+__all__ = ["SINGLE", "Exercise", "Law", "Misconception", "Output", "Probe", "Tolerance"]
+
+Kind = Literal["warm-up", "predict", "implement", "bug", "measure"]
+Inputs = dict[str, Any]
+Answer = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far an answer may be from what is expected: |a - b| <= atol + rtol * |b|."""
+
+    rtol: float = 1e-7
+    atol: float = 1e-9
+
+
+#: For inputs in float32: what a different order of the same operations costs.
+SINGLE = Tolerance(rtol=1e-4, atol=1e-5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One thing that an answer returns.
+
+    Attributes:
+        name: how the feedback calls it, for example "weights".
+        axes: the letters of its axes, "..." for any leading ones; "" for a number.
+        kind: a tensor, a NumPy array or a Python number.
+        dtype: the dtype it must have, or None for the dtype of the first floating input.
+    """
+
+    name: str
+    axes: str = ""
+    kind: Literal["tensor", "array", "number"] = "tensor"
+    dtype: torch.dtype | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Inputs on which mistakes become visible.
+
+    Attributes:
+        name: what is special about these inputs; it stands in the feedback.
+        draw: makes the inputs, named and in the order of the parameters, from a generator.
+        sizes: what each letter is here. The linter wants them all different; errors about sizes
+            are explained with them.
+        edge: a small case where sizes coincide on purpose, exempt from the linter.
+        gradient: whether the gradient is compared here too. Moderate inputs only.
+        single: whether the same inputs in float32 must be accepted too.
+        tolerance: overrides the exercise's.
+    """
+
+    name: str
+    draw: Callable[[torch.Generator], Inputs]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    edge: bool = False
+    gradient: bool = False
+    single: bool = False
+    tolerance: Tolerance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """A rule that every right answer obeys, whatever the inputs.
+
+    Attributes:
+        rule: the rule in a few words: "each row of weights sums to 1".
+        broken: gets the probe's inputs and the answer's outputs (a tuple) and returns a sentence
+            with what was seen, or None where the rule holds.
+    """
+
+    rule: str
+    broken: Callable[[Inputs, tuple[Any, ...]], str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misconception:
+    """A mistake that people make, as a function that makes it.
+
+    Attributes:
+        code: its name in the kill table, "SDPA-NOSCALE".
+        sentence: what the learner did and what it causes; never the code of the answer.
+        wrong: the function that makes the mistake. An answer that behaves like it on every probe
+            is recognised, however it is written.
+        recognise: for mistakes that are a family and not one function: gets the observed outputs
+            of each probe by name (an exception where the answer raised) and says whether they
+            belong to it.
+        also: the same mistake in other styles; the kill table wants them named alike.
+        shows: where it becomes visible: in what the function returns or raises, or only in its
+            gradient, its cost, or its inputs.
+    """
+
+    code: str
+    sentence: str
+    wrong: Answer
+    recognise: Callable[[Mapping[str, Any]], bool] | None = None
+    also: tuple[Answer, ...] = ()
+    shows: Literal["values", "gradient", "cost", "inputs"] = "values"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """One task, its truth, and the mistakes that its grader must name.
+
+    Attributes:
+        name: the function's name, unique in the course.
+        slug: the chapter.  task: the cell is ``<slug>-<task>``.
+        reference: the truth; the values are compared with what it returns.
+        judge: replaces the comparison with the reference where many answers are right: gets the
+            probe's inputs and the outputs, returns a sentence with what is wrong, or None.
+        view: what is compared and shown, made from inputs and outputs; default: the outputs.
+        forbidden: dotted names that the answer must not call, "torch.softmax" for example.
+        largest: the largest number of elements that a tensor made on the way may have, by inputs.
+        equation: the label of the equation in the chapter.
+        next_rung: one sentence shown on success: what to try next.
+    """
+
+    name: str
+    slug: str
+    task: str
+    title: str
+    kind: Kind
+    points: float
+    difficulty: int
+    importance: int
+    minutes: int
+    parameters: tuple[str, ...]
+    outputs: tuple[Output, ...]
+    reference: Answer
+    probes: tuple[Probe, ...]
+    misconceptions: tuple[Misconception, ...]
+    alternatives: tuple[Answer, ...]
+    equation: str
+    laws: tuple[Law, ...] = ()
+    judge: Callable[[Inputs, tuple[Any, ...]], str | None] | None = None
+    view: Callable[[Inputs, tuple[Any, ...]], tuple[Any, ...]] | None = None
+    tolerance: Tolerance = Tolerance()
+    forbidden: tuple[str, ...] = ()
+    largest: Callable[[Inputs], int] | None = None
+    time_limit: float = 5.0
+    next_rung: str = ""
+
+    @property
+    def cell(self) -> str:
+        """The grade_id of the check's cell."""
+        return f"{self.slug}-{self.task}"
