@@ -128,7 +128,8 @@ def enrol(course: Path, names: set[str]) -> None:
 
     with Gradebook(gradebook_url(course)) as gradebook:
         for name in sorted(names):
-            gradebook.update_or_create_student(name)
+            # The formgrader lists people by their names; without one it says "None, None".
+            gradebook.update_or_create_student(name, last_name=name, first_name="sample")
 
 
 def grade_changed(course: Path, handed_in: dict[PAIR, str]) -> int:

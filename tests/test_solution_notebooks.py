@@ -1,4 +1,4 @@
-"""The executed solution notebooks: nbval compares every code cell, and every check gives its points.
+"""The executed solution notebooks: nbval compares every code cell, every check gives its points.
 
 A notebook without outputs compares nothing under nbval, so the notebooks are executed first, and
 the number of cells that nbval compared is asserted.
@@ -47,7 +47,6 @@ def nbval(path: Path, report: Path) -> ElementTree.Element:
     command = [
         *(sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", str(path)),
         *("-q", "-c", os.devnull, "-p", "no:cacheprovider", f"--junitxml={report}"),
-        *("--nbval-sanitize-with", str(ROOT / "tests" / "nbval_sanitize.cfg")),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=path.parent)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

@@ -33,8 +33,10 @@ def wait_until_it_answers(address: str, server: subprocess.Popen) -> None:
 def formgrader(make_tiny_course):
     """The address of a formgrader on a graded course, started by the course's own command."""
     course = make_tiny_course({"double": "return 2.0"})
-    course.answer("learner-01", {"double": "return 2.0"})
-    course.answer("learner-02", {"double": "return 0.0"})
+    for learner, points in {"learner-01": "2.0", "learner-02": "0.0"}.items():
+        course.answer(learner, {"double": f"return {points}"})
+        names = (f"--last-name={learner}", "--first-name=sample")
+        course.nbgrader("db", "student", "add", learner, *names)
     course.nbgrader("autograde", course.slug)
     port = free_port()
     command = [sys.executable, "-m", "grading", "formgrader", str(course.root)]
@@ -80,7 +82,7 @@ def test_the_assignment_and_its_submissions_are_listed(formgrader, page):
     assert [row.split() for row in rows(page)] == [["tiny", "None", "draft", "2"]]
     page.goto(f"{formgrader}/formgrader/manage_submissions/tiny")
     listed = rows(page)
-    assert [row.split()[0] for row in listed] == ["learner-01", "learner-02"]
+    assert [row.split(",")[0] for row in listed] == ["learner-01", "learner-02"]
 
 
 def test_the_learner_table_shows_the_marks(formgrader, page):
