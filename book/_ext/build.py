@@ -59,18 +59,18 @@ def build() -> None:
     )
 
 
-def zip_site() -> None:
+def zip_site(target: Path = OUT / "site.zip") -> Path:
     """Write the whole site into one file that works from any folder."""
-    target = OUT / "site.zip"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted((OUT / "html").rglob("*")):
             if path.is_file() and path.name not in (".buildinfo", "objects.inv"):
-                name = str(Path("site") / path.relative_to(OUT / "html"))
+                name = (Path("site") / path.relative_to(OUT / "html")).as_posix()
                 entry = zipfile.ZipInfo(name, date_time=ZIP_DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, path.read_bytes())
     size = target.stat().st_size / 1e6
-    print(f"[book] {target.relative_to(ROOT)}: {size:.1f} MB; unzip it and open site/index.html")
+    print(f"[book] {target.name}: {size:.1f} MB; unzip it and open site/index.html", flush=True)
+    return target
 
 
 if __name__ == "__main__":

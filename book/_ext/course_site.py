@@ -1,8 +1,8 @@
 """The course's own changes to the site: what the stock theme lacks, in one place.
 
 Pages that are executed or fail (execution), notebooks to download (downloads), the head of a
-chapter (chapter), images that load when they come near, a page for addresses that do not exist, and
-no file in the site that no page asks for.
+chapter (chapter), a page for addresses that do not exist, and no file in the site that no page asks
+for.
 """
 
 import shutil
@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import chapter
 import downloads
 import execution
-from docutils import nodes
 from sphinx.application import Sphinx
 
 # The theme ships them and no page asks for them; fontawesome.js alone is 1.5 MB.
@@ -25,14 +24,13 @@ UNUSED = (
         "_static/**/fa-*.ttf",
         "_static/locales",
     ),
-    *("_static/**/fa-regular-400.woff2", "_static/**/fa-brands-400.woff2", "_static/images/logo_*"),
+    *(
+        "_static/**/fa-regular-400.woff2",
+        "_static/**/fa-brands-400.woff2",
+        "_static/images/logo_*",
+        "_static/*webpack-macros.html",
+    ),
 )
-
-
-def load_images_late(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Let each image load when it comes near the screen."""
-    for image in doctree.findall(nodes.image):
-        image["loading"] = "lazy"
 
 
 def missing_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -61,7 +59,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", execution.empty_stale_cache)
     app.connect("env-get-outdated", execution.read_again)
     app.connect("env-updated", execution.number_cached_cells)
-    app.connect("doctree-resolved", load_images_late)
     app.connect("doctree-resolved", downloads.write_notebook)
     # After the notebook: the minutes are of the page.
     app.connect("doctree-resolved", chapter.add_facts, priority=600)

@@ -7,6 +7,7 @@ the folder that the publishing branch holds.
 """
 
 import base64
+import json
 import mimetypes
 import shutil
 import sys
@@ -81,10 +82,20 @@ def write_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     ]
     for position, cell in enumerate(book.cells):
         cell.id = f"{docname}-{position}"[-64:]
-    target = Path(app.outdir) / FOLDER / f"{docname}.ipynb"
-    target.parent.mkdir(exist_ok=True)
     nbformat.validate(book)
-    target.write_text(nbformat.writes(book) + "\n", encoding="utf-8")
+    write_both(book, Path(app.outdir) / FOLDER / f"{docname}.ipynb")
+
+
+def write_both(notebook: nbformat.NotebookNode, target: Path) -> None:
+    """Write a notebook, and beside it a script that hands over the same text.
+
+    A page that was opened from a folder may not offer a file for download, but may run a script.
+    """
+    text = nbformat.writes(notebook) + "\n"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, encoding="utf-8")
+    script = f"courseNotebook({json.dumps(target.name)}, {json.dumps(text)});\n"
+    target.with_name(target.name + ".js").write_text(script, encoding="utf-8")
 
 
 def kept_metadata(source: nbformat.NotebookNode) -> dict[str, Any]:
@@ -153,12 +164,11 @@ class Cells:
         return {kind: base64.b64encode((self.folder / uri).read_bytes()).decode()}
 
 
-def write_exercise(source: Path, target: Path, repository: str) -> None:
-    """Write an exercise notebook with the first cell that sets the course up."""
+def with_setup(source: Path, repository: str) -> nbformat.NotebookNode:
+    """Return an exercise notebook with the first cell that sets the course up."""
     notebook = nbformat.read(source, as_version=4)
     notebook.cells.insert(0, setup_cell(repository, source.stem))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    return notebook
 
 
 def add_exercises(app: Sphinx, exception: Exception | None) -> None:
@@ -167,7 +177,8 @@ def add_exercises(app: Sphinx, exception: Exception | None) -> None:
         return
     repository = app.config.html_theme_options["repository_url"]
     for source in sorted((ROOT / "exercises").glob("*/*.ipynb")):
-        write_exercise(source, Path(app.outdir) / FOLDER / "exercises" / source.name, repository)
+        target = Path(app.outdir) / FOLDER / "exercises" / source.name
+        write_both(with_setup(source, repository), target)
 
 
 README = """# Notebooks of the course
@@ -189,7 +200,9 @@ def main(out: Path) -> None:
         (out / "chapters").mkdir(parents=True, exist_ok=True)
         shutil.copy(source, out / "chapters")
     for source in sorted((ROOT / "exercises").glob("*/*.ipynb")):
-        write_exercise(source, out / "exercises" / source.parent.name / source.name, repository)
+        target = out / "exercises" / source.parent.name / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(with_setup(source, repository), target)
     (out / "README.md").write_text(README.format(repository=repository), encoding="utf-8")
     print(f"[notebooks] {len(list(out.rglob('*.ipynb')))} notebooks in {out}")
 

@@ -5,6 +5,7 @@ code stand in it as they stand on the page, so no directive has to be recognised
 that is not known here stops the build: nothing of a page is lost in silence.
 """
 
+import html
 import re
 from collections.abc import Callable
 from urllib.parse import urljoin
@@ -75,6 +76,16 @@ class MarkdownWriter:
         if isinstance(node, nodes.footnote_reference):
             return f"[{text}]"
         return text
+
+    def html(self, node: nodes.Node) -> str:
+        """Return an inline node for the inside of HTML, where no Markdown is read but maths is."""
+        if isinstance(node, nodes.Text):
+            return html.escape(node.astext(), quote=False)
+        if isinstance(node, nodes.math):
+            return f"${html.escape(node.astext(), quote=False)}$"
+        text = "".join(self.html(child) for child in node.children)
+        tag = {nodes.literal: "code", nodes.emphasis: "em", nodes.strong: "b"}.get(type(node))
+        return f"<{tag}>{text}</{tag}>" if tag else text
 
     def image(self, node: nodes.image) -> str:
         """Return an image; a file of the book travels inside the notebook."""
@@ -212,6 +223,7 @@ class MarkdownWriter:
             text for child in node.children if child is not title and (text := self.block(child))
         )
         if {"dropdown", "toggle"} & set(node.get("classes", [])):
+            heading = self.html(title) if title else heading
             return f"<details><summary><b>{heading}</b></summary>\n\n{body}\n\n</details>"
         return indent(f"**{heading}**\n\n{body}", "> ", "> ")
 
@@ -219,7 +231,7 @@ class MarkdownWriter:
         """Return a folded answer, still folded; its title without the sign that it opens."""
         title, *body = node.children
         words = [part for part in title.children if "sd-summary-text" in part.get("classes", [])]
-        heading = "".join(self.line(part) for part in words)
+        heading = "".join(self.html(part) for part in words)
         content = "\n\n".join(self.children(part) for part in body)
         return f"<details><summary><b>{heading}</b></summary>\n\n{content}\n\n</details>"
 

@@ -1,8 +1,23 @@
-/* Two small mends, without which the pages can be read too. */
+/* Small mends, without which the pages can be read too. */
 (() => {
-  // From a folder a page may not read another one, so the search shows titles without an extract.
-  if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
-    DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+  if (location.protocol === "file:") {
+    // From a folder a page may not read another one, so the search shows titles without an extract,
+    if (typeof DOCUMENTATION_OPTIONS !== "undefined") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+    // and a link to a notebook would show its source. A script may be read: it brings the same text.
+    window.courseNotebook = (name, text) => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([text], {type: "application/x-ipynb+json"}));
+      link.download = name;
+      link.click();
+    };
+    addEventListener("click", (event) => {
+      const link = event.target.closest("a[download][href$='.ipynb']");
+      if (!link || link.href.startsWith("blob:")) return;
+      event.preventDefault();
+      const script = document.createElement("script");
+      script.src = link.href + ".js";
+      document.head.append(script);
+    });
   }
 
   // What scrolls sideways must be reachable by the keyboard; what does not, should not stop it.

@@ -1,0 +1,149 @@
+"""Visits every page at each width and in each colour mode; writes down what the tests ask about."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from built_site import PREFIX, SITE, pages
+from playwright.sync_api import Browser, Page
+
+WIDTHS = {1280: 800, 390: 844}
+THEMES = ("light", "dark")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+SEEN = """() => {
+  const named = (e) => (e.getAttribute("aria-label") || "").trim();
+  const inside = (e, s) => e.parentElement.closest(s);
+  const article = document.querySelector("article") || document.body;
+  const images = [...article.querySelectorAll("img")];
+  const drawings = [...article.querySelectorAll("svg")].filter(
+    (s) => !inside(s, ".katex, svg, button, [aria-hidden=true], .live-figure-mount"));
+  const pictureOf = (s) => inside(s, "[role=img]");
+  const unnamedDrawing = (s) => !named(s) && !(pictureOf(s) && named(pictureOf(s)));
+  const maths = [...article.querySelectorAll(".math")];
+  return {
+    theme: document.documentElement.dataset.theme,
+    overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    pictures: images.length + drawings.length,
+    unnamed: [...images.filter((i) => !i.alt.trim()).map((i) => i.currentSrc || i.src),
+              ...drawings.filter(unnamedDrawing).map((s) => s.outerHTML.slice(0, 120))],
+    eager: images.filter((i) => i.loading !== "lazy").map((i) => i.src),
+    maths: maths.length,
+    unwritten: maths.filter((m) => !m.querySelector(".katex-html") || !m.querySelector("math"))
+                    .map((m) => m.outerHTML.slice(0, 120)),
+    figures: article.querySelectorAll(".live-figure").length,
+    text: article.innerText,
+  };
+}"""
+# What a page asks for by itself has been asked for: fonts follow the layout, observers a frame.
+SETTLED = """async () => {
+  await document.fonts.ready;
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 60)));
+}"""
+SCROLL = """async () => {
+  for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight * 0.7) {
+    scrollTo({top: y, behavior: "instant"});
+    await new Promise((done) => requestAnimationFrame(done));
+  }
+  scrollTo({top: 0, behavior: "instant"});
+}"""
+AWAKE = """() => [...document.querySelectorAll(".live-figure-mount")]
+    .every((mount) => mount.querySelector("svg, canvas"))
+  && [...document.images].every((image) => image.complete || !image.offsetParent)"""
+
+
+@dataclass
+class Visit:
+    """What one visit to one page showed."""
+
+    page: str
+    width: int
+    theme: str
+    where: str
+    first: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    seen: dict[str, Any] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"{self.page} ({self.width} px, {self.theme}, {self.where})"
+
+    @property
+    def local(self) -> list[Path]:
+        """The site's own files that the first screen asked for."""
+        return [path for url in self.first if (path := site_file(url)) is not None]
+
+
+def site_file(url: str) -> Path | None:
+    """Return the file of the site behind an address of the test's server."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.path.startswith(PREFIX):
+        return None
+    path = SITE / unquote(parts.path[len(PREFIX) :]).lstrip("/")
+    return path / "index.html" if path.is_dir() else path
+
+
+def watch(page: Page, visit: Visit) -> None:
+    """Write down every request, every failure, and every error of the console."""
+    page.on("request", lambda request: visit.requests.append(request.url))
+    page.on(
+        "requestfailed", lambda request: visit.failed.append(f"{request.url}: {request.failure}")
+    )
+    page.on(
+        "response",
+        lambda answer: (
+            visit.failed.append(f"{answer.url}: {answer.status}") if answer.status >= 400 else None
+        ),
+    )
+    page.on(
+        "console",
+        lambda message: visit.errors.append(message.text) if message.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: visit.errors.append(str(error)))
+
+
+def wake(page: Page) -> None:
+    """Scroll through the page, so that all which waits for the reader comes."""
+    page.evaluate(SCROLL)
+    page.wait_for_function(AWAKE, timeout=15_000)
+
+
+def visit_page(page: Page, root: str, visit: Visit, axe: str | None) -> Visit:
+    """Load a page, note the first screen, wake it, and look at it; with axe, test it too."""
+    watch(page, visit)
+    page.goto(f"{root}{visit.page}.html", wait_until="load")
+    page.evaluate(SETTLED)
+    visit.first = list(visit.requests)
+    wake(page)
+    visit.seen = page.evaluate(SEEN)
+    if axe is not None:
+        page.evaluate(axe)
+        result = page.evaluate(
+            # Without preloading: axe would fetch style sheets again, and some from a wrong address.
+            "(tags) => axe.run({runOnly: tags, resultTypes: ['violations'], preload: false})",
+            RULES,
+        )
+        visit.violations = [
+            f"{rule['id']}: {node['target']} {node['failureSummary']}"
+            for rule in result["violations"]
+            for node in rule["nodes"]
+        ]
+    return visit
+
+
+def visits(browser: Browser, root: str, axe: str | None) -> Iterator[Visit]:
+    """Visit every page at each width and in each colour mode."""
+    where = urlsplit(root).scheme
+    for width, height in WIDTHS.items():
+        for theme in THEMES:
+            viewport = {"width": width, "height": height}
+            context = browser.new_context(viewport=viewport, color_scheme=theme)
+            for name in pages():
+                page = context.new_page()
+                yield visit_page(page, root, Visit(name, width, theme, where), axe)
+                page.close()
+            context.close()
