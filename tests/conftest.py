@@ -1,4 +1,4 @@
-"""Settings of all tests: the library's annotations are executed, and laws are drawn alike each time."""
+"""Settings of all tests: annotations are executed, laws are drawn alike each time."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What the tests draw: tensors by seed, sizes that all differ, masks with a row that reads nothing."""
+"""What the tests draw: tensors by seed, sizes that differ, masks with an empty row."""
 
 from collections.abc import Callable, Iterable
 

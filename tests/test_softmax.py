@@ -1,4 +1,4 @@
-"""The softmax and its relatives: equal to their loops, lawful, differentiable, clear when refused."""
+"""The softmax and its relatives: equal to their loops, lawful, differentiable, clear errors."""
 
 import math
 from collections.abc import Callable
@@ -160,7 +160,7 @@ def test_online_blocks_in_any_order_give_the_logsumexp(
     seed: int, lengths: list[int], empty: int, order: str
 ) -> None:
     scores = 30 * normal(seed, T, sum(lengths))
-    scores[0, 0] = -INF
+    scores[0, 1:2] = -INF
     if order != "as drawn":
         scores = scores.sort(dim=-1, descending=order == "descending").values
     blocks = [torch.full((T, 2), -INF, dtype=torch.float64)] * empty + list(
@@ -276,12 +276,11 @@ CASES: dict[str, tuple[Callable[..., object], tuple[Tensor, ...]]] = {
 def test_gradient(name: str) -> None:
     function, tensors = CASES[name]
     inputs = tuple(tensor.clone().requires_grad_() for tensor in tensors)
-    with torch.autograd.detect_anomaly(check_nan=True):
+    with torch.autograd.set_detect_anomaly(True):
         assert torch.autograd.gradcheck(function, inputs)
         assert torch.autograd.gradgradcheck(function, inputs)
 
 
-@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
 @pytest.mark.parametrize(
     "function",
     [
@@ -294,11 +293,9 @@ def test_gradient(name: str) -> None:
 )
 def test_gradient_is_finite_where_nothing_is_read(function: Callable[[Tensor], Tensor]) -> None:
     x = torch.tensor([[-INF, -INF, -INF], [0.0, 1.0, -INF]], requires_grad=True)
-    with torch.autograd.detect_anomaly(check_nan=True):
-        (
-            function(x)
-            * torch.arange(1.0, 3.0).reshape(-1, *[1] * (function(x).ndim - 1))[-len(function(x)) :]
-        ).sum().backward()
+    with torch.autograd.set_detect_anomaly(True):
+        result = function(x)
+        result.backward(normal(0, *result.shape, dtype=torch.float32))
     assert x.grad is not None
     assert x.grad.isfinite().all()
     assert torch.equal(x.grad[0], torch.zeros(3))
