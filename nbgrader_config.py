@@ -10,8 +10,17 @@ c.CourseDirectory.course_id = "attention"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
 
-# The list of nbgrader 0.9.6 with one step more: FailClosed decides what a check cell has earned
+# The lists of nbgrader 0.9.6 with one step more each. DropPasted: a cell that was copied and pasted
+# must not stop the grading of a class. FailClosed decides what a check cell has earned,
 # before ClearMetadata and SaveAutoGrades see it.
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "grading.pasted_cells.DropPasted",
+    "nbgrader.preprocessors.DeduplicateIds",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.Execute",
     "nbgrader.preprocessors.IgnorePattern",

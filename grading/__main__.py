@@ -47,10 +47,20 @@ def sample_class(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def lacks_gradebook(course: Path) -> bool:
+    """Say so where a folder is no graded course directory."""
+    if (course / "gradebook.db").exists():
+        return False
+    print(f"{course} holds no gradebook. Run `python -m grading class` first.", file=sys.stderr)
+    return True
+
+
 def report(arguments: argparse.Namespace) -> int:
     """Print the results of a graded course directory."""
     from grading.report import print_report
 
+    if lacks_gradebook(arguments.course):
+        return 2
     print_report(arguments.course)
     return 0
 
@@ -59,6 +69,8 @@ def formgrader(arguments: argparse.Namespace) -> int:
     """Open the gradebook of a course directory in the browser."""
     from grading.formgrader import open_formgrader
 
+    if lacks_gradebook(arguments.course):
+        return 2
     return open_formgrader(arguments.course, arguments.options)
 
 

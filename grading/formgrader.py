@@ -24,9 +24,6 @@ def server_command(course: Path, *options: str) -> list[str]:
 def open_formgrader(course: Path, options: list[str]) -> int:
     """Start the server in the course's folder, where nbgrader looks for the settings."""
     course = course.resolve()
-    if not (course / "gradebook.db").exists():
-        print(f"{course} holds no gradebook. Run `python -m grading class` first.", file=sys.stderr)
-        return 2
     scripts_on_path()
     try:
         return subprocess.call(server_command(course, *options), cwd=course)

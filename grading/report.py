@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -10,6 +11,8 @@ from pathlib import Path
 from nbformat.notebooknode import NotebookNode
 
 from grading.course_directory import gradebook_url, notebook, read_notebook
+
+DEFAULT = str(Path("_build") / "class")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +189,12 @@ def a_feedback_page(course: Path, rows: list[CheckRow]) -> Path | None:
     return None
 
 
+def near(path: Path) -> str:
+    """Return a path as it is written from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def print_report(course: Path, about: dict[str, str] | None = None) -> None:
     """Print the class's results and where to look further; write them as CSV too."""
     marks, rows = read_course(course)
@@ -194,6 +203,7 @@ def print_report(course: Path, about: dict[str, str] | None = None) -> None:
     print("\nr: an explanation waits to be read.  -: not handed in.\n")
     print(histogram(rows))
     page = a_feedback_page(course, rows)
-    print(f"\nfeedback of one learner   {page}")
-    print(f"marks, and each check     {course / 'grades.csv'}, {course / 'checks.csv'}")
-    print(f"gradebook (formgrader)    python -m grading formgrader {course}")
+    print(f"\nfeedback of one learner   {near(page) if page else 'none yet'}")
+    print(f"marks, and each check     {near(course / 'grades.csv')}, {near(course / 'checks.csv')}")
+    place = "" if near(course) == DEFAULT else f" {near(course)}"
+    print(f"gradebook (formgrader)    {near(Path(sys.executable))} -m grading formgrader{place}")

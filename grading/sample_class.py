@@ -25,7 +25,7 @@ from grading.course_directory import (
     write_settings,
 )
 from grading.release import files_below, flat
-from grading.report import print_report
+from grading.report import near, print_report
 from grading.sample_learners import ANSWERS, Learner, learners, submission
 
 TWO_AT_A_TIME = 2
@@ -45,6 +45,8 @@ def prepare(root: Path, members: list[Learner]) -> Path:
     """
     course = class_folder(root)
     names = slugs(root)
+    if not names:
+        raise SystemExit("solutions/ holds no notebooks, so there is nothing to hand in.")
     roster = json.dumps([[member.name, *member.hands_in] for member in members])
     now = digest([roster, *flat(files_below(root / "solutions", names))])
     stamp = course / "stamps" / "assignments"
@@ -167,4 +169,7 @@ def grade_class(root: Path = ROOT, answers: Path = ANSWERS) -> Path:
         export(course)
     about = {member.name: member.about for member in members}
     print_report(course, about)
+    book = root / "_build" / "html" / "index.html"
+    if book.exists():
+        print(f"the book                  {near(book)}")
     return course

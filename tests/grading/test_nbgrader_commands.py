@@ -1,5 +1,6 @@
 """nbgrader's own commands on a course directory with our settings, as an instructor types them."""
 
+import copy
 import csv
 
 import nbformat
@@ -13,9 +14,18 @@ def course(make_tiny_course):
     course = make_tiny_course({"double": "return 2.0"})
     course.answer("right", {"double": "return 2.0"}, "Scores keep a variance of 1.")
     course.answer("wrong", {"double": "return 0.0"})
+    pasted = nbformat.read(course.answer("pastes", {"double": "return 2.0"}), as_version=4)
+    copy_a_check(pasted)
+    nbformat.write(pasted, notebook(course.root / "submitted" / "pastes", course.slug))
     broken = course.answer("cut-off", {"double": "return 2.0"})
     broken.write_bytes(broken.read_bytes()[:300])
     return course
+
+
+def copy_a_check(nb) -> None:
+    """Copy and paste a check cell in JupyterLab: its metadata is pasted too."""
+    nb.cells.insert(1, copy.deepcopy(nb.cells[1]))
+    nb.cells[1]["id"] = "pasted"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +48,11 @@ def test_autograde_goes_on_after_a_damaged_file(graded):
     assert graded.points("cut-off")["double"] is None
 
 
+def test_a_pasted_check_cell_stops_nobody(graded):
+    assert graded.points("pastes")["double"] == 2.0
+    assert graded.points("right")["double"] == 2.0
+
+
 def test_feedback_is_one_file_that_asks_no_other_host(graded, browser):
     graded.nbgrader("generate_feedback", graded.slug)
     page = graded.root / "feedback" / "wrong" / "tiny" / "tiny.html"
@@ -57,7 +72,7 @@ def test_export_writes_the_marks(graded):
     graded.nbgrader("export", "--to", "grades.csv")
     with (graded.root / "grades.csv").open() as file:
         scores = {row["student_id"]: row["score"] for row in csv.DictReader(file)}
-    assert scores == {"right": "2.0", "wrong": "0.0", "cut-off": "0.0"}
+    assert scores == {"right": "2.0", "wrong": "0.0", "cut-off": "0.0", "pastes": "2.0"}
 
 
 def test_zip_collect_finds_files_named_by_learner_and_notebook(course):

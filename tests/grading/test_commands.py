@@ -1,0 +1,43 @@
+"""The commands as they are typed: what they say of themselves, and of a wrong name."""
+
+import subprocess
+import sys
+
+import pytest
+
+from grading.course_directory import ROOT
+
+COMMANDS = ("check", "release", "class", "report", "formgrader", "solutions", "lab", "reset")
+
+
+def run(*words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "grading", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_help_names_every_command():
+    shown = run("--help").stdout
+    assert [name for name in COMMANDS if name not in shown] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_explains_itself(name):
+    done = run(name, "--help")
+    assert done.returncode == 0
+    assert f"python -m grading {name}" in done.stdout
+
+
+def test_a_wrong_notebook_is_answered_with_the_right_names():
+    done = run("reset", "sofmax")
+    assert done.returncode == 2
+    assert "There is no exercise 'sofmax'" in done.stderr
+    assert "softmax" in done.stderr.split("Choose one of:")[1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_course_without_a_gradebook_is_refused(tmp_path):
+    for command in ("formgrader", "report"):
+        done = run(command, str(tmp_path))
+        assert done.returncode == 2
+        assert "holds no gradebook" in done.stderr
+    assert list(tmp_path.iterdir()) == []
