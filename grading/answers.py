@@ -31,3 +31,29 @@ def functions(pieces: Iterable[str], path: Path) -> dict[str, Callable[..., Any]
             first = (str(error).splitlines() or [""])[0]
             print(f"[{path.name}, cell {number}] {type(error).__name__}: {first}", file=sys.stderr)
     return {name: value for name, value in space.items() if callable(value)}
+
+
+def check_file(path: Path, wanted: list[str]) -> int:
+    """Print the result of each exercise that a file answers; return 0 if all pass.
+
+    Args:
+        path: a notebook or a script.
+        wanted: names of exercises; empty means all that the file defines.
+    """
+    from grading import check
+    from grading.exercises import names
+
+    if not path.is_file():
+        print(f"There is no file {path}.", file=sys.stderr)
+        return 2
+    found = functions(code_cells(path), path)
+    chosen = wanted or [name for name in names() if name in found]
+    if not chosen:
+        print(f"{path} defines no function that an exercise asks for.", file=sys.stderr)
+        return 2
+    passed = True
+    for name in chosen:
+        result = check(found.get(name), exercise=name)
+        print(f"{result}\n")
+        passed = passed and result.passed
+    return 0 if passed else 1

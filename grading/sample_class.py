@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
@@ -141,7 +142,7 @@ def grade_changed(course: Path, handed_in: dict[PAIR, str]) -> int:
         return 0
     enrol(course, {learner for learner, _ in todo})
     with (
-        ProcessPoolExecutor(TWO_AT_A_TIME) as pool,
+        ProcessPoolExecutor(TWO_AT_A_TIME, get_context("spawn")) as pool,
         tqdm(total=len(todo), desc="class: grade", unit="notebook") as bar,
     ):
         runs = {pool.submit(grade, course, pair): pair for pair in todo}

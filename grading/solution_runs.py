@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -69,7 +70,7 @@ def run_solutions(root: Path = ROOT) -> list[str]:
     folder = root / "_build" / "solutions"
     todo = outdated(root, folder)
     with (
-        ProcessPoolExecutor(TWO_AT_A_TIME) as pool,
+        ProcessPoolExecutor(TWO_AT_A_TIME, get_context("spawn")) as pool,
         tqdm(total=len(todo), desc="solutions", unit="notebook", disable=not todo) as bar,
     ):
         runs = {
