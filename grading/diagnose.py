@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import cache
 
 from grading.calling import Called
 from grading.compare import same
@@ -45,33 +44,28 @@ def _matches(exercise: Exercise, mistake: Misconception, seen: Sequence[Observat
     if mistake.recognise is not None:
         views = {one.probe.name: _behaviour(one) for one in seen}
         return mistake.recognise(views)
-    expected = _observed(exercise, mistake)
-    pairs = [(one, expected[one.probe.name]) for one in seen]
-    return all(_alike(one, other) for one, other in pairs)
+    return any(
+        all(_alike(one, theirs[one.probe.name]) for one in seen)
+        for theirs in _observed(exercise, mistake)
+    )
 
 
 def _behaviour(one: Observation) -> object:
     return one.called.error or one.view
 
 
-@cache
-def _observed_cached(key: tuple[str, str]) -> dict[str, Observation]:
-    exercise, mistake = _KNOWN[key]
-    return {
-        probe.name: observe(exercise, mistake.wrong, probe, quiet=True) for probe in exercise.probes
-    }
+# A mistake's behaviour does not change: a second check in the same notebook finds it here.
+_KNOWN: dict[tuple[str, str], list[dict[str, Observation]]] = {}
 
 
-_KNOWN: dict[tuple[str, str], tuple[Exercise, Misconception]] = {}
-
-
-def _observed(exercise: Exercise, mistake: Misconception) -> dict[str, Observation]:
-    # A mistake's behaviour does not change: a second check in the same notebook is faster.
+def _observed(exercise: Exercise, mistake: Misconception) -> list[dict[str, Observation]]:
     key = (exercise.name, mistake.code)
-    if _KNOWN.get(key) != (exercise, mistake):
-        _observed_cached.cache_clear()
-        _KNOWN[key] = (exercise, mistake)
-    return _observed_cached(key)
+    if key not in _KNOWN:
+        _KNOWN[key] = [
+            {probe.name: observe(exercise, wrong, probe, quiet=True) for probe in exercise.probes}
+            for wrong in (mistake.wrong, *mistake.also)
+        ]
+    return _KNOWN[key]
 
 
 def _alike(one: Observation, other: Observation) -> bool:

@@ -56,13 +56,13 @@ class Output:
     Attributes:
         name: how the feedback calls it, for example "weights".
         axes: the letters of its axes, "..." for any leading ones; "" for a number.
-        kind: a tensor, a NumPy array or a Python number.
+        kind: a tensor, a NumPy array, a Python number, or anything (then the exercise judges).
         dtype: the dtype it must have, or None for the dtype of the first floating input.
     """
 
     name: str
     axes: str = ""
-    kind: Literal["tensor", "array", "number"] = "tensor"
+    kind: Literal["tensor", "array", "number", "any"] = "tensor"
     dtype: torch.dtype | None = None
 
 
@@ -116,7 +116,7 @@ class Misconception:
         recognise: for mistakes that are a family and not one function: gets the observed outputs
             of each probe by name (an exception where the answer raised) and says whether they
             belong to it.
-        also: the same mistake in other styles; the kill table wants them named alike.
+        also: variants of the mistake that behave otherwise; each is recognised too.
         shows: where it becomes visible: in what the function returns or raises, or only in its
             gradient, its cost, or its inputs.
     """

@@ -1,0 +1,79 @@
+"""Is the answer the learner's own? Calls into course_lib, and calls that a task forbids, are seen."""
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import course_lib
+from grading.calling import call
+from grading.exercise import Answer, Exercise, Probe
+from grading.observe import draw
+
+__all__ = ["borrowed"]
+
+LIBRARY = str(Path(course_lib.__file__).parent)
+
+
+def borrowed(exercise: Exercise, answer: Answer, probe: Probe) -> str | None:
+    """Return the name of the first call that the task does not allow, or None.
+
+    The call is watched and not the text, so a renamed import is seen as well. A function that
+    lives in another process cannot be watched; its judge has to keep the library out of reach.
+    """
+    seen: list[str] = []
+    watch = _watcher(seen, _forbidden(exercise))
+    previous = sys.getprofile()
+    given = list(draw(exercise, probe).values())
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        sys.setprofile(watch)
+        try:
+            call(answer, given, exercise.time_limit)
+        finally:
+            sys.setprofile(previous)
+    return seen[0] if seen else None
+
+
+def _forbidden(exercise: Exercise) -> dict[int, str]:
+    """Return the forbidden functions by identity, since they go by many names."""
+    found = {}
+    for name in exercise.forbidden:
+        module_name, _, attribute = name.rpartition(".")
+        module: Any = sys.modules.get(module_name)
+        if module is None:
+            head, _, tail = module_name.rpartition(".")
+            module = getattr(sys.modules.get(head), tail, None)
+        function = getattr(module, attribute, None)
+        if function is not None:
+            found[id(function)] = name
+            found[id(getattr(function, "__code__", function))] = name
+    return found
+
+
+def _watcher(seen: list[str], forbidden: dict[int, str]) -> Callable[[FrameType, str, Any], None]:
+    def watch(frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call":
+            code = frame.f_code
+            if code.co_filename.startswith(LIBRARY):
+                module = Path(code.co_filename).relative_to(Path(LIBRARY).parent).with_suffix("")
+                seen.append(f"{'.'.join(module.parts)}.{code.co_name}")
+            elif id(code) in forbidden:
+                seen.append(forbidden[id(code)])
+        elif event == "c_call":
+            name = forbidden.get(id(argument)) or _method(argument, forbidden.values())
+            if name is not None:
+                seen.append(name)
+
+    return watch
+
+
+def _method(function: Any, forbidden: Any) -> str | None:
+    """Return the forbidden name of a bound method, ``x.softmax()`` for "torch.Tensor.softmax"."""
+    owner = getattr(function, "__self__", None)
+    if owner is None or isinstance(owner, type(sys)):
+        return None
+    name = f"{type(owner).__module__}.{type(owner).__name__}.{function.__name__}"
+    return name if name in forbidden else None
