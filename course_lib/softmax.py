@@ -286,7 +286,8 @@ def entropy(weights: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "
     tensor(0.6931)
     """
     _require_entries(weights, axis)
-    return torch.special.entr(weights).sum(axis)
+    surprise: Tensor = torch.special.entr(weights)  # -p log p, and 0 at p = 0
+    return surprise.sum(axis)
 
 
 def weight_entropy(scores: Float[Tensor, "*rows S"]) -> Float[Tensor, "*rows"]:
@@ -318,8 +319,7 @@ def weight_entropy(scores: Float[Tensor, "*rows S"]) -> Float[Tensor, "*rows"]:
 
 def _maximum(x: Tensor, axis: int) -> Tensor:
     # Detached: the results do not depend on the shift, so no gradient needs to pass through it.
-    maximum: Tensor = x.amax(axis, keepdim=True).detach()
-    return maximum
+    return x.amax(axis, keepdim=True).detach()
 
 
 def _require_entries(x: Tensor, axis: int) -> None:

@@ -1,0 +1,62 @@
+"""Masks against PyTorch's attention biases and the masks that transformers gives its models."""
+
+import pytest
+import torch
+from strategies import S, T, mask
+from torch.nn.attention.bias import causal_lower_right
+from torch.nn.attention.flex_attention import and_masks, create_mask
+from torch.testing import assert_close
+from transformers.masking_utils import (
+    padding_mask_function,
+    sdpa_mask,
+    sliding_window_causal_mask_function,
+)
+
+from course_lib.masks import causal_mask, combine, padding_mask, window_mask
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(T, S), (T, T), (1, S)])
+def test_causal_mask_is_torchs_lower_right_bias(queries: int, keys: int) -> None:
+    bias = causal_lower_right(queries, keys)._materialize()
+    assert_close(causal_mask(queries, keys), bias)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(T, S), (1, S), (S, S)])
+def test_causal_mask_is_what_a_model_with_a_cache_gets(queries: int, keys: int) -> None:
+    # The queries' first position is q_offset: the keys before it are in the cache.
+    expected = sdpa_mask(1, queries, keys, q_offset=keys - queries, allow_is_causal_skip=False)
+    assert_close(causal_mask(queries, keys), expected[0, 0])
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 9])
+@pytest.mark.parametrize(("queries", "keys"), [(T, S), (1, S), (S, S)])
+def test_window_mask_is_the_sliding_window_of_transformers(
+    queries: int, keys: int, window: int
+) -> None:
+    expected = sdpa_mask(
+        1,
+        queries,
+        keys,
+        q_offset=keys - queries,
+        mask_function=sliding_window_causal_mask_function(window),
+        local_size=window,
+        allow_is_causal_skip=False,
+    )
+    assert_close(window_mask(queries, keys, window), expected[0, 0])
+
+
+def test_padding_mask_is_the_tokenizers_attention_mask() -> None:
+    lengths = torch.tensor([3, S, 1])
+    tokens = [torch.ones(length) for length in lengths.tolist()]
+    expected = torch.nn.utils.rnn.pad_sequence(tokens, batch_first=True).bool()
+    assert_close(padding_mask(lengths, S)[:, 0], expected)
+    allowed = padding_mask_function(expected)
+    whole = create_mask(allowed, B=3, H=1, Q_LEN=T, KV_LEN=S, device="cpu")
+    assert_close(padding_mask(lengths, S).expand(3, T, S), whole[:, 0])
+
+
+def test_combine_is_flex_attentions_and() -> None:
+    one, other = mask(0, T, S), mask(1, T, S)
+    both = and_masks(lambda b, h, t, s: one[t, s], lambda b, h, t, s: other[t, s])
+    expected = create_mask(both, B=1, H=1, Q_LEN=T, KV_LEN=S, device="cpu")
+    assert_close(combine(one, other), expected[0, 0])
