@@ -151,17 +151,21 @@ class Cells:
         """Make one cell of the text so far, with the pictures that it shows."""
         if self.text:
             cell = new_markdown_cell("\n\n".join(self.text))
-            if self.writer.images:
-                cell["attachments"] = {
-                    name: self.picture(uri) for name, uri in self.writer.images.items()
-                }
+            # A picture that is missing is Sphinx's to complain of.
+            found = {
+                name: self.picture(self.folder / uri)
+                for name, uri in self.writer.images.items()
+                if (self.folder / uri).exists()
+            }
+            if found:
+                cell["attachments"] = found
             self.cells.append(cell)
         self.text, self.writer.images = [], {}
 
-    def picture(self, uri: str) -> dict[str, str]:
+    def picture(self, path: Path) -> dict[str, str]:
         """Return a picture of the book as an attachment."""
-        kind = mimetypes.guess_type(uri)[0] or "application/octet-stream"
-        return {kind: base64.b64encode((self.folder / uri).read_bytes()).decode()}
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        return {kind: base64.b64encode(path.read_bytes()).decode()}
 
 
 def with_setup(source: Path, repository: str) -> nbformat.NotebookNode:

@@ -1,0 +1,133 @@
+"""The site's own parts, each alone: formulas, fingerprint, plain Markdown, the first cell."""
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from built_site import ROOT, load
+from docutils import nodes
+from sphinx.errors import ExtensionError
+
+EXTENSIONS = ROOT / "book" / "_ext"
+
+
+@pytest.fixture(autouse=True)
+def extensions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXTENSIONS))
+
+
+def test_katex_writes_html_and_mathml_and_names_what_it_cannot_read() -> None:
+    renderer = load(EXTENSIONS / "katex_math.py").Renderer()
+    answer = renderer.render(r"\sqrt{D} < é", display=True)
+    assert 'class="katex-display"' in answer
+    assert "<msqrt>" in answer
+    with pytest.raises(ValueError, match=r"Undefined control sequence: \\nonsense"):
+        renderer.render(r"\nonsense", display=False)
+    assert "<mi>x</mi>" in renderer.render("x", display=False), (
+        "an error must not shift the answers"
+    )
+
+
+def test_the_fonts_belong_to_the_katex_that_renders() -> None:
+    katex = load(EXTENSIONS / "katex_math.py")
+    script = katex.katex_script().read_text(encoding="utf-8")
+    style = (ROOT / "book/_static/katex/katex.min.css").read_text(encoding="utf-8")
+    version = style.split('.katex-version:after{content:"')[1].split('"')[0]
+    assert f'version:"{version}"' in script or f'"{version}"' in script
+    fonts = {path.name for path in (ROOT / "book/_static/katex/fonts").iterdir()}
+    named = {part.split(")")[0] for part in style.split("url(fonts/")[1:]}
+    assert named == fonts
+    assert ".ttf" not in style
+
+
+def test_the_fingerprint_follows_library_data_and_pins(tmp_path: Path) -> None:
+    execution = load(EXTENSIONS / "execution.py")
+    for name in execution.WATCHED:
+        path = tmp_path / name
+        if "." in name:
+            path.write_text("torch==1", encoding="utf-8")
+        else:
+            (path / "data").mkdir(parents=True)
+            (path / "data" / "heads.npz").write_bytes(b"1")
+    seen = {execution.fingerprint(tmp_path)}
+    (tmp_path / "course_lib" / "data" / "heads.npz").write_bytes(b"2")
+    seen.add(execution.fingerprint(tmp_path))
+    (tmp_path / "requirements.txt").write_text("torch==2", encoding="utf-8")
+    seen.add(execution.fingerprint(tmp_path))
+    (tmp_path / "course_lib" / "new.py").touch()
+    seen.add(execution.fingerprint(tmp_path))
+    assert len(seen) == 4
+    (tmp_path / "course_lib" / "__pycache__").mkdir()
+    (tmp_path / "course_lib" / "__pycache__" / "new.pyc").touch()
+    assert execution.fingerprint(tmp_path) in seen
+
+
+def test_which_pages_are_executed() -> None:
+    execution = load(EXTENSIONS / "execution.py")
+    assert execution.is_executed_page("---\njupytext:\n  x: y\n---\n# A")
+    assert execution.is_executed_page("# A\n\n```{code-cell} ipython3\n1\n```\n")
+    assert not execution.is_executed_page("# A\n\njupytext: is a word here\n")
+
+
+def writer() -> object:
+    env = SimpleNamespace(toc_fignumbers={"page": {"displaymath": {"eq": (2, 1)}}})
+    markdown = load(EXTENSIONS / "plain_markdown.py")
+    return markdown.MarkdownWriter(env, "page", "https://example.org/book/")
+
+
+def test_inline_text_keeps_its_meaning_as_markdown() -> None:
+    line = nodes.paragraph("", "a_b*c", nodes.math("", "x_1"), nodes.literal("", "y_2"))
+    line += nodes.reference("", "here", refuri="other.html#spot")
+    assert writer().block(line) == (
+        r"a\_b\*c$x_1$`y_2`[here](https://example.org/book/other.html#spot)"
+    )
+
+
+def test_a_formula_carries_the_number_of_the_page() -> None:
+    formula = nodes.math_block("", "a = b", ids=["eq"])
+    assert writer().block(formula) == "$$\na = b \\tag{2.1}\n$$"
+    aligned = nodes.math_block("", "\\begin{align}a\\end{align}", ids=["eq"])
+    assert "tag" not in writer().block(aligned)
+
+
+def test_a_bar_of_a_formula_does_not_end_a_cell() -> None:
+    cells = [nodes.entry("", nodes.paragraph("", "", nodes.math("", tex))) for tex in ("|x|", "y")]
+    table = nodes.table("", nodes.tgroup("", nodes.tbody("", nodes.row("", *cells))))
+    rows = writer().block(table).split("\n")
+    assert [row.count("|") for row in rows] == [3, 3]
+    assert writer().line(nodes.math("", "|x|")) == "$|x|$"
+
+
+def test_a_node_that_is_not_known_stops_the_build() -> None:
+    class Novel(nodes.General, nodes.Element):
+        pass
+
+    with pytest.raises(ExtensionError, match="cannot write <Novel>"):
+        writer().block(Novel())
+
+
+def test_the_first_cell_is_quiet_and_knows_the_address(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloads = load(EXTENSIONS / "downloads.py")
+    repository = downloads.repository_address()
+    cell = downloads.setup_cell(repository, "softmax")
+    assert f"git+{repository}" in cell.source
+    monkeypatch.setattr(sys, "executable", "no-such-python")
+    exec(compile(cell.source, "cell", "exec"), {})
+    assert capsys.readouterr() == ("", ""), "where the course is installed the cell does nothing"
+
+
+def test_the_address_stands_in_one_place() -> None:
+    downloads = load(EXTENSIONS / "downloads.py")
+    owner_and_name = downloads.repository_address().split("github.com/")[1]
+    listed = [*ROOT.glob("*.*"), *ROOT.glob("book/**/*"), *ROOT.glob(".github/**/*")]
+    listed += [*ROOT.glob("grading/**/*.py"), *ROOT.glob("solutions/**/*"), *ROOT.glob(".ci/*")]
+    naming = {
+        str(path.relative_to(ROOT))
+        for path in listed
+        if path.is_file() and owner_and_name.encode() in path.read_bytes()
+    }
+    assert naming == {"_config.yml"}
+    assert downloads.published_address("https://github.com/a/b") == "https://a.github.io/b/"
