@@ -20,7 +20,7 @@ ZIP_DATE = (2020, 1, 1, 0, 0, 0)
 def command() -> list[str]:
     """Return the one way in which the book is built."""
     run = "from jupyter_book.cli.main import main; main()"
-    book = [sys.executable, "-c", run, "build", str(ROOT / "book")]
+    book = [sys.executable, "-P", "-c", run, "build", str(ROOT / "book")]
     where = ["--config", str(ROOT / "_config.yml"), "--toc", str(ROOT / "book" / "_toc.yml")]
     return [*book, *where, "--path-output", str(ROOT), "-W", "-n", "--keep-going"]
 
