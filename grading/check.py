@@ -70,7 +70,7 @@ def _checked(task: Exercise, answer: Answer) -> CheckResult:
         name = borrowed(task, answer, task.probes[0])
         if name is None:
             return success(task, truth)
-        message = f"It calls {name}. This task asks for your own version, so it earns nothing."
+        message = f"It uses {name}. This task asks for your own version, so it earns nothing."
         return failure(task, Finding("the work is your own", message), None)
     mistake = diagnose(task, seen, finding.stage, finding.gradients) if finding.stage else None
     return failure(task, finding, mistake)

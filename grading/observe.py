@@ -117,11 +117,11 @@ def gradients(exercise: Exercise, answer: Answer, probe: Probe) -> list[torch.Te
     return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]
 
 
-class _Largest(TorchDispatchMode):
+class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Remember the largest tensor that any operation made."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.elements = 0
         self.shape: tuple[int, ...] = ()
 

@@ -1,8 +1,11 @@
-"""Is the answer the learner's own? Calls into course_lib, and calls that a task forbids, are seen."""
+"""Is the answer the learner's own? Calls into course_lib and forbidden calls are seen."""
 
+import ast
 import contextlib
+import inspect
 import io
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -24,6 +27,9 @@ def borrowed(exercise: Exercise, answer: Answer, probe: Probe) -> str | None:
     The call is watched and not the text, so a renamed import is seen as well. A function that
     lives in another process cannot be watched; its judge has to keep the library out of reach.
     """
+    written = _written(exercise, answer)
+    if written is not None:
+        return written
     seen: list[str] = []
     watch = _watcher(seen, _forbidden(exercise))
     previous = sys.getprofile()
@@ -35,6 +41,25 @@ def borrowed(exercise: Exercise, answer: Answer, probe: Probe) -> str | None:
         finally:
             sys.setprofile(previous)
     return seen[0] if seen else None
+
+
+def _written(exercise: Exercise, answer: Answer) -> str | None:
+    """Return a forbidden name that stands in the answer's text, where there is a text.
+
+    Operators such as ``@`` and NumPy's universal functions leave no call that could be watched.
+    """
+    names = {name.rpartition(".")[2]: name for name in exercise.forbidden}
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.MatMult) and "@" in names:
+            return "@, the matrix product"
+        word = getattr(node, "attr", None) or getattr(node, "id", None)
+        if isinstance(node, ast.Attribute | ast.Name) and word in names:
+            return names[word]
+    return None
 
 
 def _forbidden(exercise: Exercise) -> dict[int, str]:

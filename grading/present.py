@@ -1,4 +1,4 @@
-"""Put a finding into words, a small table and a link: as text for a terminal, as HTML for a page."""
+"""Put a finding into words, a small table and a link, for a terminal and for a page."""
 
 from html import escape
 from typing import Any

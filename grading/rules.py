@@ -251,7 +251,7 @@ def _single(exercise: Exercise, answer: Answer) -> Finding | None:
         if not mine.called.returned or mine.outputs is None:
             return Finding(
                 "it works in float32",
-                f"With float32 inputs it does not return: {_text(mine.called.error or Exception())}.",
+                f"With float32 inputs it fails: {_text(mine.called.error or Exception())}.",
             )
         kinds = _kinds(exercise, mine, right)
         if kinds is not None:

@@ -1,0 +1,11 @@
+"""How probes draw their inputs."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["normal"]
+
+
+def normal(generator: torch.Generator, *shape: int) -> Tensor:
+    """Draw standard normal numbers in float64."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)

@@ -1,0 +1,117 @@
+"""Attention with one step replaced: the wrong ways, and the right ones in other styles."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["added_logarithm", "by_exponentials", "by_torch", "scaled_after", "variant"]
+
+
+def variant(
+    scale: Any = lambda query, key, value: 1 / math.sqrt(query.shape[-1]),
+    fill: str = "zeros",
+    axis: int = -1,
+    mix: Any = lambda weights, value: weights @ value,
+) -> Any:
+    """Make an attention in which one step is replaced."""
+
+    def attend(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
+        scores = query @ key.mT * scale(query, key, value)
+        weights = _MASKINGS[fill](scores, may_attend, axis)
+        return mix(weights, value), weights
+
+    return attend
+
+
+def _zeros(scores: Tensor, may: Any, axis: int) -> Any:
+    if may is None:
+        return scores.softmax(axis)
+    filled = scores.masked_fill(~may, torch.finfo(scores.dtype).min)
+    return filled.softmax(axis) * may
+
+
+def _filled_with(number: float) -> Any:
+    def masked(scores: Tensor, may: Any, axis: int) -> Tensor:
+        filled = scores if may is None else scores.masked_fill(~may, number)
+        weights = filled.softmax(axis)
+        return weights if may is None else weights * may.any(-1, keepdim=True)
+
+    return masked
+
+
+def _nan_row(scores: Tensor, may: Any, axis: int) -> Tensor:
+    return (scores if may is None else scores.masked_fill(~may, -torch.inf)).softmax(axis)
+
+
+def _uniform_row(scores: Tensor, may: Any, axis: int) -> Tensor:
+    return (scores if may is None else scores.masked_fill(~may, -1e9)).softmax(axis)
+
+
+def _added(number: float) -> Any:
+    def masked(scores: Tensor, may: Any, axis: int) -> Tensor:
+        weights = (scores if may is None else scores + number * ~may).softmax(axis)
+        return weights if may is None else weights * may.any(-1, keepdim=True)
+
+    return masked
+
+
+def _multiplied(scores: Tensor, may: Any, axis: int) -> Tensor:
+    return scores.softmax(axis) if may is None else scores.softmax(axis) * may
+
+
+def _inverted(scores: Tensor, may: Any, axis: int) -> Tensor:
+    return _zeros(scores, None if may is None else ~may, axis)
+
+
+def _ignored(scores: Tensor, may: Any, axis: int) -> Tensor:
+    return scores.softmax(axis)
+
+
+def _scores_multiplied(scores: Tensor, may: Any, axis: int) -> Tensor:
+    return (scores if may is None else scores * may).softmax(axis)
+
+
+_MASKINGS: dict[str, Any] = {
+    "zeros": _zeros, "nan": _nan_row, "uniform": _uniform_row, "multiplied": _multiplied,
+    "inverted": _inverted, "ignored": _ignored, "score zero": _filled_with(0.0),
+    "score zero, empty rows uniform": _scores_multiplied,
+    "small": _filled_with(-30.0), "small 100": _filled_with(-100.0), "small 1000":
+    _filled_with(-1e3), "small 1e4": _filled_with(-1e4), "added": _added(-1e4),
+    "added 1000": _added(-1e3), "added 100": _added(-100.0), "added 30": _added(-30.0),
+}  # fmt: skip
+
+
+def scaled_after(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
+    weights = _zeros(query @ key.mT, may_attend, -1) / math.sqrt(query.shape[-1])
+    return weights @ value, weights
+
+
+def added_logarithm(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
+    """Additive logarithm of the mask, with the empty rows mended: another right way."""
+    scores = torch.einsum("...td,...sd->...ts", query / math.sqrt(query.shape[-1]), key)
+    if may_attend is not None:
+        scores = scores + may_attend.to(scores.dtype).log()
+    weights = torch.nan_to_num(scores.softmax(-1), nan=0.0)
+    return weights @ value, weights
+
+
+def by_torch(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
+    sdpa = torch.nn.functional.scaled_dot_product_attention
+    eye = torch.eye(key.shape[-2], dtype=value.dtype).expand(*value.shape[:-1], -1)
+    weights = sdpa(query, key, eye, attn_mask=may_attend)
+    return sdpa(query, key, value, attn_mask=may_attend), weights
+
+
+def by_exponentials(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
+    scores = (query.unsqueeze(-2) * key.unsqueeze(-3)).sum(-1) * query.shape[-1] ** -0.5
+    may = torch.ones_like(scores, dtype=torch.bool) if may_attend is None else may_attend
+    top = torch.where(may, scores, -torch.inf).amax(-1, keepdim=True)
+    top = torch.where(top.isinf(), 0.0, top)
+    exps = torch.where(may, (torch.where(may, scores, top) - top).exp(), 0.0)
+    total = exps.sum(-1, keepdim=True)
+    weights = exps / torch.where(total == 0, 1.0, total)
+    return torch.einsum("...ts,...sv->...tv", weights, value), weights
+
+

@@ -1,0 +1,143 @@
+"""attention_by_loops: three Python loops, one row after the other."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from course_lib.naive import attention as naive
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercises.drawing import normal
+
+__all__ = ["ATTENTION_BY_LOOPS"]
+
+
+def _arrays(generator: torch.Generator, T: int, S: int, D: int, Dv: int) -> Inputs:
+    shapes = {"query": (T, D), "key": (S, D), "value": (S, Dv)}
+    return {name: normal(generator, *shape).numpy() for name, shape in shapes.items()}
+
+
+def _ordinary(generator: torch.Generator) -> Inputs:
+    return _arrays(generator, 5, 7, 3, 4)
+
+
+def _very_low(generator: torch.Generator) -> Inputs:
+    """All scores of a row lie near -1000: a maximum that starts at 0 makes every weight 0/0."""
+    inputs = _arrays(generator, 5, 7, 3, 4)
+    inputs["query"][:, 0], inputs["key"][:, 0] = -1700.0, 1 + np.linspace(0, 1e-3, 7)
+    return inputs
+
+
+def _very_high(generator: torch.Generator) -> Inputs:
+    inputs = _very_low(generator)
+    inputs["query"][:, 0] = 1700.0
+    return inputs
+
+
+def _two_by_one(generator: torch.Generator) -> Inputs:
+    return _arrays(generator, 2, 2, 1, 1)
+
+
+def _reference(query: Any, key: Any, value: Any) -> Any:
+    return naive.scaled_dot_product_attention(query, key, value)[0]
+
+
+def _loops(
+    start: float = -math.inf, *, one_sum: bool = False, swapped: bool = False, scaled: bool = True
+) -> Any:
+    """Make a version by loops in which one thing may be wrong."""
+
+    def attend(query: Any, key: Any, value: Any) -> Any:
+        output = np.zeros((len(query), value.shape[1]))
+        root = math.sqrt(query.shape[1]) if scaled else 1.0
+        total = 0.0
+        for t in range(len(query)):
+            scores = []
+            for s in range(len(key)):
+                a, b = (key[t], query[s]) if swapped else (query[t], key[s])
+                scores.append(sum(a[d] * b[d] for d in range(len(a))) / root)
+            top = max([start, *scores])
+            exps = [math.exp(min(score - top, 700)) for score in scores]
+            total = total + sum(exps) if one_sum else sum(exps)
+            for s in range(len(key)):
+                output[t] += exps[s] / total * value[s] if total else math.nan
+        return output
+
+    return attend
+
+
+def _one_normaliser(query: Any, key: Any, value: Any) -> Any:
+    scores = query @ key.T / math.sqrt(query.shape[1])
+    exps = np.exp(scores - scores.max())
+    return exps / exps.sum() @ value
+
+
+def _no_maximum(query: Any, key: Any, value: Any) -> Any:
+    output = np.zeros((len(query), value.shape[1]))
+    for t in range(len(query)):
+        exps = []
+        for s in range(len(key)):
+            score = sum(query[t, d] * key[s, d] for d in range(query.shape[1]))
+            exps.append(math.exp(score / math.sqrt(query.shape[1])))
+        for s in range(len(key)):
+            output[t] += exps[s] / sum(exps) * value[s]
+    return output
+
+
+def _no_maximum_numpy(query: Any, key: Any, value: Any) -> Any:
+    with np.errstate(all="ignore"):
+        exps = np.exp(query @ key.T / math.sqrt(query.shape[1]))
+        return exps / exps.sum(-1, keepdims=True) @ value
+
+
+def _running(query: Any, key: Any, value: Any) -> Any:
+    """One pass a row, with a running maximum: right as well."""
+    rows = []
+    for q in query:
+        top, total, mixed = -math.inf, 0.0, np.zeros(value.shape[1])
+        for k, v in zip(key, value, strict=True):
+            score = sum(float(a) * float(b) for a, b in zip(q, k, strict=True)) / len(q) ** 0.5
+            new = max(top, score)
+            keep, add = math.exp(top - new), math.exp(score - new)
+            top, total, mixed = new, total * keep + add, mixed * keep + add * v
+        rows.append(mixed / total)
+    return np.array(rows)
+
+
+ATTENTION_BY_LOOPS = Exercise(
+    name="attention_by_loops", slug="queries-keys-values", task="loops",
+    title="Attention by loops", kind="implement", points=1.0, difficulty=2, importance=2,
+    minutes=20, parameters=("query", "key", "value"),
+    outputs=(Output(name="output", axes="T Dv", kind="array"),),
+    reference=_reference, equation="eq-weighted-sum",
+    forbidden=("@", "numpy.matmul", "numpy.dot", "numpy.einsum", "numpy.inner", "numpy.vdot",
+               "numpy.tensordot", "numpy.linalg.multi_dot", "numpy.vecdot"),
+    next_rung="These loops never hold the T × S weights. Blockwise attention is built on that.",
+    probes=(
+        Probe(name="all sizes different", draw=_ordinary, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
+        Probe(name="all scores near −1000", draw=_very_low,
+              sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
+        Probe(name="all scores near 1000", draw=_very_high,
+              sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
+        Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="LOOP-SUMW", wrong=_loops(one_sum=True), also=(_one_normaliser,),
+                      sentence=(
+            "One sum normalises several rows. Each query has a sum of its own: start it again "
+            "inside the loop over queries.")),
+        Misconception(code="LOOP-INITZERO", wrong=_loops(start=0.0), sentence=(
+            "The running maximum starts at 0. Where all scores lie near −1000 it stays 0, every "
+            "exponential underflows, and the row is 0/0.")),
+        Misconception(code="LOOP-JI", wrong=_loops(swapped=True), sentence=(
+            "The indices of query and key are exchanged: the score of query t and key s is "
+            "query[t] · key[s].")),
+        Misconception(code="LOOP-NOSCALE", wrong=_loops(scaled=False), sentence=(
+            "The scores are not divided by √D.")),
+        Misconception(code="LOOP-NOMAX", wrong=_no_maximum, also=(_no_maximum_numpy,), sentence=(
+            "The exponentials are taken of the scores themselves. Near 1000 they overflow, near "
+            "−1000 they all become 0. Subtract the row's maximum first.")),
+    ),
+    alternatives=(_loops(), _running),
+)  # fmt: skip

@@ -1,0 +1,167 @@
+"""make_qk_for: choose queries and keys so that the weights follow a pattern."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import patterns
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+
+__all__ = ["MAKE_QK_FOR"]
+
+SHARP, FLAT = 0.99, 0.01
+T = 6
+
+
+def _weights(inputs: Inputs, outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    query, key = (value.to(torch.float64) for value in outputs)
+    return ((query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1),)
+
+
+def _wanted(pattern: str, size: int) -> Tensor:
+    positions = torch.arange(size)
+    if pattern == "average":
+        return torch.full((size, size), 1 / size, dtype=torch.float64)
+    read = {
+        "identity": positions,
+        "previous token": (positions - 1).clamp(min=0),
+        "first token": torch.zeros_like(positions),
+    }[pattern]
+    return torch.nn.functional.one_hot(read, size).to(torch.float64)
+
+
+def _judge(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
+    pattern, size = inputs["pattern"], inputs["T"]
+    shapes = [tuple(value.shape) for value in outputs]
+    if any(len(shape) != 2 or shape[0] != size for shape in shapes) or len(set(shapes)) > 1:
+        return f"query and key have to be ({size}, D) each, with one D; yours are {shapes}."
+    if shapes[0][1] == 0:
+        return "query and key need at least one number a token."
+    weights = _weights(inputs, outputs)[0]
+    if not bool(weights.isfinite().all()):
+        return f"The weights of the pattern {pattern!r} are not finite: the scores overflow."
+    wanted = _wanted(pattern, size)
+    if pattern == "average":
+        far = (weights - wanted).abs().amax()
+        return None if far <= FLAT else (
+            f"For {pattern!r} every weight has to be within 0.01 of 1/{size}; one is {far:.3f} off."
+        )  # fmt: skip
+    on_target = (weights * wanted).sum(-1)
+    if bool((on_target >= SHARP).all()):
+        return None
+    t = int(on_target.argmin())
+    return (
+        f"For {pattern!r} query {t} has to give at least 0.99 to key {int(wanted[t].argmax())}; "
+        f"it gives {on_target[t]:.3f} there and most, {weights[t].amax():.3f}, to key "
+        f"{int(weights[t].argmax())}."
+    )
+
+
+def _one_hot(read: Any, sharp: float = 40.0) -> Any:
+    def make(pattern: str, T: int) -> Any:
+        key = torch.eye(T)
+        if pattern == "average":
+            return torch.zeros(T, T), key
+        positions = torch.arange(T)
+        where = {
+            "identity": positions,
+            "previous token": read(positions, T),
+            "first token": torch.zeros_like(positions),
+        }[pattern]
+        return sharp * key[where], key
+
+    return make
+
+
+def _previous(positions: Tensor, size: int) -> Tensor:
+    return (positions - 1).clamp(min=0)
+
+
+def _rolled(positions: Tensor, size: int) -> Tensor:
+    return (positions - 1) % size
+
+
+def _next(positions: Tensor, size: int) -> Tensor:
+    return (positions + 1).clamp(max=size - 1)
+
+
+def _grids(seen: Mapping[str, Any]) -> dict[str, Tensor] | None:
+    grids = {name: view[0] for name, view in seen.items() if isinstance(view, list) and view}
+    return grids if len(grids) == len(seen) else None
+
+
+def _low_temperature(seen: Mapping[str, Any]) -> bool:
+    """Every query reads the right key most, and not enough."""
+    grids = _grids(seen)
+    if grids is None:
+        return False
+    sharp = [name for name in grids if name != "average"]
+    return all(
+        bool((grids[name].argmax(-1) == _wanted(name, T).argmax(-1)).all())
+        and float(grids[name].amax(-1).min()) > 1 / T + 1e-6
+        for name in sharp
+    )
+
+
+def _reads(positions: Tensor) -> Any:
+    def recognise(seen: Mapping[str, Any]) -> bool:
+        grids = _grids(seen)
+        if grids is None or not bool((grids["previous token"].amax(-1) > 0.5).all()):
+            return False
+        return bool((grids["previous token"].argmax(-1) == positions).all())
+
+    return recognise
+
+
+def _by_angles(pattern: str, T: int) -> Any:
+    """Keys on a circle, queries that point at one of them: another right answer."""
+    angles = torch.arange(T, dtype=torch.float64) * (2 * math.pi / T)
+    key = torch.stack([angles.cos(), angles.sin()], dim=-1)
+    if pattern == "average":
+        return 0 * key, key
+    read = {
+        "identity": torch.arange(T),
+        "previous token": (torch.arange(T) - 1).clamp(min=0),
+        "first token": torch.zeros(T, dtype=torch.long),
+    }[pattern]
+    return 100 * T * key[read], key
+
+
+def _probe(pattern: str) -> Probe:
+    def draw(generator: torch.Generator) -> Inputs:
+        return {"pattern": pattern, "T": T}
+
+    return Probe(name=pattern, draw=draw, edge=True)
+
+
+MAKE_QK_FOR = Exercise(
+    name="make_qk_for", slug="queries-keys-values", task="patterns",
+    title="Queries and keys for a pattern", kind="implement", points=1.5, difficulty=3,
+    importance=2, minutes=25, parameters=("pattern", "T"),
+    outputs=(Output(name="query", axes="T D"), Output(name="key", axes="T D")),
+    reference=patterns.make_qk_for, equation="eq-weights", judge=_judge, view=_weights,
+    next_rung="You have built by hand what a previous-token head of MiniLM has learnt.",
+    probes=tuple(_probe(pattern) for pattern in patterns.PATTERNS),
+    misconceptions=(
+        Misconception(code="PAT-LOWTEMP", wrong=_one_hot(_previous, sharp=4.0),
+                      recognise=_low_temperature, sentence=(
+            "Each query prefers the right key, but not by enough. The winner's share depends on "
+            "the distance between scores: make the queries longer.")),
+        Misconception(code="PAT-WRAP", wrong=_one_hot(_rolled),
+                      recognise=_reads(_rolled(torch.arange(T), T)), sentence=(
+            "The first token reads the last one: the shift wraps around. Row 0 of 'previous "
+            "token' reads itself.")),
+        Misconception(code="PAT-ROWCOL", wrong=_one_hot(_next),
+                      recognise=_reads(_next(torch.arange(T), T)),  sentence=(
+            "Each token reads the next one instead of the previous one: rows and columns, or "
+            "query and key, are exchanged.")),
+        Misconception(code="PAT-ROWCOLWRAP", wrong=_one_hot(lambda p, size: (p + 1) % size),
+                      recognise=_reads((torch.arange(T) + 1) % T), sentence=(
+            "Each token reads the next one, and the last reads the first: the shift goes the "
+            "wrong way and wraps around.")),
+    ),
+    alternatives=(_by_angles, _one_hot(_previous, sharp=100.0)),
+)  # fmt: skip

@@ -1,0 +1,125 @@
+"""project_qkv: self- and cross-attention in one."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import attention
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercises.drawing import normal
+
+__all__ = ["PROJECT_QKV"]
+
+
+def _projections(generator: torch.Generator) -> Inputs:
+    x, context = normal(generator, 3, 7, 5), normal(generator, 3, 9, 5)
+    w_q, w_k, w_v = (normal(generator, 5, size) for size in (4, 4, 8))
+    return {"x": x, "w_q": w_q, "w_k": w_k, "w_v": w_v, "context": context}
+
+
+def _self_projections(generator: torch.Generator) -> Inputs:
+    inputs = _projections(generator)
+    return inputs | {"context": None}
+
+
+def _square_projections(generator: torch.Generator) -> Inputs:
+    x, context = normal(generator, 2, 3), normal(generator, 4, 3)
+    w_q, w_k, w_v = (normal(generator, 3, 3) for _ in range(3))
+    return {"x": x, "w_q": w_q, "w_k": w_k, "w_v": w_v, "context": context}
+
+
+def _context_asks(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    return source @ w_q, source @ w_k, source @ w_v
+
+
+def _keys_from_x(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    return x @ w_q, x @ w_k, x @ w_v
+
+
+def _values_from_x(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    return x @ w_q, source @ w_k, x @ w_v
+
+
+def _only_keys_from_x(
+    x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None
+) -> Any:
+    source = x if context is None else context
+    return x @ w_q, x @ w_k, source @ w_v
+
+
+def _swapped(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    return x @ w_q, source @ w_v, source @ w_k
+
+
+def _transposed(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    return x @ w_q.T, source @ w_k.T, source @ w_v.T
+
+
+def _shared(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    return x @ w_q, source @ w_q, source @ w_q
+
+
+def _shared_keys(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    return x @ w_q, source @ w_q, source @ w_v
+
+
+def _shared_values(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    return x @ w_q, source @ w_k, source @ w_k
+
+
+def _by_einsum(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    pairs = ((x, w_q), (source, w_k), (source, w_v))
+    return tuple(torch.einsum("...tc,cd->...td", rows, w) for rows, w in pairs)
+
+
+def _by_linear(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    linear = torch.nn.functional.linear
+    read = context if context is not None else x
+    return [linear(x, w_q.T), linear(read, w_k.T), linear(read, w_v.T)]
+
+
+PROJECT_QKV = Exercise(
+    name="project_qkv", slug="queries-keys-values", task="project", title="Queries, keys and values",
+    kind="implement", points=1.0, difficulty=1, importance=3, minutes=10,
+    parameters=("x", "w_q", "w_k", "w_v", "context"),
+    outputs=(Output(name="query", axes="... T D"), Output(name="key", axes="... S D"),
+             Output(name="value", axes="... S Dv")),
+    reference=attention.project_qkv, equation="eq-project",
+    next_rung="The same function now serves self-attention and cross-attention. Next: compare.",
+    probes=(
+        Probe(name="cross-attention, all sizes different", draw=_projections, gradient=True,
+              single=True, sizes={"B": 3, "T": 7, "S": 9, "C": 5, "D": 4, "Dv": 8}),
+        Probe(name="self-attention", draw=_self_projections,
+              sizes={"B": 3, "T": 7, "C": 5, "D": 4, "Dv": 8}),
+        Probe(name="square matrices", draw=_square_projections, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="QKV-CTXQ", wrong=_context_asks, sentence=(
+            "The queries come from the context. The sequence that asks is x; the context is "
+            "what gets read.")),
+        Misconception(code="QKV-KX", wrong=_keys_from_x,
+                      also=(_values_from_x, _only_keys_from_x),
+                      sentence=(
+            "Keys or values come from x although a context is given. In cross-attention both "
+            "belong to the sequence that is read.")),
+        Misconception(code="QKV-SWAPKV", wrong=_swapped, sentence=(
+            "The projections of keys and values are exchanged: the keys were made with w_v.")),
+        Misconception(code="QKV-WT", wrong=_transposed, sentence=(
+            "The matrices are transposed. Vectors are rows here, so the projection is x @ w with "
+            "w of shape (C, D); nn.Linear stores the transpose.")),
+        Misconception(code="QKV-SHARED", wrong=_shared, also=(_shared_keys, _shared_values),
+                      sentence=(
+            "One matrix projects more than one of the three. What a token looks for, how it is "
+            "found and what it hands over are three different things.")),
+    ),
+    alternatives=(_by_einsum, _by_linear),
+)  # fmt: skip

@@ -1,0 +1,91 @@
+"""The chapter's questions: a prediction, and a bug to find."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from course_lib import attention
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.queries_keys_values.attention_variants import variant
+from grading.exercises.questions import asked, band, diagnosis, near
+
+__all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
+
+PREDICT = Exercise(
+    name="predict_own_weight", slug="queries-keys-values", task="predict",
+    title="A query of zeros", kind="predict", points=0.5, difficulty=1, importance=2, minutes=5,
+    parameters=(), outputs=(Output(name="prediction", kind="number"),),
+    reference=lambda: 0.2, equation="eq-weights", judge=band(0.2, 0.005), probes=asked,
+    next_rung="A query that asks nothing reads everyone equally.",
+    misconceptions=(
+        Misconception(code="ZERO-SELF", wrong=lambda: 1.0, recognise=near(1.0, 0.1), sentence=(
+            "You expect a token to read itself where it asks nothing. Its own key is one among "
+            "five, and all five scores are 0.")),
+        Misconception(code="ZERO-NOTHING", wrong=lambda: 0.0, recognise=near(0.0, 0.02), sentence=(
+            "You expect a score of 0 to mean a weight of 0. The softmax turns it into e⁰ = 1, "
+            "like each of the other scores.")),
+    ),
+    alternatives=(lambda: 1 / 5, lambda: torch.tensor(0.2)),
+)  # fmt: skip
+
+#: The sentences to choose from: code -> what went wrong.
+BUGS = {
+    "NO-SCALE": "The scores are not divided by the root of D.",
+    "WRONG-AXIS": "The softmax runs over the queries instead of the keys.",
+    "MASK-INVERTED": "The mask is read the wrong way round.",
+    "WEIGHTS-TRANSPOSED": "The weights are transposed before they meet the values.",
+}
+
+
+def _chose(code: str) -> Any:
+    def recognise(seen: Mapping[str, Any]) -> bool:
+        view = seen.get("the question")
+        return isinstance(view, list) and len(view) == 1 and float(view[0]) == _number(code)
+
+    return recognise
+
+
+def _number(code: Any) -> float:
+    return float(list(BUGS).index(code)) if code in BUGS else -1.0
+
+
+def _square() -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    return tuple(torch.randn(3, 2, generator=generator) for _ in range(3))
+
+
+def _equal_rows() -> tuple[torch.Tensor, ...]:
+    return tuple(torch.ones(3, 2) for _ in range(3))
+
+
+FIND_THE_BUG = Exercise(
+    name="diagnose_attention", slug="queries-keys-values", task="bug",
+    title="Find the bug", kind="bug", points=1.0, difficulty=2, importance=2, minutes=15,
+    parameters=(), outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
+    reference=lambda: ("WRONG-AXIS", _square()), equation="eq-weights", probes=asked,
+    judge=diagnosis("WRONG-AXIS", variant(axis=-2), attention.scaled_dot_product_attention),
+    view=lambda inputs, outputs: (torch.tensor(_number(outputs[0])),),
+    next_rung="Columns that sum to 1 are the trace of this mistake, whatever the sizes.",
+    misconceptions=(
+        Misconception(code="BUG-SCALE", wrong=lambda: ("NO-SCALE", _square()),
+                      recognise=_chose("NO-SCALE"), sentence=(
+            "Without the division the rows would still sum to 1. Add up the rows and the columns "
+            "of the trace.")),
+        Misconception(code="BUG-MASK", wrong=lambda: ("MASK-INVERTED", _square()),
+                      recognise=_chose("MASK-INVERTED"), sentence=(
+            "There is no mask in the trace. Add up its rows and its columns.")),
+        Misconception(code="BUG-TRANSPOSED", wrong=lambda: ("WEIGHTS-TRANSPOSED", _square()),
+                      recognise=_chose("WEIGHTS-TRANSPOSED"), sentence=(
+            "The trace shows the weights before they meet the values. Add up its rows and its "
+            "columns.")),
+        Misconception(code="BUG-BLIND", wrong=lambda: ("WRONG-AXIS", _equal_rows()),
+                      recognise=_chose("WRONG-AXIS"), sentence=(
+            "The mistake is the right one, but on inputs this regular it cannot be seen. Choose "
+            "queries and keys that differ from each other, or more keys than queries.")),
+    ),
+    alternatives=(
+        lambda: ("WRONG-AXIS", (torch.randn(2, 3), torch.randn(4, 3), torch.randn(4, 1))),
+        lambda: ["WRONG-AXIS", [torch.tensor([[1.0], [2.0]])] * 3],
+    ),
+)  # fmt: skip

@@ -1,0 +1,165 @@
+"""scaled_dot_product_attention: the core of the course."""
+
+import math
+from typing import Any
+
+import torch
+
+from course_lib import attention
+from grading.exercise import Exercise, Inputs, Law, Misconception, Output, Probe, Tolerance
+from grading.exercises.drawing import normal
+from grading.exercises.queries_keys_values.attention_variants import (
+    added_logarithm,
+    by_exponentials,
+    by_torch,
+    scaled_after,
+    variant,
+)
+
+__all__ = ["SDPA"]
+
+SIZES = {"B": 5, "H": 6, "T": 7, "S": 9, "D": 4, "Dv": 8}
+HOT = 1e5  # the query's product with a key that it may not read: any leak takes over the row
+
+
+def _attention_inputs(generator: torch.Generator) -> Inputs:
+    query, key = normal(generator, 5, 6, 7, 4), normal(generator, 5, 6, 9, 4)
+    return {"query": query, "key": key, "value": normal(generator, 5, 6, 9, 8), "may_attend": None}
+
+
+def _masked_inputs(generator: torch.Generator) -> Inputs:
+    inputs = _attention_inputs(generator)
+    may_attend = torch.rand(7, 9, generator=generator) > 0.4
+    may_attend[:, 0] = True
+    return inputs | {"may_attend": may_attend}
+
+
+def _control_rows(generator: torch.Generator) -> Inputs:
+    """Row 0 must not read a key that would win by far; row 1 may read only keys that score very
+    low; row 2 has nothing to read; the others are ordinary."""
+    query, key = normal(generator, 5, 3), normal(generator, 7, 3)
+    may_attend = torch.rand(5, 7, generator=generator) > 0.4
+    may_attend[:, 1] = True
+    query[0], key[6] = torch.tensor([HOT, 0, 0]), torch.tensor([2.0, 0, 0])
+    key[:6, 0] = torch.linspace(0, 5e-5, 6, dtype=torch.float64)
+    query[1], key[:, 1] = torch.tensor([0, -HOT, 0]), 2 + torch.linspace(0, 6e-5, 7)
+    key[5, 1] = 0.0
+    may_attend[0, 6], may_attend[1, 5], may_attend[2] = False, False, False
+    value = normal(generator, 7, 4)
+    return {"query": query, "key": key, "value": value, "may_attend": may_attend}
+
+
+def _two_by_one(generator: torch.Generator) -> Inputs:
+    query, key = normal(generator, 2, 1), normal(generator, 2, 1)
+    may_attend = torch.tensor([[True, False], [True, True]])
+    return {"query": query, "key": key, "value": normal(generator, 2, 1), "may_attend": may_attend}
+
+
+def _one_by_one(generator: torch.Generator) -> Inputs:
+    shapes = {"query": (1, 1, 2), "key": (1, 1, 2), "value": (1, 1, 2)}
+    return {name: normal(generator, *shape) for name, shape in shapes.items()} | {
+        "may_attend": torch.ones(1, 1, dtype=torch.bool)
+    }
+
+
+def _row_sums(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
+    sums = outputs[1].detach().double().sum(-1)
+    may = inputs["may_attend"]
+    expected = torch.ones_like(sums)
+    if may is not None:
+        expected = expected * may.any(-1).to(expected.dtype)
+    if torch.allclose(sums, expected, rtol=1e-4, atol=1e-4):
+        return None
+    worst = int((sums - expected).abs().reshape(-1).argmax())
+    got, wanted = float(sums.reshape(-1)[worst]), float(expected.reshape(-1)[worst])
+    return f"A row of weights sums to {got:.4g}; it has to sum to {wanted:g}"
+
+
+def _nothing_forbidden(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
+    if inputs["may_attend"] is None:
+        return None
+    blocked = outputs[1].detach() * ~inputs["may_attend"]
+    if not bool((blocked.abs() > 1e-6).any()):
+        return None
+    return f"A key that may not be read has the weight {float(blocked.abs().max()):.4g}"
+
+
+SDPA = Exercise(
+    name="scaled_dot_product_attention", slug="queries-keys-values", task="attention",
+    title="Scaled dot-product attention", kind="implement", points=2.0, difficulty=3,
+    importance=3, minutes=30, parameters=("query", "key", "value", "may_attend"),
+    outputs=(Output(name="output", axes="... T Dv"), Output(name="weights", axes="... T S")),
+    reference=attention.scaled_dot_product_attention, equation="eq-sdpa",
+    next_rung="Every later mechanism of the course becomes this function at some limit.",
+    laws=(
+        Law(rule="a key that may not be read has weight 0", broken=_nothing_forbidden),
+        Law(rule="each row of weights sums to 1, or to 0 with nothing to read", broken=_row_sums),
+    ),
+    probes=(
+        Probe(name="no mask, all sizes different", draw=_attention_inputs, gradient=True,
+              single=True, sizes=SIZES),
+        Probe(name="a random mask", draw=_masked_inputs, gradient=True, sizes=SIZES, single=True),
+        Probe(name="rows that control the mask", draw=_control_rows,
+              sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}, tolerance=Tolerance(rtol=1e-6, atol=1e-8)),
+        Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
+        Probe(name="one query, one key", draw=_one_by_one, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="SDPA-NOSCALE", wrong=variant(scale=lambda *_: 1.0), sentence=(
+            "The scores are not divided by √D. With D = 64 the largest of 64 random weights is "
+            "then 0.79 on average instead of 0.11.")),
+        Misconception(code="SDPA-DK", wrong=variant(scale=lambda q, k, v: 1 / q.shape[-1]),
+                      sentence=(
+            "The scores are divided by D. Their variance is D, so their spread is √D; dividing "
+            "by D makes all weights nearly equal.")),
+        Misconception(code="SDPA-DMODEL", wrong=variant(
+            scale=lambda q, k, v: 1 / math.sqrt(q.shape[-1] * (q.shape[-3] if q.ndim > 2 else 2))),
+            also=(variant(scale=lambda q, k, v: 1 / math.sqrt(v.shape[-1])),
+                  variant(scale=lambda q, k, v: 1 / math.sqrt(q.shape[-2])),
+                  variant(scale=lambda q, k, v: 1 / math.sqrt(k.shape[-2])),
+                  variant(scale=lambda q, k, v: 1 / math.sqrt(
+                      q.shape[-1] * (q.shape[-3] if q.ndim > 2 else 1)))), sentence=(
+            "The root is taken of another size. It is the size D of one query, the number of "
+            "products that a score adds up.")),
+        Misconception(code="SDPA-CONST8", wrong=variant(scale=lambda *_: 1 / 8), sentence=(
+            "The scores are divided by 8. That is √D for D = 64 only.")),
+        Misconception(code="SDPA-AXIS", wrong=variant(axis=-2), sentence=(
+            "The softmax runs over the queries. Each query shares out its own attention, so "
+            "the weights sum to 1 over the keys.")),
+        Misconception(code="SDPA-SCALEAFTER", wrong=scaled_after, sentence=(
+            "The division by √D comes after the softmax, so each row of weights sums to 1/√D "
+            "and the scores were never tamed.")),
+        Misconception(code="SDPA-WTV", wrong=variant(mix=lambda w, v: w.mT @ v), sentence=(
+            "The weights are transposed before they meet the values. Row t of the weights "
+            "already lists how much query t takes from each value.")),
+        Misconception(code="SDPA-VNOTUSED", wrong=variant(mix=lambda w, v: v), also=(
+            variant(mix=lambda w, v: v.mean(-2, keepdim=True).expand(*w.shape[:-1], -1)),
+            variant(mix=lambda w, v: w)), sentence=(
+            "The output does not depend on the weights and the values together: it is the values, "
+            "their plain mean, or the weights themselves.")),
+        Misconception(code="SDPA-MASKINV", wrong=variant(fill="inverted"), sentence=(
+            "The mask is read the wrong way round. In may_attend, True means that the key may "
+            "be read; nn.MultiheadAttention means the opposite.")),
+        Misconception(code="SDPA-MASKNONE", wrong=variant(fill="ignored"), sentence=(
+            "The mask is not used: forbidden keys are read.")),
+        Misconception(code="SDPA-MASK0", wrong=variant(fill="score zero"),
+                      also=(variant(fill="score zero, empty rows uniform"),), sentence=(
+            "Forbidden scores are set to 0. A score of 0 is an ordinary score, e⁰ = 1, and the "
+            "key is still read.")),
+        Misconception(code="SDPA-MASKMULT", wrong=variant(fill="multiplied"), sentence=(
+            "The weights are multiplied by the mask after the softmax. What the forbidden keys "
+            "had taken is lost, so the rows no longer sum to 1.")),
+        Misconception(code="SDPA-MASKSMALL", wrong=variant(fill="small"), also=tuple(
+            variant(fill=fill) for fill in ("small 100", "small 1000", "small 1e4", "added",
+                                             "added 1000", "added 100", "added 30")), sentence=(
+            "Forbidden scores are made small but not small enough. Where every allowed score is "
+            "lower still, or a forbidden one is very high, the forbidden key is read.")),
+        Misconception(code="SDPA-NANROW", wrong=variant(fill="nan"), sentence=(
+            "A query with nothing to read gives NaN: the softmax of a row of −∞ is 0/0. The "
+            "contract asks for zeros in weights and output.")),
+        Misconception(code="SDPA-UNIFORMROW", wrong=variant(fill="uniform"), sentence=(
+            "A query with nothing to read reads everything: equal scores of −10⁹ give equal "
+            "weights. The contract asks for zeros.")),
+    ),
+    alternatives=(added_logarithm, by_torch, by_exponentials),
+)  # fmt: skip

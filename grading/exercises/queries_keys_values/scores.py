@@ -1,0 +1,83 @@
+"""attention_scores: every query against every key."""
+
+import math
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import attention
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercises.drawing import normal
+
+__all__ = ["ATTENTION_SCORES"]
+
+
+def _query_key(generator: torch.Generator) -> Inputs:
+    return {"query": normal(generator, 5, 6, 7, 4), "key": normal(generator, 5, 6, 9, 4)}
+
+
+def _one_batch_axis(generator: torch.Generator) -> Inputs:
+    return {"query": normal(generator, 5, 7, 4), "key": normal(generator, 5, 7, 4)}
+
+
+def _no_batch(generator: torch.Generator) -> Inputs:
+    return {"query": normal(generator, 2, 3), "key": normal(generator, 2, 3)}
+
+
+def _cosine(query: Tensor, key: Tensor) -> Any:
+    lengths = query.norm(dim=-1)[..., :, None] * key.norm(dim=-1)[..., None, :]
+    return query @ key.mT / lengths
+
+
+def _mixed_batch(query: Tensor, key: Tensor) -> Tensor:
+    return query @ key.flip(0).mT if query.ndim > 2 else query @ key.mT
+
+
+def _summed_batch(query: Tensor, key: Tensor) -> Tensor:
+    return torch.einsum("...td,...sd->ts", query, key).expand(*query.shape[:-2], -1, -1)
+
+
+ATTENTION_SCORES = Exercise(
+    name="attention_scores", slug="queries-keys-values", task="scores", title="Every query against every key",
+    kind="implement", points=1.0, difficulty=1, importance=3, minutes=10,
+    parameters=("query", "key"), outputs=(Output(name="scores", axes="... T S"),),
+    reference=attention.attention_scores, equation="eq-scores",
+    next_rung="Row t holds the scores of query t. The softmax will run along that row.",
+    probes=(
+        Probe(name="all sizes different", draw=_query_key, gradient=True, single=True,
+              sizes={"B": 5, "H": 6, "T": 7, "S": 9, "D": 4}),
+        Probe(name="as many queries as keys", draw=_one_batch_axis, edge=True),
+        Probe(name="two queries, two keys", draw=_no_batch, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="SC-KQ", wrong=lambda query, key: key @ query.mT, sentence=(
+            "Rows and columns are exchanged: row t has to hold the scores of query t, one "
+            "column for each key.")),
+        Misconception(code="SC-ELEM", wrong=lambda query, key: query * key, also=(
+            lambda query, key: (query * key).sum(-1), lambda query, key: (query * key).sum(-2)),
+            sentence=(
+            "Query t is multiplied with key t only. Every query has to meet every key, so the "
+            "result has an axis for queries and one for keys.")),
+        Misconception(code="SC-TALL", wrong=lambda query, key: query @ key.T, sentence=(
+            "key.T turns around all axes, batch and heads included. Only the last two may change "
+            "places.")),
+        Misconception(code="SC-COS", wrong=_cosine, sentence=(
+            "The scores are divided by the vectors' lengths. That is the cosine; here a long "
+            "key may score more than a short one.")),
+        Misconception(code="SC-BATCHMIX", wrong=_mixed_batch, also=(_summed_batch,),
+                      sentence=(
+            "Queries of one example meet keys of another. Each example, and each head, keeps to "
+            "itself.")),
+        Misconception(code="SC-SCALED", wrong=lambda query, key: query @ key.mT
+                      / math.sqrt(query.shape[-1]), sentence=(
+            "The scores are already divided by √D. This function gives them unscaled; the next "
+            "one divides.")),
+    ),
+    alternatives=(
+        lambda query, key: torch.einsum("...td,...sd->...ts", query, key),
+        lambda query, key: (query.unsqueeze(-2) * key.unsqueeze(-3)).sum(-1),
+        lambda query, key: torch.matmul(query, key.transpose(-2, -1)),
+    ),
+)  # fmt: skip
