@@ -29,7 +29,8 @@ def scripts_on_path() -> None:
 
 def slugs(root: Path = ROOT) -> list[str]:
     """Return the names of the assignments: one folder with one notebook of the same name each."""
-    return sorted(path.parent.name for path in (root / "solutions").glob("*/*.ipynb"))
+    found = (root / "solutions").glob("*/*.ipynb")
+    return sorted(path.stem for path in found if path.stem == path.parent.name)
 
 
 def notebook(folder: Path, slug: str) -> Path:
@@ -64,7 +65,7 @@ def engine_digest(root: Path = ROOT) -> str:
         path
         for folder in ("grading", "course_lib")
         for path in sorted((root / folder).rglob("*"))
-        if path.suffix in {".py", ".npz", ".j2", ".json"}
+        if path.suffix in {".py", ".npz", ".j2", ".js"} and "sample_answers" not in path.parts
     ]
     sources += [root / "nbgrader_config.py", root / "constraints.txt", root / "_config.yml"]
     return digest([sys.version, *(path.read_bytes() for path in sources if path.exists())])

@@ -1,4 +1,4 @@
-"""Loops whose maximum starts at 0; a pattern that wraps around."""
+"""Loops whose maximum starts at 0; reads the next token for the previous."""
 
 HANDS_IN = ("queries-keys-values",)
 
