@@ -1,7 +1,6 @@
 """The course's commands: python -m grading check | release | class | solutions | report | lab."""
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,8 @@ For instructors:   release, class, report, formgrader, solutions
 
 Each command says more with --help. `make` calls them by the same names.
 """
+
+REST = "Further options, --no-browser for example, are JupyterLab's."
 
 
 def check_answers(arguments: argparse.Namespace) -> int:
@@ -67,11 +68,11 @@ def report(arguments: argparse.Namespace) -> int:
 
 def formgrader(arguments: argparse.Namespace) -> int:
     """Open the gradebook of a course directory in the browser."""
-    from grading.formgrader import open_formgrader
+    from grading.jupyter import open_lab
 
     if lacks_gradebook(arguments.course):
         return 2
-    return open_formgrader(arguments.course, arguments.options)
+    return open_lab(arguments.course, ["--LabApp.default_url=/formgrader", *arguments.options])
 
 
 def solutions(arguments: argparse.Namespace) -> int:
@@ -96,10 +97,10 @@ def lab_copies(arguments: argparse.Namespace) -> int:
 def lab(arguments: argparse.Namespace) -> int:
     """Make the learner's copies and open JupyterLab on them."""
     from grading.course_directory import ROOT
+    from grading.jupyter import open_lab
 
     lab_copies(arguments)
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.root_dir", str(ROOT / "work")]
-    return subprocess.call([*command, *arguments.options])
+    return open_lab(ROOT / "work", arguments.options)
 
 
 def reset(arguments: argparse.Namespace) -> int:
@@ -142,13 +143,11 @@ def arguments_of_all() -> argparse.ArgumentParser:
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
     place = Path("_build") / "class"
     one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
-    one = command("formgrader", formgrader, "Open the gradebook of a course directory.")
+    one = command("formgrader", formgrader, f"Open the gradebook of a course directory. {REST}")
     one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
-    one.add_argument("options", nargs=argparse.REMAINDER, help="handed on to JupyterLab")
     command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
     command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
-    one = command("lab", lab, "Copy new exercises to work/ and open JupyterLab there.")
-    one.add_argument("options", nargs=argparse.REMAINDER, help="handed on to JupyterLab")
+    command("lab", lab, f"Copy new exercises to work/ and open JupyterLab there. {REST}")
     one = command("reset", reset, "Start a notebook in work/ again; a dated copy of yours is kept.")
     one.add_argument("notebook", metavar="NOTEBOOK", help="its name, for example softmax")
     return parser
@@ -156,7 +155,11 @@ def arguments_of_all() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run the command that was named."""
-    arguments = arguments_of_all().parse_args()
+    parser = arguments_of_all()
+    arguments, rest = parser.parse_known_args()
+    if rest and arguments.action not in (lab, formgrader):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.options = rest
     status: int = arguments.action(arguments)
     return status
 

@@ -61,7 +61,7 @@ def _multiplied(scores: Tensor, may: Any, axis: int) -> Tensor:
     return scores.softmax(axis) if may is None else scores.softmax(axis) * may
 
 
-def _inverted(scores: Tensor, may: Any, axis: int) -> Tensor:
+def _inverted(scores: Tensor, may: Any, axis: int) -> Any:
     return _zeros(scores, None if may is None else ~may, axis)
 
 
