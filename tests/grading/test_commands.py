@@ -41,3 +41,9 @@ def test_a_course_without_a_gradebook_is_refused(tmp_path):
         assert done.returncode == 2
         assert "holds no gradebook" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_that_no_command_knows_is_refused():
+    done = run("release", "--chekc")
+    assert done.returncode == 2
+    assert "unrecognized arguments: --chekc" in done.stderr

@@ -46,7 +46,6 @@ def formgrader(make_tiny_course):
         "--ServerApp.port_retries=0",
         "--IdentityProvider.token=",
         "--ServerApp.password=",
-        "--allow-root",
     ]
     places = {f"JUPYTER_{kind}_DIR": str(course.root / kind) for kind in ("CONFIG", "RUNTIME")}
     with (course.root / "server.log").open("w") as log:
