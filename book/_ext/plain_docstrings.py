@@ -1,0 +1,38 @@
+"""Docstrings whose results and attributes are described by sentences, not by types.
+
+The shapes stand in the annotations. Napoleon takes whatever comes before a colon in the first line
+of "Returns:", or of an attribute's text, for a type. A line break before the colon keeps it a
+sentence.
+"""
+
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+FIRST_WORD = re.compile(r"(\s*\S+) (?=.*:)")
+
+
+def keep_sentence(line: str) -> list[str]:
+    """Return the line, broken after its first word if it has a colon further on."""
+    found = FIRST_WORD.match(line)
+    if found is None:
+        return [line]
+    margin = " " * (len(line) - len(line.lstrip()))
+    return [found[1], margin + line[found.end() :]]
+
+
+def untype(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Break the lines which napoleon would misread; it reads them next."""
+    changed: list[str] = []
+    for position, line in enumerate(lines):
+        after_returns = position > 0 and lines[position - 1].strip() == "Returns:"
+        first_of_attribute = what in ("attribute", "data", "property") and position == 0
+        changed += keep_sentence(line) if after_returns or first_of_attribute else [line]
+    lines[:] = changed
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Run before napoleon."""
+    app.connect("autodoc-process-docstring", untype, priority=400)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
