@@ -10,10 +10,6 @@ from grading.observe import Observation, gradients, observe
 
 __all__ = ["diagnose"]
 
-# Two answers are one behaviour if they agree this well; a misconception lies at least 100 times the
-# exercise's tolerance from the truth (tested), so nothing right is ever this close to a wrong one.
-ALIKE = Tolerance(rtol=1e-5, atol=1e-6)
-
 
 def diagnose(
     exercise: Exercise, seen: Sequence[Observation], stage: str, answer_gradients: object = None
@@ -45,7 +41,7 @@ def _matches(exercise: Exercise, mistake: Misconception, seen: Sequence[Observat
         views = {one.probe.name: _behaviour(one) for one in seen}
         return mistake.recognise(views)
     return any(
-        all(_alike(one, theirs[one.probe.name]) for one in seen)
+        all(_alike(one, theirs[one.probe.name], exercise.alike) for one in seen)
         for theirs in _observed(exercise, mistake)
     )
 
@@ -68,12 +64,12 @@ def _observed(exercise: Exercise, mistake: Misconception) -> list[dict[str, Obse
     return _KNOWN[key]
 
 
-def _alike(one: Observation, other: Observation) -> bool:
+def _alike(one: Observation, other: Observation, alike: Tolerance) -> bool:
     if not one.called.returned or not other.called.returned:
         return _same_error(one.called, other.called)
     if one.view is None or other.view is None:
         return False
-    return same(one.view, other.view, ALIKE)
+    return same(one.view, other.view, alike)
 
 
 def _same_error(one: Called, other: Called) -> bool:
@@ -89,4 +85,4 @@ def _same_gradients(exercise: Exercise, mistake: Misconception, mine: object) ->
         return False
     theirs = [gradients(exercise, mistake.wrong, p) for p in exercise.probes if p.gradient]
     pairs = zip(mine, theirs, strict=True)
-    return all(b is not None and same(a, b, ALIKE) for a, b in pairs)
+    return all(b is not None and same(a, b, exercise.alike) for a, b in pairs)

@@ -140,6 +140,9 @@ class Exercise:
         judge: replaces the comparison with the reference where many answers are right: gets the
             probe's inputs and the outputs, returns a sentence with what is wrong, or None.
         view: what is compared and shown, made from inputs and outputs; default: the outputs.
+        alike: how closely an answer agrees with a misconception that it is taken for. Nothing
+            right is ever that close to a wrong one: each lies at least 100 times the tolerance
+            from the truth (tested). Measures, which draw random numbers, need a wider one.
         forbidden: dotted names that the answer must not call, "torch.softmax" for example.
         largest: the largest number of elements that a tensor made on the way may have, by inputs.
         equation: the label of the equation in the chapter.
@@ -166,6 +169,7 @@ class Exercise:
     judge: Callable[[Inputs, tuple[Any, ...]], str | None] | None = None
     view: Callable[[Inputs, tuple[Any, ...]], tuple[Any, ...]] | None = None
     tolerance: Tolerance = Tolerance()
+    alike: Tolerance = Tolerance(rtol=1e-5, atol=1e-6)
     forbidden: tuple[str, ...] = ()
     largest: Callable[[Inputs], int] | None = None
     time_limit: float = 5.0

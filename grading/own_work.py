@@ -48,17 +48,17 @@ def _written(exercise: Exercise, answer: Answer) -> str | None:
 
     Operators such as ``@`` and NumPy's universal functions leave no call that could be watched.
     """
-    names = {name.rpartition(".")[2]: name for name in exercise.forbidden}
+    numpy = [name for name in exercise.forbidden if name.startswith("numpy.")]
+    names = {name.rpartition(".")[2]: name for name in numpy}
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
     except (OSError, TypeError, SyntaxError):
         return None
     for node in ast.walk(tree):
-        if isinstance(node, ast.MatMult) and "@" in names:
+        if isinstance(node, ast.MatMult) and "@" in exercise.forbidden:
             return "@, the matrix product"
-        word = getattr(node, "attr", None) or getattr(node, "id", None)
-        if isinstance(node, ast.Attribute | ast.Name) and word in names:
-            return names[word]
+        if isinstance(node, ast.Attribute) and node.attr in names:
+            return names[node.attr]
     return None
 
 

@@ -9,7 +9,7 @@ import torch
 from grading.compare import plain
 from grading.exercise import Inputs, Probe
 
-__all__ = ["asked", "band", "diagnosis", "near"]
+__all__ = ["asked", "band", "chose", "diagnosis", "near", "numbered"]
 
 
 def _nothing(generator: torch.Generator) -> Inputs:
@@ -63,6 +63,23 @@ def diagnosis(
         return None
 
     return judge
+
+
+def numbered(bugs: Mapping[str, str], code: Any) -> torch.Tensor:
+    """Return a chosen code as its number in the list; -1 for one that is not in it."""
+    known = list(bugs)
+    return torch.tensor(float(known.index(code)) if code in known else -1.0)
+
+
+def chose(bugs: Mapping[str, str], code: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Recognise a diagnosis by the code that was chosen."""
+    number = float(numbered(bugs, code))
+
+    def recognise(seen: Mapping[str, Any]) -> bool:
+        view = seen.get("the question")
+        return isinstance(view, list) and len(view) == 1 and float(view[0]) == number
+
+    return recognise
 
 
 def _flat(value: Any) -> list[torch.Tensor]:

@@ -1,14 +1,11 @@
 """The chapter's questions: a prediction, and a bug to find."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
 from course_lib import attention
 from grading.exercise import Exercise, Misconception, Output
 from grading.exercises.queries_keys_values.attention_variants import variant
-from grading.exercises.questions import asked, band, diagnosis, near
+from grading.exercises.questions import asked, band, chose, diagnosis, near, numbered
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
 
@@ -38,18 +35,6 @@ BUGS = {
 }
 
 
-def _chose(code: str) -> Any:
-    def recognise(seen: Mapping[str, Any]) -> bool:
-        view = seen.get("the question")
-        return isinstance(view, list) and len(view) == 1 and float(view[0]) == _number(code)
-
-    return recognise
-
-
-def _number(code: Any) -> float:
-    return float(list(BUGS).index(code)) if code in BUGS else -1.0
-
-
 def _square() -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(1)
     return tuple(torch.randn(3, 2, generator=generator) for _ in range(3))
@@ -65,22 +50,22 @@ FIND_THE_BUG = Exercise(
     parameters=(), outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
     reference=lambda: ("WRONG-AXIS", _square()), equation="eq-weights", probes=asked,
     judge=diagnosis("WRONG-AXIS", variant(axis=-2), attention.scaled_dot_product_attention),
-    view=lambda inputs, outputs: (torch.tensor(_number(outputs[0])),),
+    view=lambda inputs, outputs: (numbered(BUGS, outputs[0]),),
     next_rung="Columns that sum to 1 are the trace of this mistake, whatever the sizes.",
     misconceptions=(
         Misconception(code="BUG-SCALE", wrong=lambda: ("NO-SCALE", _square()),
-                      recognise=_chose("NO-SCALE"), sentence=(
+                      recognise=chose(BUGS, "NO-SCALE"), sentence=(
             "Without the division the rows would still sum to 1. Add up the rows and the columns "
             "of the trace.")),
         Misconception(code="BUG-MASK", wrong=lambda: ("MASK-INVERTED", _square()),
-                      recognise=_chose("MASK-INVERTED"), sentence=(
+                      recognise=chose(BUGS, "MASK-INVERTED"), sentence=(
             "There is no mask in the trace. Add up its rows and its columns.")),
         Misconception(code="BUG-TRANSPOSED", wrong=lambda: ("WEIGHTS-TRANSPOSED", _square()),
-                      recognise=_chose("WEIGHTS-TRANSPOSED"), sentence=(
+                      recognise=chose(BUGS, "WEIGHTS-TRANSPOSED"), sentence=(
             "The trace shows the weights before they meet the values. Add up its rows and its "
             "columns.")),
         Misconception(code="BUG-BLIND", wrong=lambda: ("WRONG-AXIS", _equal_rows()),
-                      recognise=_chose("WRONG-AXIS"), sentence=(
+                      recognise=chose(BUGS, "WRONG-AXIS"), sentence=(
             "The mistake is the right one, but on inputs this regular it cannot be seen. Choose "
             "queries and keys that differ from each other, or more keys than queries.")),
     ),

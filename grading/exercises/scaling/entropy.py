@@ -1,0 +1,100 @@
+"""weight_entropy: how widely a row of weights is spread."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import softmax as library
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercises.drawing import normal
+
+__all__ = ["WEIGHT_ENTROPY"]
+
+
+def _ordinary(generator: torch.Generator) -> Inputs:
+    return {"scores": 2 * normal(generator, 3, 5, 7)}
+
+
+def _one_winner(generator: torch.Generator) -> Inputs:
+    scores = normal(generator, 4, 6)
+    scores[:, 2] += 5000.0  # every other weight underflows to 0
+    scores[1, 3] = scores[1, 2]  # two share one row: entropy ln 2
+    return {"scores": scores}
+
+
+def _short(generator: torch.Generator) -> Inputs:
+    return {"scores": torch.tensor([[0.0, 0.0], [0.0, 1.0]], dtype=torch.float64)}
+
+
+def _entropy(base: Any = torch.log, axis: int = -1, sign: float = -1.0) -> Any:
+    def entropy(scores: Tensor) -> Tensor:
+        weights = scores.softmax(axis)
+        terms = torch.where(weights > 0, weights * base(weights.clamp(min=1e-300)), 0.0)
+        return sign * terms.sum(axis)
+
+    return entropy
+
+
+def _naive(scores: Tensor) -> Tensor:
+    weights = scores.softmax(-1)
+    return -(weights * weights.log()).sum(-1)
+
+
+def _of_scores(scores: Tensor) -> Tensor:
+    return -(scores * scores.log()).sum(-1)
+
+
+def _padded(scores: Tensor) -> Tensor:
+    weights = scores.softmax(-1)
+    return -(weights * (weights + 1e-3).log()).sum(-1)
+
+
+def _from_logarithms(scores: Tensor) -> Tensor:
+    logs = scores.log_softmax(-1)
+    return -(logs.exp() * logs).sum(-1)
+
+
+def _from_lse(scores: Tensor) -> Tensor:
+    return scores.logsumexp(-1) - (scores.softmax(-1) * scores).sum(-1)
+
+
+WEIGHT_ENTROPY = Exercise(
+    name="weight_entropy", slug="scaling", task="entropy", title="The entropy of a row",
+    kind="implement", points=1.5, difficulty=2, importance=2, minutes=20,
+    parameters=("scores",), outputs=(Output(name="entropy", axes="..."),),
+    reference=library.weight_entropy, equation="eq-entropy",
+    next_rung="e to this power reads as the number of keys that a head listens to.",
+    probes=(
+        Probe(name="all sizes different", draw=_ordinary, gradient=True, single=True,
+              sizes={"B": 3, "T": 5, "S": 7}),
+        Probe(name="weights that underflow to 0", draw=_one_winner, sizes={"T": 4, "S": 6}),
+        Probe(name="two keys", draw=_short, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="ENT-0LOG0", wrong=_naive, sentence=(
+            "A weight of 0 gives 0 · ln 0 = 0 · (−∞) = NaN. Its contribution is 0: compute the "
+            "logarithms of the weights from the scores, or leave such terms out.")),
+        Misconception(code="ENT-LOG2", wrong=_entropy(base=torch.log2), sentence=(
+            "The logarithm has base 2, which gives bits. The contract asks for nats, base e.")),
+        Misconception(code="ENT-LOG10", wrong=_entropy(base=torch.log10), sentence=(
+            "The logarithm has base 10. The contract asks for nats, base e.")),
+        Misconception(code="ENT-AXIS", wrong=_entropy(axis=-2), also=(_entropy(axis=0),), sentence=(
+            "The sum runs over another axis than the keys. One row of scores, the last axis, "
+            "gives one entropy.")),
+        Misconception(code="ENT-SIGN", wrong=_entropy(sign=1.0), sentence=(
+            "The sign is missing: logarithms of weights are negative, an entropy is not.")),
+        Misconception(code="ENT-SCORES", wrong=_of_scores, sentence=(
+            "The formula is applied to the scores. It needs the weights: the softmax comes first.")),
+        Misconception(code="ENT-EPSILON", wrong=_padded, sentence=(
+            "A small number is added inside the logarithm. It avoids the NaN and changes every "
+            "value; the logarithms of the weights can be had exactly from the scores.")),
+        Misconception(code="ENT-MEAN", wrong=lambda scores: _from_logarithms(scores)
+                      / scores.shape[-1], also=(
+            lambda scores: _from_logarithms(scores) / math.log(scores.shape[-1]),), sentence=(
+            "The sum is divided by the number of keys or by its largest possible value. The "
+            "contract asks for the sum itself.")),
+    ),
+    alternatives=(_from_logarithms, _from_lse, _entropy()),
+)  # fmt: skip

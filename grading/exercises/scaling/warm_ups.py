@@ -1,0 +1,93 @@
+"""Two short tasks from the chapter before: the weighted sum, and the shapes of cross-attention."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercises.drawing import normal
+
+__all__ = ["CROSS_SHAPES", "WEIGHTED_SUM"]
+
+
+def _weights_values(generator: torch.Generator) -> Inputs:
+    weights = normal(generator, 3, 4, 8).softmax(-1)
+    return {"weights": weights, "value": normal(generator, 3, 8, 6)}
+
+
+def _square(generator: torch.Generator) -> Inputs:
+    return {"weights": normal(generator, 2, 2).softmax(-1), "value": normal(generator, 2, 2)}
+
+
+def _mean(weights: Tensor, value: Tensor) -> Any:
+    return value.mean(-2, keepdim=True).expand(*weights.shape[:-1], value.shape[-1])
+
+
+WEIGHTED_SUM = Exercise(
+    name="weighted_sum", slug="scaling", task="warm-up-sum", title="Warm-up: the weighted sum",
+    kind="warm-up", points=0.5, difficulty=1, importance=2, minutes=5,
+    parameters=("weights", "value"), outputs=(Output(name="output", axes="... T Dv"),),
+    reference=lambda weights, value: weights @ value, equation="eq-sdpa",
+    next_rung="Step 4 again: S disappears when weights meet values.",
+    probes=(
+        Probe(name="all sizes different", draw=_weights_values, gradient=True, single=True,
+              sizes={"B": 3, "T": 4, "S": 8, "Dv": 6}),
+        Probe(name="two by two", draw=_square, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="SUM-TRANSPOSED", wrong=lambda weights, value: weights.mT @ value,
+                      sentence=(
+            "The weights are transposed. Row t already lists the shares that query t takes.")),
+        Misconception(code="SUM-MEAN", wrong=_mean, sentence=(
+            "This is the plain mean of the values: the weights play no part.")),
+        Misconception(code="SUM-ELEM", wrong=lambda weights, value: weights * value, sentence=(
+            "Weights and values are multiplied entry by entry. Every query needs a sum over all "
+            "S values.")),
+    ),
+    alternatives=(
+        lambda weights, value: torch.einsum("...ts,...sv->...tv", weights, value),
+        lambda weights, value: (weights.unsqueeze(-1) * value.unsqueeze(-3)).sum(-2),
+    ),
+)  # fmt: skip
+
+
+def _sizes(generator: torch.Generator) -> Inputs:
+    return {"T": 3, "S": 11, "D": 5, "Dv": 7}
+
+
+def _shapes(inputs: Inputs, outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    return tuple(torch.tensor([float(size) for size in shape]) for shape in outputs)
+
+
+def _judge(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
+    T, S, Dv = inputs["T"], inputs["S"], inputs["Dv"]
+    for name, shape, wanted in zip(("weights", "output"), outputs, ((T, S), (T, Dv)), strict=True):
+        if not isinstance(shape, tuple | list | torch.Size) or tuple(shape) != wanted:
+            return f"With T, S, D, Dv = 3, 11, 5, 7 the shape of the {name} is not {shape}."
+    return None
+
+
+CROSS_SHAPES = Exercise(
+    name="cross_attention_shapes", slug="scaling", task="warm-up-shapes",
+    title="Warm-up: shapes of cross-attention", kind="warm-up", points=0.5, difficulty=1,
+    importance=2, minutes=5, parameters=("T", "S", "D", "Dv"),
+    outputs=(Output(name="weights' shape", kind="any"), Output(name="output's shape", kind="any")),
+    reference=lambda T, S, D, Dv: ((T, S), (T, Dv)), equation="eq-sdpa",
+    judge=_judge, view=_shapes, next_rung="D appears in neither: queries and keys use it up.",
+    probes=(Probe(name="four sizes", draw=_sizes, sizes={"T": 3, "S": 11, "D": 5, "Dv": 7}),),
+    misconceptions=(
+        Misconception(code="SHAPE-TS", wrong=lambda T, S, D, Dv: ((S, T), (T, Dv)), sentence=(
+            "The weights have one row a query and one column a key.")),
+        Misconception(code="SHAPE-OUTS", wrong=lambda T, S, D, Dv: ((T, S), (S, Dv)), sentence=(
+            "There is one output a query, however many keys it reads.")),
+        Misconception(code="SHAPE-OUTD", wrong=lambda T, S, D, Dv: ((T, S), (T, D)), sentence=(
+            "The output is a mixture of values and has their size, not that of queries and keys.")),
+        Misconception(code="SHAPE-SQUARE", wrong=lambda T, S, D, Dv: ((T, T), (T, Dv)), sentence=(
+            "That is the shape of self-attention. Here the keys come from another sequence.")),
+    ),
+    alternatives=(
+        lambda T, S, D, Dv: [torch.Size((T, S)), torch.Size((T, Dv))],
+        lambda T, S, D, Dv: ([T, S], [T, Dv]),
+    ),
+)  # fmt: skip
