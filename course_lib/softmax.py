@@ -157,8 +157,8 @@ def softmax_with_sink(
     Raises:
         ValueError: if the sink does not have one logit per head, or there is no key.
 
-    Source: gpt-oss (arXiv:2508.10925), sec. 2.2, and its ``torch/model.py``, where the column is
-    dropped after the softmax; Miller 2023, "Attention is off by one", for a sink of zero.
+    Source: gpt-oss (arXiv:2508.10925) and its ``torch/model.py``, where the column is dropped after
+    the softmax; Miller 2023, "Attention is off by one", for a sink of zero.
 
     >>> softmax_with_sink(torch.zeros(3), sink=0.0)
     tensor([0.2500, 0.2500, 0.2500])

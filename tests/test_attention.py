@@ -96,6 +96,23 @@ def test_additive_scores_equal_their_loops(dtype: torch.dtype) -> None:
     assert_close(lib.additive_scores(query, key, *rest), expected.to(dtype))
 
 
+def test_float64_is_not_computed_in_float32() -> None:
+    exact = {"rtol": 1e-12, "atol": 1e-14}  # assert_close's 1e-7 cannot tell the two apart
+    query, key, value = qkv()
+    expected = naive.scaled_dot_product_attention(*arrays(query, key, value))
+    results = lib.scaled_dot_product_attention(query, key, value)
+    for result, twin in zip(results, expected, strict=True):
+        assert_close(result, torch.from_numpy(twin), **exact)
+    x, weights = normal(0, T, C), projections()
+    for result, twin in zip(
+        lib.project_qkv(x, *weights), naive.project_qkv(*arrays(x, *weights)), strict=True
+    ):
+        assert_close(result, torch.from_numpy(twin), **exact)
+    rest = (normal(2, D, C), normal(3, D, C), normal(4, C))
+    expected = naive.additive_scores(*arrays(query, key, *rest))
+    assert_close(lib.additive_scores(query, key, *rest), torch.from_numpy(expected), **exact)
+
+
 def test_leading_axes_are_independent_problems() -> None:
     query, key, value = qkv(0, B, H)
     may_attend = mask(3, B, H, T, S)

@@ -201,6 +201,29 @@ def test_large_and_very_different_rows(dtype: torch.dtype) -> None:
     assert_close(lib.masked_softmax(x, may_attend), expected)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_readable_score_may_be_lower_than_any_usual_fill(dtype: torch.dtype) -> None:
+    scores = torch.tensor([[-1e30, -1e30, 0.0]], dtype=dtype)
+    expected = torch.tensor([[0.5, 0.5, 0.0]], dtype=dtype)
+    assert_close(lib.masked_softmax(scores, torch.tensor([[True, True, False]])), expected)
+
+
+def test_float64_is_not_computed_in_float32() -> None:
+    x, may_attend = 3 * normal(0, H, T, S), mask(1, T, S)
+    exact = {"rtol": 1e-13, "atol": 1e-15}  # assert_close's 1e-7 cannot tell the two apart
+    weights = along(naive.softmax, -1, x)
+    assert_close(lib.softmax(x), weights, **exact)
+    assert_close(lib.log_softmax(x), along(naive.log_softmax, -1, x), **exact)
+    assert_close(lib.logsumexp(x), along(naive.logsumexp, -1, x), **exact)
+    assert_close(lib.weight_entropy(x), along(naive.weight_entropy, -1, x), **exact)
+    expected = along(naive.softmax_vjp, -1, weights, x)
+    assert_close(lib.softmax_vjp(weights, x), expected, rtol=1e-12, atol=1e-15)
+    expected = torch.from_numpy(naive.softmax_with_sink(x.numpy(), 0.1))
+    assert_close(lib.softmax_with_sink(x, 0.1), expected, **exact)
+    expected = stacked(naive.masked_softmax(head, may_attend.numpy()) for head in x.numpy())
+    assert_close(lib.masked_softmax(x, may_attend), expected, **exact)
+
+
 def test_log_softmax_keeps_the_digits_of_a_large_row() -> None:
     # Beside 1e4 float32 has steps of 0.001: x - logsumexp(x) would be off by up to that much.
     x = torch.tensor([1e4, 1e4 - 1.0], dtype=torch.float32)
