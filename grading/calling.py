@@ -1,15 +1,21 @@
 """Call a learner's function: within a time limit, and with every error kept as an outcome."""
 
+import os
 import signal
 import threading
+import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["Called", "call"]
+__all__ = ["Called", "call", "learner_line"]
+
+# Whose lines are no learner's: Python's own, installed packages', and the engine's.
+_STANDARD_LIBRARY = str(Path(os.__file__).parent)
+_ENGINE = str(Path(__file__).parent)
 
 
 class OutOfTimeError(BaseException):
@@ -43,35 +49,39 @@ def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> 
 
 
 def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
+    # A function of its own: Python 3.11 passes over a handler in the frame of `while True: pass`.
     try:
         return Called(value=function(*arguments))
     except OutOfTimeError:
         return Called(timed_out=True)
-    except BaseException as error:
+    except BaseException as error:  # SystemExit and KeyboardInterrupt are outcomes as well
         return Called(error=error)
 
 
 def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
-    try:
-        with _alarm(seconds):
-            return _guarded(function, arguments)
-    except OutOfTimeError:  # the alarm rang between the function's end and the timer's
-        return Called(timed_out=True)
+    over = False
 
-
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
-        raise OutOfTimeError
+        if not over:
+            raise OutOfTimeError
 
-    previous = signal.signal(signal.SIGALRM, ring)
+    handler = signal.signal(signal.SIGALRM, ring)
+    earlier, _ = signal.getitimer(signal.ITIMER_REAL)
+    start = time.monotonic()
     # It rings again and again: an answer may swallow the first one.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.2)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds), 0.2)
     try:
-        yield
+        called = _guarded(function, arguments)
+    except OutOfTimeError:  # it rang between the function's end and the timer's
+        called = Called(timed_out=True)
     finally:
+        over = True
+        # Whoever had set an alarm gets it back, with the time that it has left.
+        left = max(earlier - (time.monotonic() - start), 1e-3) if earlier else 0.0
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        signal.setitimer(signal.ITIMER_REAL, left)
+    return called
 
 
 def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
@@ -87,8 +97,15 @@ def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: floa
 def learner_line(error: BaseException) -> tuple[int, str] | None:
     """Return the line of the learner's own code at which an error arose, and its text."""
     frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "site-packages" not in frame.filename and frame.filename != __file__
+        frame for frame in traceback.extract_tb(error.__traceback__) if not _foreign(frame.filename)
     ]
     return (frames[-1].lineno or 0, frames[-1].line or "") if frames else None
+
+
+def _foreign(filename: str) -> bool:
+    if "site-packages" in filename or filename.startswith("<frozen"):
+        return True
+    inside_engine = filename.startswith(_ENGINE) and f"{os.sep}exercises{os.sep}" not in filename
+    return inside_engine or filename.startswith(
+        (_STANDARD_LIBRARY, sys.base_prefix + os.sep + "lib")
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from grading.calling import Called, call
 from grading.compare import as_tensors, plain
@@ -112,20 +112,23 @@ def gradients(exercise: Exercise, answer: Answer, probe: Probe) -> list[torch.Te
         total = total + (value * weight).sum()
     if not total.requires_grad:
         return None
-    grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    try:
+        grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    except RuntimeError:  # something that the backward pass needs was overwritten
+        return None
     pairs = zip(grads, leaves.values(), strict=True)
     return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]
 
 
-class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Largest(TorchFunctionMode):
     """Remember the largest tensor that any operation made."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.elements = 0
         self.shape: tuple[int, ...] = ()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         for value in result if isinstance(result, tuple | list) else (result,):
             # A view costs nothing: what counts is the memory behind a tensor.

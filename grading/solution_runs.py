@@ -36,7 +36,13 @@ def execute(source: Path, target: Path, *, allow_errors: bool = False) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     place = {"metadata": {"path": str(target.parent)}}
     NotebookClient(
-        nb, timeout=120, kernel_name="python3", resources=place, allow_errors=allow_errors
+        nb,
+        timeout=120,
+        kernel_name="python3",
+        resources=place,
+        allow_errors=allow_errors,
+        # The kernel's warnings on its way of transport are nothing that a learner can act on.
+        extra_arguments=["--log-level=ERROR"],
     ).execute()
     # Times of execution would make each run's file another one.
     for cell in nb.cells:

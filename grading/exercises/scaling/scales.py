@@ -27,7 +27,7 @@ def _scale(
         head_dim: int, query_pre_attn_scalar: float | None = None, yarn_factor: float | None = None
     ) -> float:
         sharper = yarn(yarn_factor) if yarn_factor else 1.0
-        return float(size(head_dim, query_pre_attn_scalar)) ** power * sharper
+        return float(size(head_dim, query_pre_attn_scalar) ** power * sharper)
 
     return scale
 

@@ -1,0 +1,22 @@
+"""The exercises of the chapter on the softmax."""
+
+from grading.exercises.softmax.logarithms import LOG_SOFTMAX, LOGSUMEXP
+from grading.exercises.softmax.questions import FIND_THE_BUG, PREDICT
+from grading.exercises.softmax.sink import SOFTMAX_WITH_SINK
+from grading.exercises.softmax.stable import SOFTMAX
+from grading.exercises.softmax.vjp import SOFTMAX_VJP
+from grading.exercises.softmax.warm_ups import ATTEND_ONE, SCALED_SCORES
+
+__all__ = ["EXERCISES"]
+
+EXERCISES = (
+    SCALED_SCORES,
+    ATTEND_ONE,
+    PREDICT,
+    SOFTMAX,
+    LOGSUMEXP,
+    LOG_SOFTMAX,
+    SOFTMAX_VJP,
+    SOFTMAX_WITH_SINK,
+    FIND_THE_BUG,
+)

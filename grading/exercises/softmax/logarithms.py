@@ -1,0 +1,150 @@
+"""logsumexp and log_softmax: the softmax's logarithms."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import softmax as library
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercises.drawing import normal
+from grading.exercises.softmax.probes import three_axes
+from grading.exercises.softmax.stable import FORBIDDEN
+
+__all__ = ["LOGSUMEXP", "LOG_SOFTMAX"]
+
+
+def _empty_row(generator: torch.Generator) -> Inputs:
+    x = normal(generator, 3, 4)
+    x[0] = -torch.inf
+    x[1, 2] = -torch.inf
+    return {"x": x, "axis": -1}
+
+
+def _naive_lse(x: Tensor, axis: int) -> Tensor:
+    return x.exp().sum(axis).log()
+
+
+def _forgets_maximum(x: Tensor, axis: int) -> Tensor:
+    shift = x.amax(axis, keepdim=True).clamp(min=-1e300)
+    return (x - shift).exp().sum(axis).log()
+
+
+def _subtracts_infinity(x: Tensor, axis: int) -> Tensor:
+    top = x.amax(axis, keepdim=True)
+    return ((x - top).exp().sum(axis, keepdim=True).log() + top).squeeze(axis)
+
+
+def _keeps_axis(x: Tensor, axis: int) -> Tensor:
+    return library.logsumexp(x, axis).unsqueeze(axis)
+
+
+def _other_axis(x: Tensor, axis: int) -> Tensor:
+    return library.logsumexp(x, -1)
+
+
+def _one_maximum(x: Tensor, axis: int) -> Tensor:
+    return (x - x.max()).exp().sum(axis).log() + x.max()
+
+
+def _by_pairs(x: Tensor, axis: int) -> Tensor:
+    total = torch.full_like(x.select(axis, 0), -torch.inf)
+    for part in x.unbind(axis):
+        total = torch.logaddexp(total, part)
+    return total
+
+
+def _where_finite(x: Tensor, axis: int) -> Tensor:
+    top = x.max(dim=axis, keepdim=True).values
+    shift = torch.where(torch.isinf(top), torch.zeros_like(top), top)
+    total = torch.exp(x - shift).sum(dim=axis)
+    empty = total == 0
+    logs = torch.log(torch.where(empty, torch.ones_like(total), total)) + shift.squeeze(axis)
+    return torch.where(empty, torch.full_like(logs, -torch.inf), logs)
+
+
+LOGSUMEXP = Exercise(
+    name="logsumexp", slug="softmax", task="logsumexp", title="Log-sum-exp", kind="implement",
+    points=1.0, difficulty=2, importance=3, minutes=15, parameters=("x", "axis"),
+    outputs=(Output(name="log-sum-exp", axes="..."),), reference=library.logsumexp,
+    equation="eq-logsumexp", forbidden=FORBIDDEN,
+    next_rung="One number a row is all that attention needs to keep of a softmax.",
+    probes=(
+        *three_axes(),
+        Probe(name="a row of −∞", draw=_empty_row, sizes={"T": 3, "S": 4}),
+    ),
+    misconceptions=(
+        Misconception(code="LSE-NAIVE", wrong=_naive_lse, sentence=(
+            "The exponentials are taken of the scores themselves: exp(1000) is infinite, exp(−1000) "
+            "is 0 with the logarithm −∞. Take the maximum out first.")),
+        Misconception(code="LSE-FORGETMAX", wrong=_forgets_maximum, also=(
+            lambda x, axis: (x - x.amax(axis, keepdim=True)).exp().sum(axis).log(),), sentence=(
+            "The maximum is subtracted and never added again. In the softmax it cancels; here it "
+            "is part of the result.")),
+        Misconception(code="LSE-NEGINF", wrong=_subtracts_infinity, sentence=(
+            "A row of −∞ gives (−∞) − (−∞) = NaN. The logarithm of an empty sum is −∞.")),
+        Misconception(code="LSE-KEEPDIM", wrong=_keeps_axis, sentence=(
+            "The axis is still there with size 1. One number a row is asked for: drop the axis.")),
+        Misconception(code="LSE-AXISFIXED", wrong=_other_axis, sentence=(
+            "The axis is not used: the sum always runs along the last one.")),
+        Misconception(code="LSE-GLOBALMAX", wrong=_one_maximum, sentence=(
+            "One maximum is subtracted from all rows. A row that lies 1000 lower underflows: its "
+            "sum is 0 and its logarithm −∞.")),
+    ),
+    alternatives=(_by_pairs, _where_finite),
+)  # fmt: skip
+
+
+def _log_of_softmax(x: Tensor, axis: int) -> Tensor:
+    return x.softmax(axis).log()
+
+
+def _log_of_padded(x: Tensor, axis: int) -> Tensor:
+    return (x.softmax(axis) + 1e-9).log()
+
+
+def _wide(generator: torch.Generator) -> Inputs:
+    return {"x": 500 * normal(generator, 4, 6), "axis": -1}
+
+
+def _log_rows(x: Tensor, axis: int) -> Tensor:
+    moved = x.movedim(axis, -1)
+    top = moved.amax(-1, keepdim=True)
+    logs = (moved - top) - torch.log(torch.exp(moved - top).sum(-1, keepdim=True))
+    return logs.movedim(-1, axis)
+
+
+def _log_by_pairs(x: Tensor, axis: int) -> Tensor:
+    return torch.sub(x, _by_pairs(x, axis).unsqueeze(axis))
+
+
+LOG_SOFTMAX = Exercise(
+    name="log_softmax", slug="softmax", task="log-softmax", title="Log-softmax",
+    kind="implement", points=1.0, difficulty=2, importance=2, minutes=15,
+    parameters=("x", "axis"), outputs=(Output(name="log-weights", axes="..."),),
+    reference=library.log_softmax, equation="eq-log-softmax", forbidden=FORBIDDEN,
+    next_rung="A loss is the mean of some of these numbers. None of them is ever −∞.",
+    probes=(*three_axes(), Probe(name="scores far apart", draw=_wide, sizes={"T": 4, "S": 6})),
+    misconceptions=(
+        Misconception(code="LSE-LOGSOFT", wrong=_log_of_softmax, sentence=(
+            "This is the logarithm of the softmax. A weight below e⁻⁷⁴⁵ has already become 0, and "
+            "its logarithm −∞. Stay in logarithms all the way.")),
+        Misconception(code="LSE-NAIVE", wrong=lambda x, axis: x
+                      - x.exp().sum(axis, keepdim=True).log(), sentence=(
+            "The exponentials are taken of the scores themselves: exp(1000) is infinite.")),
+        Misconception(code="LSE-EPSILON", wrong=_log_of_padded, sentence=(
+            "A small number is added inside the logarithm. It hides the −∞ and makes every weight "
+            "below it the same.")),
+        Misconception(code="LSE-AXISFIXED", wrong=lambda x, axis: x.log_softmax(-1), sentence=(
+            "The axis is not used: the softmax always runs along the last one.")),
+        Misconception(code="LSE-ONLYSHIFT", wrong=lambda x, axis: x - x.amax(axis, keepdim=True),
+                      sentence=(
+            "Only the maximum is subtracted. The logarithm of the sum is missing, so the weights "
+            "do not sum to 1.")),
+        Misconception(code="LSE-SIGN", wrong=lambda x, axis: -x.log_softmax(axis), sentence=(
+            "The sign is turned round. Logarithms of weights are never above 0; their negative is "
+            "the loss.")),
+    ),
+    alternatives=(_log_rows, _log_by_pairs),
+)  # fmt: skip
+

@@ -1,0 +1,50 @@
+"""Inputs that the chapter's exercises share: three axes, and rows far from 0."""
+
+import torch
+
+from grading.exercise import Inputs, Probe
+from grading.exercises.drawing import normal
+
+__all__ = ["along", "three_axes"]
+
+SIZES = {"H": 3, "T": 5, "S": 7}
+
+
+def along(axis: int, *, gradient: bool = False) -> Probe:
+    """Return a probe with three axes of different sizes and the softmax along one of them."""
+
+    def draw(generator: torch.Generator) -> Inputs:
+        return {"x": normal(generator, 3, 5, 7), "axis": axis}
+
+    name = f"three axes, axis = {axis}"
+    return Probe(name=name, draw=draw, sizes=SIZES, gradient=gradient, single=axis == -1)
+
+
+def _two(generator: torch.Generator) -> Inputs:
+    return {"x": torch.tensor([[0.0, 1.0], [2.0, 0.0]], dtype=torch.float64), "axis": -1}
+
+
+def _far(generator: torch.Generator) -> Inputs:
+    """One row near 1000 and one near -1000: the first overflows, the second underflows."""
+    x = normal(generator, 3, 4)
+    x[1] -= 1000.0
+    x[2] += 1000.0
+    return {"x": x, "axis": -1}
+
+
+def _low(generator: torch.Generator) -> Inputs:
+    x = normal(generator, 3, 4)
+    x[1] -= 1000.0
+    return {"x": x, "axis": 1}
+
+
+def three_axes() -> tuple[Probe, ...]:
+    """Return the probes of every function of x along an axis."""
+    return (
+        along(-1, gradient=True),
+        along(0),
+        along(1, gradient=True),
+        Probe(name="a row near −1000", draw=_low, sizes={"T": 3, "S": 4}),
+        Probe(name="rows near −1000, 0 and 1000", draw=_far, sizes={"T": 3, "S": 4}),
+        Probe(name="two by two", draw=_two, edge=True),
+    )

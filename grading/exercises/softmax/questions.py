@@ -1,0 +1,87 @@
+"""The chapter's questions: a prediction, and a bug to find."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.softmax import softmax
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.questions import asked, band, chose, diagnosis, near, numbered
+
+__all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
+
+PREDICT = Exercise(
+    name="predict_shifted_weight", slug="softmax", task="predict", title="Ten more for everyone",
+    kind="predict", points=0.5, difficulty=1, importance=3, minutes=5,
+    parameters=(), outputs=(Output(name="prediction", kind="number"),),
+    reference=lambda: 0.73, equation="eq-softmax", judge=band(0.731, 0.02), probes=asked,
+    next_rung="Only differences of scores count. That is what lets us subtract the maximum.",
+    misconceptions=(
+        Misconception(code="SHIFT-SHARPER", wrong=lambda: 1.0, recognise=near(1.0, 0.05), sentence=(
+            "You expect higher scores to make the softmax more certain. Both rose by 10, and "
+            "e¹⁰ cancels. Multiplying the scores would sharpen it.")),
+        Misconception(code="SHIFT-EVEN", wrong=lambda: 0.5, recognise=near(0.52, 0.05), sentence=(
+            "You expect 11 and 10 to be nearly equal shares. Shares follow the ratio of the "
+            "exponentials, e¹¹/e¹⁰ = e, and not 11/10.")),
+    ),
+    alternatives=(lambda: 0.73, lambda: torch.tensor([0.0, 1.0]).softmax(0)[1]),
+)  # fmt: skip
+
+BUGS = {
+    "NO-MAXIMUM": "No maximum is subtracted.",
+    "ONE-MAXIMUM": "One maximum is subtracted from all rows.",
+    "WRONG-AXIS": "The sum runs along another axis.",
+    "NO-EXPONENTIAL": "The exponential is missing.",
+}
+
+
+def _broken(x: Tensor) -> Tensor:
+    exps = (x - x.max()).exp()
+    return exps / exps.sum(-1, keepdim=True)
+
+
+def _apart() -> tuple[Tensor, ...]:
+    return (torch.tensor([[0.0, 1.0], [-1000.0, -1001.0]]),)
+
+
+def _together() -> tuple[Tensor, ...]:
+    return (torch.tensor([[0.0, 1.0], [2.0, 1.0]]),)
+
+
+def _chosen(code: str, inputs: Any = _apart) -> Any:
+    return lambda: (code, inputs())
+
+
+def _view(inputs: Mapping[str, Any], outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    return (numbered(BUGS, outputs[0]),)
+
+
+FIND_THE_BUG = Exercise(
+    name="diagnose_softmax", slug="softmax", task="bug", title="Find the bug", kind="bug",
+    points=0.5, difficulty=2, importance=2, minutes=10, parameters=(),
+    outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
+    reference=_chosen("ONE-MAXIMUM"), equation="eq-softmax", probes=asked, view=_view,
+    judge=diagnosis("ONE-MAXIMUM", _broken, softmax),
+    next_rung="Rows of one batch may lie far apart: padding and masks make sure of that.",
+    misconceptions=(
+        Misconception(code="BUG-NOMAX", wrong=_chosen("NO-MAXIMUM"),
+                      recognise=chose(BUGS, "NO-MAXIMUM"), sentence=(
+            "Without any maximum the row near 1000 would have failed as well. Look at it.")),
+        Misconception(code="BUG-AXIS", wrong=_chosen("WRONG-AXIS"),
+                      recognise=chose(BUGS, "WRONG-AXIS"), sentence=(
+            "Along another axis no row of the trace would sum to 1. The first one does.")),
+        Misconception(code="BUG-NOEXP", wrong=_chosen("NO-EXPONENTIAL"),
+                      recognise=chose(BUGS, "NO-EXPONENTIAL"), sentence=(
+            "Without the exponential the weights 0.27 and 0.73 could not come from these scores.")),
+        Misconception(code="BUG-BLIND", wrong=_chosen("ONE-MAXIMUM", _together),
+                      recognise=chose(BUGS, "ONE-MAXIMUM"), sentence=(
+            "The mistake is the right one, but on these inputs it cannot be seen. How far below the "
+            "maximum of all rows must a row lie to underflow?")),
+    ),
+    alternatives=(
+        lambda: ("ONE-MAXIMUM", (torch.tensor([[500.0, 501.0], [-500.0, -499.0]]),)),
+        lambda: ["ONE-MAXIMUM", [torch.tensor([[0.0], [-2000.0]])]],
+    ),
+)  # fmt: skip

@@ -1,0 +1,145 @@
+"""softmax: stable, along any axis."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import softmax as library
+from grading.exercise import Exercise, Inputs, Law, Misconception, Output
+from grading.exercises.softmax.probes import three_axes
+
+__all__ = ["FORBIDDEN", "SOFTMAX"]
+
+FORBIDDEN = (
+    "torch.softmax", "torch.Tensor.softmax", "torch.nn.functional.softmax", "torch.logsumexp",
+    "torch.Tensor.logsumexp", "torch.log_softmax", "torch.Tensor.log_softmax",
+    "torch.nn.functional.log_softmax", "torch.special.softmax", "torch.special.log_softmax",
+    "torch.special.logsumexp", "torch.nn.functional.softmin",
+)  # fmt: skip
+
+
+def _overflows(x: Tensor, axis: int) -> Tensor:
+    return x.exp() / x.exp().sum(axis, keepdim=True)
+
+
+def _one_maximum(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.max()).exp()
+    return exps / exps.sum(axis, keepdim=True)
+
+
+def _last_axis(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.amax(-1, keepdim=True)).exp()
+    return exps / exps.sum(-1, keepdim=True)
+
+
+def _first_axis(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.amax(0, keepdim=True)).exp()
+    return exps / exps.sum(0, keepdim=True)
+
+
+def _no_keepdim(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.amax(axis, keepdim=True)).exp()
+    return exps / exps.sum(axis)
+
+
+def _no_keepdim_maximum(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.amax(axis)).exp()
+    return exps / exps.sum(axis, keepdim=True)
+
+
+def _neither_keepdim(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.amax(axis)).exp()
+    return exps / exps.sum(axis)
+
+
+def _in_place(x: Tensor, axis: int) -> Tensor:
+    x -= x.amax(axis, keepdim=True)
+    exps = x.exp()
+    return exps / exps.sum(axis, keepdim=True)
+
+
+def _all_entries(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.max()).exp()
+    return exps / exps.sum()
+
+
+def _no_exponential(x: Tensor, axis: int) -> Tensor:
+    return x / x.sum(axis, keepdim=True)
+
+
+def _clamped(x: Tensor, axis: int) -> Tensor:
+    exps = x.clamp(max=80.0, min=-80.0).exp()
+    return exps / exps.sum(axis, keepdim=True)
+
+
+def _padded_sum(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.amax(axis, keepdim=True)).exp()
+    return exps / (exps.sum(axis, keepdim=True) + 1e-3)
+
+
+def _by_rows(x: Tensor, axis: int) -> Tensor:
+    rows = x.movedim(axis, -1).reshape(-1, x.shape[axis])
+    made = []
+    for row in rows:
+        exps = torch.exp(row - max(row.tolist()))
+        made.append(exps / exps.sum())
+    moved = x.movedim(axis, -1)
+    return torch.stack(made).reshape(moved.shape).movedim(-1, axis)
+
+
+def _by_logarithm(x: Tensor, axis: int) -> Tensor:
+    shifted = x - torch.max(x, dim=axis, keepdim=True).values
+    return torch.exp(shifted - torch.log(torch.sum(torch.exp(shifted), dim=axis, keepdim=True)))
+
+
+def _shifted_by_minimum_and_maximum(x: Tensor, axis: int) -> Tensor:
+    middle = x.amax(axis, keepdim=True) - 3.0
+    exps = torch.exp(x - middle)
+    return exps / torch.einsum("...->...", exps.sum(dim=axis, keepdim=True))
+
+
+def _sums(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
+    sums = outputs[0].detach().double().sum(inputs["axis"])
+    if torch.allclose(sums, torch.ones_like(sums), rtol=1e-4, atol=1e-4):
+        return None
+    worst = float(sums.reshape(-1)[int((sums - 1).abs().argmax())])
+    return f"Along axis {inputs['axis']} the weights sum to {worst:.4g} and not to 1"
+
+
+SOFTMAX = Exercise(
+    name="softmax", slug="softmax", task="softmax", title="A stable softmax", kind="implement",
+    points=1.5, difficulty=2, importance=3, minutes=20, parameters=("x", "axis"),
+    outputs=(Output(name="weights", axes="..."),), reference=library.softmax,
+    equation="eq-softmax", forbidden=FORBIDDEN, probes=three_axes(),
+    laws=(Law(rule="the weights sum to 1 along the axis", broken=_sums),),
+    next_rung="Adding a number to every score changes nothing: try it.",
+    misconceptions=(
+        Misconception(code="SM-OVERFLOW", wrong=_overflows, sentence=(
+            "The exponentials are taken of the scores themselves. exp(1000) is infinite, and a row "
+            "near −1000 becomes 0/0. Subtract the row's maximum first.")),
+        Misconception(code="SM-GLOBALMAX", wrong=_one_maximum, sentence=(
+            "One maximum is subtracted from all rows. A row that lies 1000 lower then underflows to "
+            "0/0. Each row needs its own.")),
+        Misconception(code="SM-AXISFIXED", wrong=_last_axis, also=(_first_axis,), sentence=(
+            "The axis is not used: the softmax always runs along the same one.")),
+        Misconception(code="SM-NOKEEP", wrong=_no_keepdim,
+                      also=(_no_keepdim_maximum, _neither_keepdim), sentence=(
+            "The maximum or the sum has lost its axis, so it is matched with another one: "
+            "keepdim=True keeps it, with size 1. On a square input nothing would have complained.")),
+        Misconception(code="SM-INPLACE", wrong=_in_place, shows="inputs", sentence=(
+            "An operator such as -= writes into the caller's tensor.")),
+        Misconception(code="SM-ALL", wrong=_all_entries, sentence=(
+            "The sum runs over all entries. Each row along the axis sums to 1 by itself.")),
+        Misconception(code="SM-NOEXP", wrong=_no_exponential, sentence=(
+            "The scores are divided by their sum without the exponential. Negative scores give "
+            "negative weights.")),
+        Misconception(code="SM-CLAMP", wrong=_clamped, sentence=(
+            "The scores are cut off to keep the exponential finite. Scores of 1000 and 1001 then "
+            "get equal weights.")),
+        Misconception(code="SM-EPSILON", wrong=_padded_sum, sentence=(
+            "A number is added to the sum. With the maximum subtracted the sum is at least 1, so "
+            "nothing needs protecting, and the weights no longer sum to 1.")),
+    ),
+    alternatives=(_by_rows, _by_logarithm, _shifted_by_minimum_and_maximum),
+)  # fmt: skip

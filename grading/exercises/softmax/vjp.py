@@ -1,0 +1,104 @@
+"""softmax_vjp: the gradient flows back without a Jacobian."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib import softmax as library
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercises.drawing import normal
+
+__all__ = ["SOFTMAX_VJP"]
+
+
+def _along(axis: int) -> Probe:
+    def draw(generator: torch.Generator) -> Inputs:
+        p = normal(generator, 3, 5, 7).softmax(axis)
+        return {"p": p, "g": normal(generator, 3, 5, 7), "axis": axis}
+
+    name = f"three axes, axis = {axis}"
+    sizes = {"H": 3, "T": 5, "S": 7}
+    return Probe(name=name, draw=draw, sizes=sizes, single=axis == -1)
+
+
+def _two(generator: torch.Generator) -> Inputs:
+    p = torch.tensor([[0.25, 0.75], [0.5, 0.5]], dtype=torch.float64)
+    return {"p": p, "g": torch.tensor([[1.0, 0.0], [2.0, 1.0]]).double(), "axis": -1}
+
+
+def _wide(generator: torch.Generator) -> Inputs:
+    return {"p": normal(generator, 4, 60).softmax(-1), "g": normal(generator, 4, 60), "axis": -1}
+
+
+def _mean(p: Tensor, g: Tensor, axis: int) -> Tensor:
+    return (p * g).sum(axis, keepdim=True)
+
+
+def _plain_mean(p: Tensor, g: Tensor, axis: int) -> Tensor:
+    return p * (g - g.mean(axis, keepdim=True))
+
+
+def _by_jacobian(p: Tensor, g: Tensor, axis: int) -> Tensor:
+    moved, given = p.movedim(axis, -1), g.movedim(axis, -1)
+    jacobian = torch.diag_embed(moved) - moved.unsqueeze(-1) * moved.unsqueeze(-2)
+    return (jacobian @ given.unsqueeze(-1)).squeeze(-1).movedim(-1, axis)
+
+
+def _in_two_terms(p: Tensor, g: Tensor, axis: int) -> Tensor:
+    carried = p * g
+    return carried - p * carried.sum(dim=axis, keepdim=True)
+
+
+def _by_einsum(p: Tensor, g: Tensor, axis: int) -> Tensor:
+    moved, given = p.movedim(axis, -1), g.movedim(axis, -1)
+    mean = torch.einsum("...s,...s->...", moved, given)
+    return (moved * (given - mean[..., None])).movedim(-1, axis)
+
+
+def _allowed(inputs: Inputs) -> int:
+    return math.prod(inputs["p"].shape)
+
+
+def _fixed(p: Tensor, g: Tensor, axis: int) -> Any:
+    return p * (g - _mean(p, g, -1))
+
+
+SOFTMAX_VJP = Exercise(
+    name="softmax_vjp", slug="softmax", task="vjp", title="The gradient of the softmax",
+    kind="implement", points=1.5, difficulty=3, importance=3, minutes=25,
+    parameters=("p", "g", "axis"), outputs=(Output(name="gradient", axes="..."),),
+    reference=library.softmax_vjp, equation="eq-vjp", largest=_allowed,
+    next_rung="The backward pass of FlashAttention is built on this line.",
+    probes=(
+        _along(-1), _along(0), _along(1),
+        Probe(name="60 keys", draw=_wide, sizes={"T": 4, "S": 60}),
+        Probe(name="two by two", draw=_two, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="VJP-DIAG", wrong=lambda p, g, axis: p * (1 - p) * g, sentence=(
+            "Only the diagonal of the Jacobian is used. A higher score also lowers the weight of "
+            "every other key in its row.")),
+        Misconception(code="VJP-NOSUM", wrong=lambda p, g, axis: p * g, sentence=(
+            "The sum over the row is missing. Adding the same number to all scores changes no "
+            "weight, so the gradient has to sum to 0.")),
+        Misconception(code="VJP-AXIS", wrong=_fixed, also=(
+            lambda p, g, axis: p * (g - _mean(p, g, 0)),
+            lambda p, g, axis: p * (g - (p * g).sum())), sentence=(
+            "The sum runs along another axis than the one that was normalised.")),
+        Misconception(code="VJP-JT", wrong=lambda p, g, axis: p * (_mean(p, g, axis) - g),
+                      sentence=(
+            "The sign is turned round: a key whose gradient is above the row's mean has to gain.")),
+        Misconception(code="VJP-PLAINMEAN", wrong=_plain_mean, also=(
+            lambda p, g, axis: p * (g - g.sum(axis, keepdim=True)),), sentence=(
+            "The plain mean, or sum, of g is subtracted. It is the mean weighted with p.")),
+        Misconception(code="VJP-NOP", wrong=lambda p, g, axis: g - _mean(p, g, axis), sentence=(
+            "The factor p is missing. A key without weight has no influence, so its score gets no "
+            "gradient.")),
+        Misconception(code="VJP-JACOBIAN", wrong=_by_jacobian, shows="cost", sentence=(
+            "The Jacobian is built, S × S numbers for each row. Its product with g needs none of "
+            "it: one sum a row is enough.")),
+    ),
+    alternatives=(_in_two_terms, _by_einsum),
+)  # fmt: skip

@@ -1,0 +1,101 @@
+"""Two short tasks from the chapters before: the division by √D, and one query's attention."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercises.drawing import normal
+
+__all__ = ["ATTEND_ONE", "SCALED_SCORES"]
+
+
+def _scores(generator: torch.Generator) -> Inputs:
+    return {"scores": normal(generator, 3, 5, 7), "head_dim": 36}
+
+
+def _few(generator: torch.Generator) -> Inputs:
+    return {"scores": normal(generator, 1, 2), "head_dim": 4}
+
+
+SCALED_SCORES = Exercise(
+    name="scale_scores", slug="softmax", task="warm-up-scale", title="Warm-up: the root",
+    kind="warm-up", points=0.25, difficulty=1, importance=2, minutes=5,
+    parameters=("scores", "head_dim"), outputs=(Output(name="scores", axes="... T S"),),
+    reference=lambda scores, head_dim: scores / math.sqrt(head_dim), equation="eq-softmax",
+    next_rung="Scores of variance D now have variance 1.",
+    probes=(
+        Probe(name="head_dim 36", draw=_scores, gradient=True, single=True,
+              sizes={"B": 3, "T": 5, "S": 7, "D": 36}),
+        Probe(name="head_dim 4", draw=_few, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="WARM-DK", wrong=lambda scores, head_dim: scores / head_dim, sentence=(
+            "The scores are divided by D, not by its root (SDPA-DK).")),
+        Misconception(code="WARM-MULTIPLIED", wrong=lambda scores, head_dim: scores
+                      * math.sqrt(head_dim), sentence=(
+            "The scores are multiplied by the root. They have to become smaller.")),
+        Misconception(code="WARM-KEYS", wrong=lambda scores, head_dim: scores
+                      / math.sqrt(scores.shape[-1]), sentence=(
+            "The root is taken of the number of keys. A score adds up D products.")),
+    ),
+    alternatives=(
+        lambda scores, head_dim: scores * head_dim**-0.5,
+        lambda scores, head_dim: torch.stack([row / head_dim**0.5 for row in scores]),
+    ),
+)  # fmt: skip
+
+
+def _one_query(generator: torch.Generator) -> Inputs:
+    return {
+        "query": normal(generator, 9),
+        "key": normal(generator, 5, 9),
+        "value": normal(generator, 5, 4),
+    }
+
+
+def _tiny(generator: torch.Generator) -> Inputs:
+    shapes = {"query": (1,), "key": (2, 1), "value": (2, 1)}
+    return {name: normal(generator, *shape) for name, shape in shapes.items()}
+
+
+def _one(scale: Any = math.sqrt, weigh: Any = lambda z: z.softmax(-1)) -> Any:
+    def attend(query: Tensor, key: Tensor, value: Tensor) -> Any:
+        return weigh(key @ query / scale(len(query))) @ value
+
+    return attend
+
+
+def _by_sum(query: Tensor, key: Tensor, value: Tensor) -> Any:
+    exps = [((query * k).sum() / len(query) ** 0.5).exp() for k in key]
+    return sum(e * v for e, v in zip(exps, value, strict=True)) / sum(exps)
+
+
+ATTEND_ONE = Exercise(
+    name="attend_one", slug="softmax", task="warm-up-attend", title="Warm-up: one query",
+    kind="warm-up", points=0.25, difficulty=1, importance=2, minutes=5,
+    parameters=("query", "key", "value"), outputs=(Output(name="output", axes="Dv"),),
+    reference=_one(), equation="eq-softmax",
+    next_rung="The whole formula, for one query. This chapter opens its middle.",
+    probes=(
+        Probe(name="all sizes different", draw=_one_query, gradient=True, single=True,
+              sizes={"D": 9, "S": 5, "Dv": 4}),
+        Probe(name="two keys, D = 1", draw=_tiny, edge=True),
+    ),
+    misconceptions=(
+        Misconception(code="ONE-NOSCALE", wrong=_one(scale=lambda d: 1.0), sentence=(
+            "The scores are not divided by √D (SDPA-NOSCALE).")),
+        Misconception(code="ONE-NOSOFTMAX", wrong=_one(weigh=lambda z: z), sentence=(
+            "The scores themselves are used as weights. They may be negative and do not sum "
+            "to 1.")),
+        Misconception(code="ONE-ARGMAX", wrong=_one(
+            weigh=lambda z: torch.nn.functional.one_hot(z.argmax(), len(z)).to(z.dtype)),
+            sentence=(
+            "The best key gets all the weight. That is a lookup, the limit of a very low "
+            "temperature, and it has no gradient.")),
+    ),
+    alternatives=(_by_sum, lambda query, key, value: torch.einsum(
+        "s,sv->v", (torch.einsum("d,sd->s", query, key) * len(query) ** -0.5).softmax(0), value)),
+)  # fmt: skip

@@ -1,0 +1,89 @@
+"""The kill table: every wrong function is submitted, and has to be refused by its own name."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from grading.check import check
+from grading.exercise import Answer, Exercise
+from grading.exercises import all_exercises
+
+__all__ = ["Row", "as_markdown", "kill_table", "wrong_answers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One wrong function and what the grader said of it."""
+
+    exercise: Exercise
+    code: str
+    sentence: str
+    refused: bool
+    named: str | None
+    rule: str | None
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was refused under its own name."""
+        return self.refused and self.named == self.code
+
+
+def wrong_answers(exercise: Exercise) -> Iterator[tuple[str, str, Answer]]:
+    """Yield the code, the sentence and the function of every misconception and its variants."""
+    for mistake in exercise.misconceptions:
+        for wrong in (mistake.wrong, *mistake.also):
+            yield mistake.code, mistake.sentence, wrong
+
+
+def kill_table(exercises: Iterable[Exercise] | None = None) -> list[Row]:
+    """Submit every wrong function of the catalogue to the grader."""
+    rows = []
+    for exercise in all_exercises() if exercises is None else exercises:
+        for code, sentence, wrong in wrong_answers(exercise):
+            seen = check(wrong, exercise=exercise.name)
+            refused = not seen.passed and seen.points == 0
+            rows.append(Row(exercise, code, sentence, refused, seen.misconception, seen.rule))
+    return rows
+
+
+def as_markdown(rows: list[Row] | None = None) -> str:
+    """Return the table as Markdown, one section a chapter and one table an exercise."""
+    rows = kill_table() if rows is None else rows
+    known = {row.exercise.name: row.exercise for row in rows}
+    killed = sum(row.killed for row in rows)
+    codes = len({(row.exercise.name, row.code) for row in rows})
+    right = sum(len(exercise.alternatives) for exercise in known.values())
+    accepted = sum(
+        check(answer, exercise=exercise.name).passed
+        for exercise in known.values()
+        for answer in exercise.alternatives
+    )
+    lines = [
+        f"**{killed} of {len(rows)}** wrong functions were refused by name: {codes} mistakes in "
+        f"{len(known)} exercises, some in several variants. **{accepted} of {right}** right "
+        "answers in other styles were accepted."
+    ]
+    chapter = ""
+    for exercise in known.values():
+        if exercise.slug != chapter:
+            chapter = exercise.slug
+            lines += ["", f"## {chapter}"]
+        lines += [
+            "",
+            f"### `{exercise.name}`",
+            "",
+            f"{exercise.title}. {exercise.points:g} points.",
+        ]
+        lines += ["", "| mistake | what the learner is told | first rule broken |", "|---|---|---|"]
+        seen: set[str] = set()
+        for row in (row for row in rows if row.exercise is exercise):
+            if row.code not in seen:
+                seen.add(row.code)
+                lines.append(f"| `{row.code}` | {_cell(row.sentence)} | {_cell(row.rule or '')} |")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    """Protect what Markdown would read as a sign of its own."""
+    for sign in "|*_$<":
+        text = text.replace(sign, f"\\{sign}")
+    return text

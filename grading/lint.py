@@ -1,0 +1,73 @@
+"""Refuse an exercise whose probes could not show its mistakes."""
+
+from collections.abc import Iterator
+
+import torch
+
+from grading.compare import close
+from grading.exercise import Exercise, Misconception, Probe, Tolerance
+from grading.observe import observe
+
+__all__ = ["complaints"]
+
+#: A mistake has to be this many tolerances away from the truth on some probe.
+MARGIN = 100
+
+
+def complaints(exercise: Exercise) -> list[str]:
+    """Return what is wrong with an exercise's probes, one sentence each."""
+    return [*_sizes(exercise), *_catalogue(exercise), *_margins(exercise)]
+
+
+def _sizes(exercise: Exercise) -> Iterator[str]:
+    for probe in exercise.probes:
+        if probe.edge:
+            continue
+        if not probe.sizes:
+            yield f"{probe.name}: a probe that is no edge case names its sizes"
+        sizes = list(probe.sizes.values())
+        if len(set(sizes)) < len(sizes):
+            yield f"{probe.name}: sizes coincide, so a swapped axis could hide: {dict(probe.sizes)}"
+        window = probe.sizes.get("W")
+        length = probe.sizes.get("T", 0)
+        if window is not None and length < 2 * window + 1:
+            yield f"{probe.name}: T = {length} is not longer than two windows of W = {window}"
+
+
+def _catalogue(exercise: Exercise) -> Iterator[str]:
+    codes = [mistake.code for mistake in exercise.misconceptions]
+    if len(set(codes)) < len(codes):
+        yield "two misconceptions have the same code"
+    if len(exercise.alternatives) < 2:
+        yield "at least two right answers in other styles are needed"
+    for mistake in exercise.misconceptions:
+        if not mistake.sentence.endswith((".", "?")):
+            yield f"{mistake.code}: the learner is told in whole sentences"
+
+
+def _margins(exercise: Exercise) -> Iterator[str]:
+    if exercise.judge is not None:
+        return  # a judged answer has no distance from one truth
+    truths = [observe(exercise, exercise.reference, probe, quiet=True) for probe in exercise.probes]
+    for mistake in exercise.misconceptions:
+        if mistake.shows != "values":
+            continue
+        largest = max(
+            _distance(exercise, mistake, probe, truth.view or [])
+            for probe, truth in zip(exercise.probes, truths, strict=True)
+        )
+        if largest < MARGIN:
+            yield f"{mistake.code}: only {largest:.1f} tolerances away from the truth"
+
+
+def _distance(
+    exercise: Exercise, mistake: Misconception, probe: Probe, truth: list[torch.Tensor]
+) -> float:
+    """Return how many tolerances a mistake is off on a probe; infinitely many where it fails."""
+    seen = observe(exercise, mistake.wrong, probe, quiet=True).view
+    if seen is None or [v.shape for v in seen] != [v.shape for v in truth]:
+        return float("inf")
+    tolerance = probe.tolerance or exercise.tolerance
+    wide = Tolerance(rtol=MARGIN * tolerance.rtol, atol=MARGIN * tolerance.atol)
+    agree = (close(a, b, wide) for a, b in zip(seen, truth, strict=True))
+    return 0.0 if all(bool(same.all()) for same in agree) else float(MARGIN)

@@ -1,0 +1,168 @@
+"""The kill table: each mistake refused by name, each right style accepted, blanks earn nothing."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from grading import check
+from grading.exercise import Exercise, Misconception, Output, Probe
+from grading.exercises import all_exercises, find
+from grading.kill_table import as_markdown, kill_table, wrong_answers
+from grading.lint import complaints
+
+EXERCISES = all_exercises()
+# Some mistakes warn (x.T on four axes); a warning of the learner's code is no error of ours.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+by_name = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+
+#: The mistakes that these chapters' graders must be able to name.
+REQUIRED = {
+    "project_qkv": "QKV-CTXQ QKV-KX QKV-SWAPKV QKV-WT QKV-SHARED",
+    "attention_scores": "SC-KQ SC-ELEM SC-TALL SC-COS SC-BATCHMIX",
+    "scaled_dot_product_attention": (
+        "SDPA-NOSCALE SDPA-DK SDPA-DMODEL SDPA-CONST8 SDPA-AXIS SDPA-SCALEAFTER SDPA-WTV "
+        "SDPA-VNOTUSED SDPA-MASKINV SDPA-MASK0 SDPA-MASKMULT SDPA-MASKSMALL SDPA-NANROW"
+    ),
+    "attention_by_loops": "LOOP-SUMW LOOP-INITZERO LOOP-JI",
+    "make_qk_for": "PAT-LOWTEMP PAT-WRAP PAT-ROWCOL",
+    "score_variance": "VAR-D2 VAR-SCALE",
+    "weight_entropy": "ENT-0LOG0 ENT-LOG2 ENT-AXIS",
+    "saturation": "SAT-NOSCALE SAT-MEAN",
+    "softmax_scale": "SCL-DMODEL SCL-YARNONCE SCL-HEADDIM",
+    "softmax": "SM-OVERFLOW SM-GLOBALMAX SM-AXISFIXED SM-NOKEEP SM-INPLACE",
+    "logsumexp": "LSE-NAIVE LSE-FORGETMAX LSE-NEGINF",
+    "log_softmax": "LSE-NAIVE LSE-LOGSOFT",
+    "softmax_vjp": "VJP-DIAG VJP-NOSUM VJP-AXIS VJP-JT",
+    "softmax_with_sink": (
+        "SINK-KEEP SINK-NOEFFECT SINK-NOEXP SINK-ZERO SINK-MAX SINK-HEADAXIS"
+    ),
+}  # fmt: skip
+
+
+def cases() -> list[Any]:
+    return [
+        pytest.param(exercise, code, wrong, id=f"{exercise.name}-{code}-{number}")
+        for exercise in EXERCISES
+        for number, (code, _, wrong) in enumerate(wrong_answers(exercise))
+    ]
+
+
+@pytest.mark.parametrize(("exercise", "code", "wrong"), cases())
+def test_a_mistake_is_refused_under_its_own_name(
+    exercise: Exercise, code: str, wrong: Callable[..., Any]
+) -> None:
+    result = check(wrong, exercise=exercise.name)
+    assert not result.passed
+    assert result.points == 0
+    assert result.misconception == code
+    assert code in result.message
+
+
+@by_name
+def test_no_mistake_is_taken_for_another(exercise: Exercise) -> None:
+    """Each code alone: with the true owner of a behaviour removed, nobody else claims it."""
+    for owner in exercise.misconceptions:
+        if owner.shows in ("cost", "inputs"):
+            continue
+        others = tuple(m for m in exercise.misconceptions if m is not owner)
+        claimed = _named_by(exercise, others, owner)
+        assert claimed is None, f"{owner.code} would be called {claimed}"
+
+
+def _named_by(
+    exercise: Exercise, others: tuple[Misconception, ...], owner: Misconception
+) -> str | None:
+    from grading.diagnose import diagnose
+    from grading.observe import gradients, observe
+
+    seen = [observe(exercise, owner.wrong, probe, quiet=True) for probe in exercise.probes]
+    flowing = [gradients(exercise, owner.wrong, p) for p in exercise.probes if p.gradient]
+    fewer = _with(exercise, others)
+    found = diagnose(fewer, seen, owner.shows, flowing)
+    return found.code if found else None
+
+
+def _with(exercise: Exercise, misconceptions: tuple[Misconception, ...]) -> Exercise:
+    import dataclasses
+
+    return dataclasses.replace(exercise, misconceptions=misconceptions)
+
+
+@by_name
+def test_right_answers_in_other_styles_pass(exercise: Exercise) -> None:
+    assert len(exercise.alternatives) >= 2
+    for answer in exercise.alternatives:
+        result = check(answer, exercise=exercise.name)
+        assert result.passed, str(result)
+        assert result.points == result.max_points == exercise.points
+
+
+@by_name
+def test_a_blank_earns_nothing(exercise: Exercise) -> None:
+    names = ", ".join(exercise.parameters)
+    space: dict[str, Any] = {}
+    exec(f"def {exercise.name}({names}):\n    raise NotImplementedError()", space)
+    result = check(space[exercise.name])
+    assert (result.passed, result.points) == (False, 0)
+    assert result.rule == "it is filled in"
+
+
+@by_name
+def test_the_probes_can_show_the_mistakes(exercise: Exercise) -> None:
+    assert complaints(exercise) == []
+
+
+def test_every_required_mistake_is_in_the_catalogue() -> None:
+    for name, codes in REQUIRED.items():
+        exercise = find(name)
+        assert exercise is not None, name
+        known = {mistake.code for mistake in exercise.misconceptions}
+        assert set(codes.split()) <= known, name
+
+
+@by_name
+def test_the_reference_takes_the_contract_and_the_librarys_own_earns_nothing(
+    exercise: Exercise,
+) -> None:
+    inspect.signature(exercise.reference).bind(*exercise.parameters)
+    result = check(exercise.reference, exercise=exercise.name)
+    if "course_lib" in inspect.getsourcefile(exercise.reference):  # type: ignore[operator]
+        assert result.rule == "the work is your own"
+        assert result.points == 0
+    else:
+        assert result.passed or result.rule == "the work is your own"
+
+
+def test_the_linter_refuses_sizes_that_coincide_and_blind_probes() -> None:
+    import torch
+
+    def draw(generator: torch.Generator) -> dict[str, Any]:
+        return {"x": torch.ones(3, 3, dtype=torch.float64)}
+
+    bad = Exercise(
+        name="bad", slug="softmax", task="bad", title="Bad", kind="implement", points=1.0,
+        difficulty=1, importance=1, minutes=1, parameters=("x",),
+        outputs=(Output(name="y", axes="T S"),), reference=lambda x: x.softmax(-1),
+        probes=(Probe(name="square", draw=draw, sizes={"T": 3, "S": 3}),
+                Probe(name="window", draw=draw, sizes={"T": 4, "W": 2})),
+        misconceptions=(Misconception(code="B-AXIS", sentence="The axis.",
+                                      wrong=lambda x: x.softmax(0)),),
+        alternatives=(), equation="eq-softmax",
+    )  # fmt: skip
+    text = "\n".join(complaints(bad))
+    assert "sizes coincide" in text
+    assert "not longer than two windows" in text
+    assert "B-AXIS: only 0.0 tolerances away" in text
+    assert "two right answers" in text
+
+
+def test_the_page_counts_what_was_refused() -> None:
+    softmax = find("softmax")
+    assert softmax is not None
+    rows = kill_table([softmax])
+    assert all(row.killed for row in rows)
+    page = as_markdown(rows)
+    assert f"**{len(rows)} of {len(rows)}** wrong functions were refused by name" in page
+    assert "| `SM-GLOBALMAX` |" in page
