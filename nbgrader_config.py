@@ -33,6 +33,7 @@ c.Autograde.autograde_preprocessors = [
 ]
 # A check limits its own time; this is for the other cells of a notebook.
 c.Execute.timeout = 60
+c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
 
 # nbgrader's feedback and formgrader pages, without the script that they take from another host.
 c.HTMLExporter.extra_template_basedirs = template_folders()

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -107,6 +108,8 @@ def reason_of_failure(log: str) -> str:
 def grade(course: Path, pair: PAIR) -> str:
     """Autograde one submission and make its feedback; return why it could not be, or ""."""
     learner, slug = pair
+    # SQLAlchemy warns of how nbgrader adds rows; an instructor can do nothing about it.
+    warnings.filterwarnings("ignore", module="nbgrader")
     api = nbgrader_api(course)
     result = api.autograde(slug, learner)
     log = result.get("log", "") + result.get("error", "")
