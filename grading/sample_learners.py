@@ -67,11 +67,13 @@ def grade_id(cell: NotebookNode) -> str:
 
 
 def solution_sources(solutions: Path, slug: str) -> dict[str, str]:
-    """Return the solved text of each solution cell, without nbgrader's markers."""
+    """Return the solved text of each solution cell, without nbgrader's markers and the rubric."""
     cells = read_notebook(notebook(solutions, slug)).cells
     return {
         grade_id(cell): "\n".join(
-            line for line in cell.source.split("\n") if line.strip() not in MARKERS
+            line
+            for line in cell.source.split("\n**Rubric")[0].rstrip().split("\n")
+            if line.strip() not in MARKERS
         )
         for cell in cells
         if cell.metadata.get("nbgrader", {}).get("solution")

@@ -46,7 +46,8 @@ def softmax(x, axis):
 
 
 def log_softmax(x, axis):
-    return x - torch.logsumexp(x, dim=axis, keepdim=True)
+    shifted = x - x.max(dim=axis, keepdim=True).values
+    return shifted - torch.log(torch.exp(shifted).sum(dim=axis, keepdim=True))
 
 
 def softmax_with_sink(scores, sink):
