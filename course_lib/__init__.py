@@ -1,1 +1,4 @@
-"""Correct implementations of every mechanism that the course teaches; modules import only from the lines above their own (DESIGN.md)."""
+"""Correct implementations of every mechanism that the course teaches.
+
+Modules import only from the lines above their own (DESIGN.md).
+"""

@@ -106,6 +106,4 @@ def _foreign(filename: str) -> bool:
     if "site-packages" in filename or filename.startswith("<frozen"):
         return True
     inside_engine = filename.startswith(_ENGINE) and f"{os.sep}exercises{os.sep}" not in filename
-    return inside_engine or filename.startswith(
-        (_STANDARD_LIBRARY, sys.base_prefix + os.sep + "lib")
-    )
+    return inside_engine or filename.startswith(_STANDARD_LIBRARY)

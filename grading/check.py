@@ -1,7 +1,9 @@
 """What a notebook's check cell calls: one answer in, one result out, and never an exception."""
 
+import difflib
 from typing import Any
 
+from grading.contract import Finding, described, signature_finding
 from grading.diagnose import diagnose
 from grading.exercise import Answer, Exercise
 from grading.exercises import find, names
@@ -9,7 +11,8 @@ from grading.observe import observe
 from grading.own_work import borrowed
 from grading.present import failure, refusal, success
 from grading.result import CheckResult
-from grading.rules import Finding, first_finding, signature_finding
+from grading.rules import first_finding
+from grading.shrink import smallest_example
 
 __all__ = ["check"]
 
@@ -26,37 +29,50 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
         The result, which shows itself. A refused answer has 0 points. Nothing is raised, whatever
         the answer is or does; what it prints and warns is left as it is.
     """
-    name = exercise if exercise is not None else _name(answer)
-    task = find(name) if isinstance(name, str) else None
-    if task is None:
-        return refusal(str(name), _unknown(name, answer))
+    try:
+        name = exercise if exercise is not None else _name(answer)
+        task = find(name) if isinstance(name, str) else None
+        if task is None:
+            return refusal(name if isinstance(name, str) else "", _unknown(name, answer))
+    except Exception as error:
+        return refusal("", f"The exercises could not be read: {type(error).__name__}: {error}")
     try:
         return _checked(task, answer)
-    except Exception as error:  # an answer can be built to break whatever looks at it
-        message = f"The answer could not be examined: {type(error).__name__} while reading it."
-        return failure(task, Finding("the answer can be examined", message), None)
+    except BaseException as error:  # an answer can be built to break whatever looks at it
+        message = f"Looking at your answer raised an error: {type(error).__name__}. "
+        message += "Return ordinary tensors, arrays or numbers."
+        return failure(task, Finding("the answer can be examined", message))
 
 
 def _name(answer: Any) -> str | None:
     try:
         name = answer.__name__
-    except Exception:  # an attribute can raise anything
+    except BaseException:  # an attribute can raise anything
         return None
     return name if isinstance(name, str) else None
 
 
 def _unknown(name: Any, answer: Any) -> str:
+    if isinstance(answer, str):
+        return f"check takes the function itself, without quotes: check({answer})."
     if name is None:
-        kind = type(answer).__name__
-        return f"check takes a function, for example check(softmax); it got a {kind}."
-    known = ", ".join(names())
-    return f'No exercise is called "{name}". Known: {known}. Or name one: check(f, exercise="...").'
+        return (
+            f"check takes a function, for example check(softmax); it got {described(answer)}. "
+            "Write the function's name without brackets behind it."
+        )
+    known = names()
+    near = difflib.get_close_matches(str(name), known, n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return (
+        f'No exercise is called "{name}". {guess}A function under another name is checked with '
+        f'check(f, exercise="{near[0] if near else known[0]}").'
+    )
 
 
 def _checked(task: Exercise, answer: Answer) -> CheckResult:
     finding = signature_finding(task, answer)
     if finding is not None:
-        return failure(task, finding, None)
+        return failure(task, finding)
     seen = []
     for number, probe in enumerate(task.probes):
         # The learner's own printing is shown once and not once for each probe.
@@ -73,6 +89,7 @@ def _checked(task: Exercise, answer: Answer) -> CheckResult:
         if name is None:
             return success(task, truth)
         message = f"It uses {name}. This task asks for your own version, so it earns nothing."
-        return failure(task, Finding("the work is your own", message), None)
+        return failure(task, Finding("the work is your own", message))
     mistake = diagnose(task, seen, finding.stage, finding.gradients) if finding.stage else None
-    return failure(task, finding, mistake)
+    example = smallest_example(task, answer, seen, truth) if finding.stage == "values" else None
+    return failure(task, finding, mistake, example)

@@ -73,12 +73,14 @@ def engine_digest(root: Path = ROOT) -> str:
 
 def write_settings(root: Path) -> None:
     """Make `root` a course directory of its own, with the settings of the repository's root."""
-    root.mkdir(parents=True, exist_ok=True)
+    # The folder by which nbgrader hands files to and fro; its own default is a system folder.
+    (root / "exchange").mkdir(parents=True, exist_ok=True)
     text = (
         '"""Written by `python -m grading`: the settings of the course, for this folder."""\n\n'
         "c = get_config()\n"
         f"load_subconfig('nbgrader_config.py', path={str(ROOT)!r})\n"
         f"c.CourseDirectory.root = {str(root.resolve())!r}\n"
+        f"c.Exchange.root = {str(root.resolve() / 'exchange')!r}\n"
     )
     settings = root / "nbgrader_config.py"
     if not settings.exists() or settings.read_text(encoding="utf-8") != text:

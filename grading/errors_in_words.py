@@ -25,7 +25,7 @@ _MEANINGS = (
     (r"in-?place operation", "A number that the gradient needs was overwritten in place."),
     (r"math range error|Result too large|Numerical result out of range",
      "An exponential became too large for a floating-point number."),
-    (r"'NoneType' object|NoneType.* and ", "One of the values is None. An optional argument may be "
+    (r"NoneType", "One of the values is None. An optional argument may be "
      "None, and so is the result of a function without `return`."),
 )  # fmt: skip
 
@@ -36,6 +36,8 @@ _PAIRS = (
     r"Expected size (\d+) but got size (\d+)",
     r"has size (\d+) for operand .* previously seen size (\d+)",
     r"\(size (\d+) is different from (\d+)\)",
+    r"not aligned: (\d+) \(dim \d+\) != (\d+) \(dim",
+    r"expanded size of the tensor \((\d+)\) must match the existing size \((\d+)\)",
     r"index (\d+) is out of bounds for (?:axis|dimension) \d+ with size (\d+)",
     r"size mismatch, got input \(\d+\), mat \(\d+x(\d+)\), vec \((\d+)\)",
     r"inconsistent tensor size, expected tensor \[(\d+)\] and src \[(\d+)\]",
@@ -44,10 +46,15 @@ _PAIRS = (
 _SHAPES = (
     r"to be: \[([\d, ]+)\] but got: \[([\d, ]+)\]",
     r"shapes \(([\d, ]+)\) ?(?:and )?\(([\d, ]+)\)",
+    r"equal size, but got \[([\d, ]+)\] at entry 0 and \[([\d, ]+)\]",
     r"shape mismatch: objects cannot be broadcast.* \(([\d, ]+)\).* \(([\d, ]+)\)",
     r"original->remapped\]: \[[\d, ]+\]->\[([\d, ]+)\] \[[\d, ]+\]->\[([\d, ]+)\]",
     r"expand\(.*\[([\d, ]+)\]\).*size=\[([\d, ]+)\]",
 )
+
+
+#: As much of a line of code as a message shows.
+LINE = 80
 
 
 def first_line(error: BaseException) -> str:
@@ -70,16 +77,19 @@ def error_message(error: BaseException, sizes: Mapping[str, int]) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "Your function was interrupted before it came to its end."
     line, text = learner_line(error), first_line(error)
-    where = f" in its line `{line[1].strip()}`" if line and line[1] else ""
-    number = f" (line {line[0]})" if where and line else ""
+    where = f" in line {line[0]}, `{_short(line[1].strip())}`" if line and line[1] else ""
     kind = f"{type(error).__name__}{f': {text}' if text else ''}"
     meant = next((f" {words}" for pattern, words in _MEANINGS if re.search(pattern, text)), "")
-    return f"Your function raised an error{where}{number}: {kind}.{meant}{_axes(text, sizes)}"
+    return f"Your function raised an error{where}: {kind}.{meant}{_axes(text, sizes)}"
+
+
+def _short(code: str) -> str:
+    return code if len(code) <= LINE else code[: LINE - 1] + "…"
 
 
 def _axes(text: str, sizes: Mapping[str, int]) -> str:
     pair = next(_pairs(text), None)
-    if pair is None or not sizes or pair[0] == pair[1] and "index" not in text:
+    if pair is None or not sizes or (pair[0] == pair[1] and "index" not in text):
         return ""
     names = [_named(number, sizes) for number in pair]
     listed = ", ".join(f"{letter} = {size}" for letter, size in sizes.items())
@@ -87,7 +97,7 @@ def _axes(text: str, sizes: Mapping[str, int]) -> str:
         return f" The sizes were {listed}."
     if "out of bounds" in text:
         return f" The sizes were {listed}: an index ran past the end of the axis {names[1]}."
-    return f" The sizes were {listed}: {names[0]} met {names[1]} on one axis."
+    return f" The sizes were {listed}: an axis of size {names[0]} met one of size {names[1]}."
 
 
 def _pairs(text: str) -> Iterator[tuple[int, int]]:

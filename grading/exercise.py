@@ -136,6 +136,8 @@ class Exercise:
     Attributes:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
+        axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
+            the smallest example; none where an argument counts axes by number.
         reference: the truth; the values are compared with what it returns.
         judge: replaces the comparison with the reference where many answers are right: gets the
             probe's inputs and the outputs, returns a sentence with what is wrong, or None.
@@ -165,6 +167,7 @@ class Exercise:
     misconceptions: tuple[Misconception, ...]
     alternatives: tuple[Answer, ...]
     equation: str
+    axes: Mapping[str, str] = field(default_factory=dict)
     laws: tuple[Law, ...] = ()
     judge: Callable[[Inputs, tuple[Any, ...]], str | None] | None = None
     view: Callable[[Inputs, tuple[Any, ...]], tuple[Any, ...]] | None = None

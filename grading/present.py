@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from grading.book_links import equation_link
+from grading.contract import Finding
 from grading.exercise import Exercise, Misconception
 from grading.observe import Observation, volume
 from grading.result import CheckResult
-from grading.rules import Finding
+from grading.shrink import Example
 
 __all__ = ["failure", "refusal", "success"]
 
@@ -36,18 +37,23 @@ def refusal(name: str, message: str) -> CheckResult:
     return CheckResult(name, False, 0.0, 0.0, "check knows the exercise", None, message, "", body)
 
 
-def failure(exercise: Exercise, finding: Finding, mistake: Misconception | None) -> CheckResult:
+def failure(
+    exercise: Exercise,
+    finding: Finding,
+    mistake: Misconception | None = None,
+    example: Example | None = None,
+) -> CheckResult:
     """Say which rule broke, which mistake it is, and show the smallest example."""
     parts = [finding.message]
     if mistake is not None:
         parts.append(f"This is {mistake.code}: {mistake.sentence}")
     link = equation_link(exercise.slug, exercise.equation)
     read = f"Read: chapter {exercise.slug}, equation {exercise.equation}"
-    example, table = _example(exercise, finding)
+    shown, table = _example(exercise, example) if example is not None else ("", "")
     text = "\n".join([*parts, f"{read}, {link}" if link else f"{read}."])
     anchor = f'<a href="{escape(link)}">{escape(read)}</a>' if link else escape(read)
     body = "".join(f"<p>{escape(part)}</p>" for part in parts) + table + f"<p>{anchor}</p>"
-    return _result(exercise, finding.rule, mistake, text, example, body)
+    return _result(exercise, finding.rule, mistake, text, shown, body)
 
 
 def _result(
@@ -73,11 +79,9 @@ def _result(
     )
 
 
-def _example(exercise: Exercise, finding: Finding) -> tuple[str, str]:
+def _example(exercise: Exercise, one: Example) -> tuple[str, str]:
     """Return the smallest failing example as text and as an HTML table."""
-    if finding.difference is None:
-        return "", ""
-    one, found = finding.difference
+    found = one.difference
     output = exercise.outputs[min(found.output, len(exercise.outputs) - 1)].name
     place = f"[{', '.join(map(str, found.index))}]" if found.index else ""
     # Rows show as many digits as it takes to see that they differ.

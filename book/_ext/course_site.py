@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import chapter
 import downloads
 import execution
+import icons
 from sphinx.application import Sphinx
 
 # The theme ships them and no page asks for them; fontawesome.js alone is 1.5 MB.
@@ -41,9 +42,11 @@ def missing_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def remove_unused(app: Sphinx, exception: Exception | None) -> None:
-    """Remove what the theme ships and no page asks for."""
+    """Remove what the theme ships and no page asks for: files, and the rules of unused icons."""
     if exception or app.builder.name != "html":
         return
+    style = Path(app.outdir) / "_static" / "styles" / "pydata-sphinx-theme.css"
+    style.write_text(icons.without_unused(style.read_text(encoding="utf-8")), encoding="utf-8")
     for path in (found for pattern in UNUSED for found in Path(app.outdir).glob(pattern)):
         if path.is_dir():
             shutil.rmtree(path)

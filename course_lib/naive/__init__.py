@@ -1,1 +1,4 @@
-"""The formula itself: NumPy, float64, loops, no batch. Never imports torch and shares no code with its twins."""
+"""The formula itself: NumPy, float64, loops, no batch.
+
+Never imports torch and shares no code with its twins.
+"""

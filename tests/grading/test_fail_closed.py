@@ -129,7 +129,7 @@ def test_outputs_that_the_learner_stored_prove_nothing(course):
 
 def test_nothing_is_written_outside_the_course(course):
     names = {path.name for path in Path(course.root).iterdir()}
-    assert names <= {"solutions", "exercises", "submitted", "autograded"} | {
+    assert names <= {"solutions", "exercises", "submitted", "autograded", "exchange"} | {
         "gradebook.db",
         "nbgrader_config.py",
     }

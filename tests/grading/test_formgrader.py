@@ -79,6 +79,7 @@ def rows(page) -> list[str]:
 def test_the_assignment_and_its_submissions_are_listed(formgrader, page):
     page.goto(f"{formgrader}/formgrader/manage_assignments")
     assert [row.split() for row in rows(page)] == [["tiny", "None", "draft", "2"]]
+    assert page.locator(".alert").count() == 0
     page.goto(f"{formgrader}/formgrader/manage_submissions/tiny")
     listed = rows(page)
     assert [row.split(",")[0] for row in listed] == ["learner-01", "learner-02"]

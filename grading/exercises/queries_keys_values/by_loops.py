@@ -110,7 +110,7 @@ ATTENTION_BY_LOOPS = Exercise(
     title="Attention by loops", kind="implement", points=1.0, difficulty=2, importance=2,
     minutes=20, parameters=("query", "key", "value"),
     outputs=(Output(name="output", axes="T Dv", kind="array"),),
-    reference=_reference, equation="eq-weighted-sum",
+    axes={"query": "T D", "key": "S D", "value": "S Dv"}, reference=_reference, equation="eq-weighted-sum",
     forbidden=("@", "numpy.matmul", "numpy.dot", "numpy.einsum", "numpy.inner", "numpy.vdot",
                "numpy.tensordot", "numpy.linalg.multi_dot", "numpy.vecdot"),
     next_rung="These loops never hold the T × S weights. Blockwise attention is built on that.",

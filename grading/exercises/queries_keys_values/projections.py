@@ -93,6 +93,7 @@ PROJECT_QKV = Exercise(
     parameters=("x", "w_q", "w_k", "w_v", "context"),
     outputs=(Output(name="query", axes="... T D"), Output(name="key", axes="... S D"),
              Output(name="value", axes="... S Dv")),
+    axes={"x": "... T C", "w_q": "C D", "w_k": "C D", "w_v": "C Dv", "context": "... S C"},
     reference=attention.project_qkv, equation="eq-project",
     next_rung="The same function now serves self-attention and cross-attention. Next: compare.",
     probes=(

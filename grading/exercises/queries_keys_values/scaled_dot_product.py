@@ -89,6 +89,7 @@ SDPA = Exercise(
     title="Scaled dot-product attention", kind="implement", points=2.0, difficulty=3,
     importance=3, minutes=30, parameters=("query", "key", "value", "may_attend"),
     outputs=(Output(name="output", axes="... T Dv"), Output(name="weights", axes="... T S")),
+    axes={"query": "... T D", "key": "... S D", "value": "... S Dv", "may_attend": "... T S"},
     reference=attention.scaled_dot_product_attention, equation="eq-sdpa",
     next_rung="Every later mechanism of the course becomes this function at some limit.",
     laws=(

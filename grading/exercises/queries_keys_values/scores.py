@@ -43,7 +43,7 @@ ATTENTION_SCORES = Exercise(
     name="attention_scores", slug="queries-keys-values", task="scores", title="Every query against every key",
     kind="implement", points=1.0, difficulty=1, importance=3, minutes=10,
     parameters=("query", "key"), outputs=(Output(name="scores", axes="... T S"),),
-    reference=attention.attention_scores, equation="eq-scores",
+    axes={"query": "... T D", "key": "... S D"}, reference=attention.attention_scores, equation="eq-scores",
     next_rung="Row t holds the scores of query t. The softmax will run along that row.",
     probes=(
         Probe(name="all sizes different", draw=_query_key, gradient=True, single=True,

@@ -1,0 +1,77 @@
+// Draws the live figures of a page when they come near. Until then, in print, and where this script
+// does not run, the still SVG stands. A classic script: modules and fetch fail on file://.
+(function () {
+  "use strict";
+
+  var figures = document.querySelectorAll(".live-figure");
+  if (!figures.length) return;
+
+  var loading = null;
+
+  function library() {
+    if (!loading) {
+      loading = new Promise(function (resolve, reject) {
+        var script = document.createElement("script");
+        script.src = (document.documentElement.dataset.content_root || "./") + "_live/vega.js";
+        script.onload = resolve;
+        script.onerror = reject;
+        document.head.appendChild(script);
+      });
+    }
+    return loading;
+  }
+
+  function ink() {
+    return getComputedStyle(document.body).color;
+  }
+
+  // What a control says to those who hear it: its name, and its value in the words of the figure.
+  function mendControls(figure) {
+    figure.querySelectorAll(".vega-bind").forEach(function (row, number) {
+      var name = row.querySelector(".vega-bind-name");
+      var input = row.querySelector("input, select");
+      if (!name || !input) return;
+      name.id = figure.dataset.figure + "-control-" + number;
+      input.setAttribute("aria-labelledby", name.id);
+    });
+  }
+
+  function awake(figure) {
+    var mount = figure.querySelector(".live-figure-mount");
+    var still = figure.querySelector(".live-figure-static");
+    var spec = JSON.parse(figure.querySelector(".live-figure-spec").textContent);
+    var options = { actions: false, renderer: "svg", mode: "vega-lite", tooltip: false };
+    return window.vegaEmbed(mount, spec, options).then(function (result) {
+      var view = result.view;
+      function paint() { view.signal("ink", ink()).runAsync(); }
+      paint();
+      // The theme switches by an attribute of the root element; colours follow a frame later.
+      new MutationObserver(function () { requestAnimationFrame(paint); })
+        .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+      mendControls(figure);
+      still.hidden = true;
+      still.setAttribute("data-replaced", "");
+      figure.classList.add("is-live");
+    });
+  }
+
+  function wake(figure) {
+    if (figure.dataset.waking) return;
+    figure.dataset.waking = "true";
+    library().then(function () { return awake(figure); }).catch(function () {
+      // The still picture stays; the page says why nothing can be moved.
+      figure.classList.add("is-still");
+    });
+  }
+
+  if (!("IntersectionObserver" in window)) {
+    figures.forEach(wake);
+    return;
+  }
+  var near = new IntersectionObserver(function (entries) {
+    entries.forEach(function (entry) {
+      if (entry.isIntersecting) { near.unobserve(entry.target); wake(entry.target); }
+    });
+  }, { rootMargin: "200px" });
+  figures.forEach(function (figure) { near.observe(figure); });
+})();

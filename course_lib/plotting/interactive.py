@@ -1,0 +1,211 @@
+"""The interactive figures of the chapters, drawn from the chapters' own tensors."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from course_lib.plotting.colors import KEY, MUTED, OUTPUT, QUERY
+from course_lib.plotting.live import LiveFigure, ink
+
+__all__ = ["attention_explorer", "score_histogram", "softmax_bars"]
+
+# A row is tall enough for a finger (24 CSS pixels: WCAG 2.2, 2.5.8).
+ROW = 26
+INK = alt.expr("ink")
+
+
+def attention_explorer(
+    tokens: Sequence[str], weights: Float[Tensor, "T T"], *, start: int | None = None
+) -> LiveFigure:
+    """Let the reader choose a token and see its weights on all keys.
+
+    The token is chosen by pointing at it, by a tap, or from a list.
+
+    Args:
+        tokens: the sentence.
+        weights: row t holds the weights of query t.
+        start: the position that is chosen at first; None takes "it" where there is one, else 0.
+
+    Raises:
+        ValueError: if weights has not one row and one column for each token.
+    """
+    if tuple(weights.shape) != (len(tokens), len(tokens)):
+        raise ValueError(
+            "weights needs one row and one column for each token; "
+            f"there are {len(tokens)} tokens and weights has the shape {tuple(weights.shape)}"
+        )
+    first = start if start is not None else (tokens.index("it") if "it" in tokens else 0)
+    rows = [
+        {"t": t, "s": s, "key": tokens[s], "weight": round(float(weights[t, s]), 4)}
+        for t in range(len(tokens))
+        for s in range(len(tokens))
+    ]
+    asks = [{"t": t, "token": token} for t, token in enumerate(tokens)]
+    labels = [f"{t}: {token}" for t, token in enumerate(tokens)]
+    pick = alt.selection_point(
+        name="pick", fields=["t"], on="pointerover, click, touchstart", clear=False, toggle=False,
+        value=[{"t": first}], empty=False,
+        bind=alt.binding_select(
+            options=list(range(len(tokens))), labels=labels, name="Query token "),
+    )  # fmt: skip
+    height = alt.Step(ROW)
+    y = alt.Y("t:O", axis=None)
+    base = alt.Chart(alt.InlineData(values=asks)).encode(y=y)
+    boxes = base.mark_rect(cornerRadius=4, cursor="pointer").encode(
+        color=alt.when(pick).then(alt.value(QUERY)).otherwise(alt.value("transparent")),
+        description=alt.Description("token:N"),
+    )
+    words = base.mark_text(fontSize=14, align="left", x=6, cursor="pointer").encode(
+        text="token:N", color=alt.when(pick).then(alt.value("#ffffff")).otherwise(alt.value(INK))
+    )
+    left = (boxes.add_params(pick) + words).properties(
+        width=88, height=height, title=alt.Title("Query", color=QUERY)
+    )
+    chosen = alt.Chart(alt.InlineData(values=rows)).transform_filter(pick).encode(
+        y=alt.Y("s:O", axis=None)
+    )  # fmt: skip
+    keys = chosen.mark_text(fontSize=14, align="left", x=0).encode(
+        text="key:N", color=alt.value(INK)
+    )
+    bars = chosen.transform_calculate(
+        said="datum.key + ': ' + format(datum.weight, '.2f')"
+    ).mark_bar(color=OUTPUT, cornerRadiusEnd=3).encode(
+        x=alt.X("weight:Q", axis=None, scale=alt.Scale(domain=[0, 1])), description="said:N"
+    )  # fmt: skip
+    numbers = chosen.mark_text(fontSize=13, align="left", dx=4).encode(
+        x=alt.X("weight:Q", scale=alt.Scale(domain=[0, 1])),
+        text=alt.Text("weight:Q", format=".2f"), color=alt.value(INK),
+    )  # fmt: skip
+    names = keys.properties(width=66, height=height, title=alt.Title("Key", color=KEY))
+    right = (bars + numbers).properties(width=96, height=height, title="Weight")
+    chart = alt.hconcat(left, names, right, spacing=8).add_params(ink())
+    said = f"Weights of the query {tokens[first]!r} on every key, as bars; the query can be chosen."
+    return LiveFigure(chart, name="attention-explorer", alt_text=said)
+
+
+def score_histogram(scores: dict[int, Float[Tensor, "N S"]]) -> LiveFigure:
+    """Let the reader choose D and the division, and see the scores and the largest weight.
+
+    Args:
+        scores: for each D, a power of 2, unscaled scores of N queries against S keys.
+
+    Raises:
+        ValueError: if the sizes D are not consecutive powers of 2.
+    """
+    sizes = sorted(scores)
+    powers = [size.bit_length() - 1 for size in sizes]
+    if sizes != [2**power for power in range(powers[0], powers[-1] + 1)]:
+        raise ValueError(f"the slider needs consecutive powers of 2; the sizes are {sizes}")
+    data = [
+        {"D": size, "query": n, "z": [round(float(value), 2) for value in row]}
+        for size in sizes
+        for n, row in enumerate(scores[size])
+    ]
+    power = alt.param(name="power", value=min(6, powers[-1]), bind=alt.binding_range(
+        min=powers[0], max=powers[-1], step=1, name="D, as a power of 2 "))  # fmt: skip
+    exponent = alt.param(name="exponent", value=0.0, bind=alt.binding_range(
+        min=0, max=1, step=0.1, name="Divide by D to the power "))  # fmt: skip
+    base = alt.Chart(alt.InlineData(values=data)).transform_filter("datum.D == pow(2, power)")
+    base = base.transform_flatten(["z"]).transform_calculate(
+        scaled="datum.z / pow(datum.D, exponent)"
+    )
+    spread = base.transform_calculate(
+        clipped="clamp(datum.scaled, -39.9, 39.9)"
+    ).transform_bin("low", "clipped", bin=alt.Bin(extent=[-40, 40], step=2)).transform_aggregate(
+        count="count()", groupby=["low", "low_end"]
+    ).transform_joinaggregate(total="sum(count)").transform_calculate(
+        share="datum.count / datum.total",
+        said="'scores from ' + datum.low + ' to ' + datum.low_end + ': ' + "
+             "format(datum.share, '.3f')",
+    )  # fmt: skip
+    histogram = spread.mark_bar(color=KEY).encode(
+        x=alt.X("low:Q", bin="binned", title="score", scale=alt.Scale(domain=[-40, 40])),
+        x2="low_end:Q",
+        y=alt.Y("share:Q", title="share of scores", scale=alt.Scale(domain=[0, 1])),
+        description="said:N",
+    ).properties(width=270, height=150)  # fmt: skip
+    largest = base.transform_joinaggregate(m="max(scaled)", groupby=["query"]).transform_calculate(
+        e="exp(datum.scaled - datum.m)"
+    ).transform_aggregate(total="sum(e)", groupby=["query"]).transform_calculate(
+        best="1 / datum.total"
+    ).transform_aggregate(weight="mean(best)").transform_calculate(
+        said="'mean largest weight: ' + format(datum.weight, '.3f')",
+        label="format(datum.weight, '.2f')",
+    )  # fmt: skip
+    x = alt.X("weight:Q", title="mean largest weight", scale=alt.Scale(domain=[0, 1]))
+    bar = largest.mark_bar(color=OUTPUT, height=22).encode(x=x, description="said:N")
+    number = largest.mark_text(align="left", dx=5, fontSize=14).encode(
+        x=x, text="label:N", color=alt.value(INK)
+    )
+    chart = alt.vconcat(histogram, (bar + number).properties(width=270, height=40))
+    chart = chart.add_params(ink(), power, exponent)
+    said = "A histogram of scores of random vectors, and a bar for the mean largest weight."
+    return LiveFigure(chart, name="score-histogram", alt_text=said)
+
+
+def softmax_bars(scores: Float[Tensor, " S"], labels: Sequence[str]) -> LiveFigure:
+    """Let the reader turn temperature, one score and a sink, and see the weights.
+
+    Args:
+        scores: the scores at the start; the last one has a slider.
+        labels: a name for each key.
+
+    Raises:
+        ValueError: if there is not one label for each score.
+    """
+    if len(labels) != len(scores):
+        raise ValueError(
+            f"each score needs a label; there are {len(scores)} scores and {len(labels)} labels"
+        )
+    values = [round(float(score), 3) for score in torch.as_tensor(scores)]
+    data = [
+        {"order": n, "key": label, "start": value}
+        for n, (label, value) in enumerate(zip(labels, values, strict=True))
+    ]
+    data.append({"order": len(values), "key": "sink", "start": 0.0})
+    temperature = alt.param(name="temperature", value=1.0, bind=alt.binding_range(
+        min=0.1, max=5, step=0.1, name="Temperature "))  # fmt: skip
+    moved = alt.param(name="moved", value=values[-1], bind=alt.binding_range(
+        min=-4, max=8, step=0.1, name=f"Score of {labels[-1]} "))  # fmt: skip
+    on = alt.param(name="sink_on", value=False, bind=alt.binding_checkbox(name="With a sink "))
+    sink = alt.param(name="sink", value=0.0, bind=alt.binding_range(
+        min=-4, max=8, step=0.1, name="Sink "))  # fmt: skip
+    last = len(values) - 1
+    base = alt.Chart(alt.InlineData(values=data)).transform_filter(
+        "sink_on || datum.key != 'sink'"
+    ).transform_calculate(
+        # The temperature divides the scores; the sink is a logit of its own.
+        z=f"datum.key == 'sink' ? sink : (datum.order == {last} ? moved : datum.start) "
+          "/ temperature",
+    ).transform_joinaggregate(m="max(z)").transform_calculate(
+        e="exp(datum.z - datum.m)"
+    ).transform_joinaggregate(total="sum(e)").transform_calculate(
+        weight="datum.e / datum.total",
+        said="datum.key + ': ' + format(datum.e / datum.total, '.3f')",
+        label="format(datum.e / datum.total, '.2f')",
+    )  # fmt: skip
+    y = alt.Y("key:N", sort=[*labels, "sink"], title=None)
+    x = alt.X("weight:Q", title="weight", scale=alt.Scale(domain=[0, 1.12]))
+    bars = base.mark_bar(cornerRadiusEnd=3).encode(
+        x=x, y=y, description="said:N",
+        color=alt.when("datum.key == 'sink'").then(alt.value(MUTED)).otherwise(alt.value(OUTPUT)),
+    )  # fmt: skip
+    numbers = base.mark_text(align="left", dx=4, fontSize=13).encode(
+        x=x, y=y, text="label:N", color=alt.value(INK)
+    )
+    total = base.transform_filter("datum.key != 'sink'").transform_aggregate(
+        sum="sum(weight)"
+    ).transform_calculate(
+        said="'The weights of the keys sum to ' + format(datum.sum, '.3f')"
+    ).mark_text(align="left", x=0, fontSize=14).encode(
+        text="said:N", description="said:N", color=alt.value(INK)
+    )  # fmt: skip
+    chart = alt.vconcat(
+        (bars + numbers).properties(width=240, height=alt.Step(30)),
+        total.properties(width=240, height=24),
+    ).add_params(ink(), temperature, moved, on, sink)
+    said = "Weights of each key as bars, and their sum; temperature, one score and a sink can move."
+    return LiveFigure(chart, name="softmax-bars", alt_text=said)

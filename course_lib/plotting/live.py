@@ -1,0 +1,87 @@
+"""A figure that answers: a Vega-Lite chart with controls, drawn in the page without a server.
+
+The page holds a still SVG, which stands in print and without JavaScript, and the chart's
+description. A small script (book/_static/live-figure.js) draws the chart when it comes near.
+"""
+
+import json
+import re
+from html import escape
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from course_lib.plotting.colors import INK
+
+__all__ = ["LiveFigure", "ink"]
+
+VEGA_LITE = "6.4"
+
+
+def ink() -> alt.Parameter:
+    """Return the parameter that holds the colour of text; the page's script sets it by theme."""
+    return alt.param(name="ink", value=INK)
+
+
+class LiveFigure:
+    """A chart with controls.
+
+    Args:
+        chart: the Altair chart, its parameters bound to inputs.
+        name: what the figure is called in the page, unique in a chapter.
+        alt_text: what the figure shows, for those who do not see it.
+    """
+
+    def __init__(self, chart: alt.TopLevelMixin, *, name: str, alt_text: str) -> None:
+        self.name = name
+        self.alt_text = alt_text
+        self.spec = self._themed(chart.to_dict(validate=True))
+
+    @staticmethod
+    def _themed(spec: dict[str, Any]) -> dict[str, Any]:
+        words = {"labelColor": {"expr": "ink"}, "titleColor": {"expr": "ink"}}
+        lines = {"domainColor": {"expr": "ink"}, "tickColor": {"expr": "ink"}}
+        axis = words | lines | {"grid": False, "labelFontSize": 13, "titleFontSize": 13}
+        spec["config"] = {
+            "background": "transparent",
+            "font": "system-ui, sans-serif",
+            "axis": axis,
+            "title": {"color": {"expr": "ink"}, "fontSize": 13, "anchor": "start"},
+            "header": words,
+            "view": {"stroke": None},
+            "aria": True,
+        }
+        # The page loads its own copy of the library: no address belongs into the description.
+        spec.pop("$schema", None)
+        spec["$schema"] = "https://vega.github.io/schema/vega-lite/v6.json"
+        return spec
+
+    def svg(self) -> str:
+        """Return the still picture: the chart with its controls where they start."""
+        drawn = str(vl_convert.vegalite_to_svg(self.spec, vl_version=VEGA_LITE))
+        # The library counts ids on and on; two figures must not share them, nor two runs differ.
+        known: dict[str, str] = {}
+        for name in re.findall(r'id="(\w+)"', drawn):
+            known[name] = f"{self.name}-{len(known)}"
+        for name, ours in known.items():
+            drawn = re.sub(rf'(id="|url\(#){name}\b', rf"\g<1>{ours}", drawn)
+        return drawn
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        # "<" would let a word of the data end the script element.
+        description = json.dumps(self.spec, sort_keys=True, separators=(",", ":"))
+        description = description.replace("<", "\\u003c")
+        html = (
+            f'<div class="live-figure" data-figure="{escape(self.name)}">'
+            f'<div class="live-figure-static" role="img" aria-label="{escape(self.alt_text)}">'
+            f"{self.svg()}</div>"
+            '<div class="live-figure-mount"></div>'
+            '<script type="application/json" class="live-figure-spec">'
+            f"{description}</script></div>"
+        )
+        return {"text/html": html, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        """Name the figure without an address, which would change from run to run."""
+        return f"<LiveFigure {self.name}>"
