@@ -19,7 +19,8 @@ SEEN = """() => {
   const article = document.querySelector("article") || document.body;
   const images = [...article.querySelectorAll("img")];
   const drawings = [...article.querySelectorAll("svg")].filter(
-    (s) => !inside(s, ".katex, svg, button, [aria-hidden=true], .live-figure-mount"));
+    (s) => !inside(s, ".katex, svg, button, [aria-hidden=true], .live-figure-mount")
+      && s.getAttribute("aria-hidden") !== "true");
   const pictureOf = (s) => inside(s, "[role=img]");
   const unnamedDrawing = (s) => !named(s) && !(pictureOf(s) && named(pictureOf(s)));
   const maths = [...article.querySelectorAll(".math")];

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import appearance
 import chapter
 import downloads
 import execution
@@ -61,6 +62,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(chapter.chapter_times)
     app.connect("builder-inited", execution.empty_stale_cache)
     app.connect("env-get-outdated", execution.read_again)
+    app.connect("env-get-outdated", appearance.read_again)
     app.connect("env-updated", execution.number_cached_cells)
     app.connect("doctree-resolved", downloads.write_notebook)
     # After the notebook: the minutes are of the page.
@@ -71,4 +73,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", downloads.add_exercises)
     app.connect("build-finished", execution.demand_execution)
     app.connect("build-finished", remove_unused)
+    app.connect("build-finished", appearance.remember)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -3,9 +3,6 @@
 (function () {
   "use strict";
 
-  var figures = document.querySelectorAll(".live-figure");
-  if (!figures.length) return;
-
   var loading = null;
 
   function library() {
@@ -64,14 +61,21 @@
     });
   }
 
-  if (!("IntersectionObserver" in window)) {
-    figures.forEach(wake);
-    return;
+  function watch() {
+    var figures = document.querySelectorAll(".live-figure");
+    if (!("IntersectionObserver" in window)) {
+      figures.forEach(wake);
+      return;
+    }
+    var near = new IntersectionObserver(function (entries) {
+      entries.forEach(function (entry) {
+        if (entry.isIntersecting) { near.unobserve(entry.target); wake(entry.target); }
+      });
+    }, { rootMargin: "200px" });
+    figures.forEach(function (figure) { near.observe(figure); });
   }
-  var near = new IntersectionObserver(function (entries) {
-    entries.forEach(function (entry) {
-      if (entry.isIntersecting) { near.unobserve(entry.target); wake(entry.target); }
-    });
-  }, { rootMargin: "200px" });
-  figures.forEach(function (figure) { near.observe(figure); });
+
+  // The script stands in the head, before the figures.
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
+  else watch();
 })();

@@ -126,7 +126,10 @@ def score_histogram(scores: dict[int, Float[Tensor, "N S"]]) -> LiveFigure:
         x2="low_end:Q",
         y=alt.Y("share:Q", title="share of scores", scale=alt.Scale(domain=[0, 1])),
         description="said:N",
-    ).properties(width=270, height=150)  # fmt: skip
+    ).properties(width=270, height=150, title=alt.Title(alt.expr(
+        "'D = ' + pow(2, power) + ', scores divided by ' + "
+        "format(pow(pow(2, power), exponent), '.3~g')"
+    )))  # fmt: skip
     largest = base.transform_joinaggregate(m="max(scaled)", groupby=["query"]).transform_calculate(
         e="exp(datum.scaled - datum.m)"
     ).transform_aggregate(total="sum(e)", groupby=["query"]).transform_calculate(

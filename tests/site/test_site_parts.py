@@ -63,6 +63,23 @@ def test_the_fingerprint_follows_library_data_and_pins(tmp_path: Path) -> None:
     assert execution.fingerprint(tmp_path) in seen
 
 
+def test_a_change_of_dress_rebuilds_every_page(tmp_path: Path) -> None:
+    appearance = load(EXTENSIONS / "appearance.py")
+    for name in ("_static", "_templates", "_ext/__pycache__"):
+        (tmp_path / name).mkdir(parents=True)
+    style, script = tmp_path / "_static" / "course.css", tmp_path / "_static" / "course.js"
+    style.write_text("a { color: red }", encoding="utf-8")
+    seen = [appearance.digest(tmp_path)]
+    style.write_text("a { color: blue }", encoding="utf-8")
+    seen.append(appearance.digest(tmp_path))
+    script.touch()
+    seen.append(appearance.digest(tmp_path))
+    assert len(set(seen)) == 3
+    (tmp_path / "_ext" / "__pycache__" / "chapter.pyc").touch()
+    assert appearance.digest(tmp_path) == seen[-1]
+    assert appearance.digest() == (ROOT / "_build" / "appearance.txt").read_text(encoding="utf-8")
+
+
 def test_which_pages_are_executed() -> None:
     execution = load(EXTENSIONS / "execution.py")
     assert execution.is_executed_page("---\njupytext:\n  x: y\n---\n# A")
