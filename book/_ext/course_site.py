@@ -63,7 +63,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", execution.empty_stale_cache)
     app.connect("env-get-outdated", execution.read_again)
     app.connect("env-get-outdated", appearance.read_again)
-    app.connect("env-updated", execution.number_cached_cells)
+    app.connect("env-updated", execution.complete_cached_notebooks)
     app.connect("doctree-resolved", downloads.write_notebook)
     # After the notebook: the minutes are of the page.
     app.connect("doctree-resolved", chapter.add_facts, priority=600)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
+from jupyter_cache import get_cache
 from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -57,9 +59,7 @@ def empty_stale_cache(app: Sphinx) -> None:
     if mark.exists():
         print("[book] the library or its pins changed: every chapter is executed again", flush=True)
         mark.unlink()
-    shutil.rmtree(
-        app.config.nb_execution_cache_path or mark.with_name(".jupyter_cache"), ignore_errors=True
-    )
+    shutil.rmtree(cache_folder(app), ignore_errors=True)
     app.stale_fingerprint = now  # type: ignore[attr-defined]
 
 
@@ -87,28 +87,41 @@ def code_cells(notebook: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     ]
 
 
-def number_cached_cells(app: Sphinx, env: BuildEnvironment) -> list[str]:
-    """Give the cells that came from the cache the execution counts which jupyter-cache drops.
+def complete_cached_notebooks(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Give the notebook of a page that came from the cache its outputs and its execution counts.
 
-    nbval compares no cell without a count, so a build from the cache would be proved by nothing.
-    Only a page whose run myst-nb reports as succeeded is numbered.
+    myst-nb shows the cached outputs in the page but writes the notebook without them, and
+    jupyter-cache drops the counts. nbval compares no cell that has no count, and nothing with no
+    output: a build from the cache would be proved by nothing. Only a page whose run myst-nb reports
+    as succeeded is completed.
     """
     for docname in env.found_docs:
         path = executed_notebook(app, docname)
         run: Any = NbMetadataCollector.get_exec_data(env, docname) or {}
         if not path.exists() or run.get("method") != "cache" or not run.get("succeeded"):
             continue
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-        cells = code_cells(notebook)
-        if any(cell["execution_count"] is None for _, cell in cells):
-            for count, (_, cell) in enumerate(cells, start=1):
-                cell["execution_count"] = count
-                for output in cell["outputs"]:
-                    if "execution_count" in output:
-                        output["execution_count"] = count
-            text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-            path.write_text(text, encoding="utf-8")
+        notebook = nbformat.read(path, as_version=4)
+        if any("executed" not in cell["metadata"] for _, cell in code_cells(notebook)):
+            nbformat.write(completed(app, notebook), path)
     return []
+
+
+def completed(app: Sphinx, notebook: Any) -> Any:
+    """Return a notebook with the outputs of its run in the cache, its code cells numbered."""
+    _, full = get_cache(str(cache_folder(app))).merge_match_into_notebook(notebook, cell_meta=())
+    for count, (_, cell) in enumerate(code_cells(full), start=1):
+        cell["execution_count"] = count
+        cell["metadata"]["executed"] = True  # completed once; a page not read again stays as it is
+        for output in cell["outputs"]:
+            if "execution_count" in output:
+                output["execution_count"] = count
+    return full
+
+
+def cache_folder(app: Sphinx) -> Path:
+    """Return where jupyter-cache keeps the executed notebooks."""
+    chosen = app.config.nb_execution_cache_path
+    return Path(chosen) if chosen else Path(app.outdir).parent / ".jupyter_cache"
 
 
 def executed_notebook(app: Sphinx, docname: str) -> Path:

@@ -211,6 +211,19 @@ def test_every_icon_has_its_glyph() -> None:
     assert icons.wanted(style) <= set(glyphs)
 
 
+def test_no_page_names_the_machine_that_built_it() -> None:
+    texts = [path for path in SITE.rglob("*") if path.suffix in {".html", ".js", ".ipynb", ".txt"}]
+    assert len(texts) > len(pages())
+    own = (str(ROOT), str(Path.home()) + os.sep, "Warning:")
+    named = {
+        str(path.relative_to(SITE)): word
+        for path in texts
+        for word in own
+        if word in path.read_text(encoding="utf-8") and "_live" not in path.parts
+    }
+    assert not named
+
+
 def test_no_heavy_file_is_published() -> None:
     large = {
         str(path.relative_to(SITE)): path.stat().st_size
