@@ -31,7 +31,7 @@ SCRIPTS = sources(LIBRARY / "data")
 ROOMS = [path for path in sources() if path not in NAIVE and path not in SCRIPTS]
 CHAPTERS = ("queries-keys-values", "scaling", "softmax")
 THIRD_PARTY = {"numpy", "torch", "jaxtyping"}
-DRAWING = {"matplotlib", "altair", "vl_convert", "IPython"}
+DRAWING = {"matplotlib", "altair", "vl_convert", "PIL"}
 
 #: Functions, or whole modules, without a twin in loops: the reason.
 WITHOUT_TWIN = {

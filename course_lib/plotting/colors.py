@@ -12,7 +12,8 @@ VALUE = "#1d8f6c"  # green
 OUTPUT = "#a25fb5"  # purple; weights and what they mix
 MUTED = "#7d8694"  # what is not read: a sink, a rest
 INK = "#1f2430"  # text and axes on a light page; live figures follow the page's theme
-LIGHT_PAGE, DARK_PAGE = "#ffffff", "#14181f"
+LIGHT_PAGE = "#ffffff"
+DARK_PAGE = "#14181f"
 
 
 def contrast(one: str, other: str) -> float:
@@ -21,6 +22,9 @@ def contrast(one: str, other: str) -> float:
     Args:
         one: a colour, as "#rrggbb".
         other: another.
+
+    Returns:
+        (L1 + 0.05) / (L2 + 0.05), with the larger relative luminance as L1.
 
     Source: WCAG 2.1, definition of contrast ratio.
     """

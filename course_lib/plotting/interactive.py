@@ -29,6 +29,9 @@ def attention_explorer(
         weights: row t holds the weights of query t.
         start: the position that is chosen at first; None takes "it" where there is one, else 0.
 
+    Returns:
+        The figure; its list and its drawing always name the same token.
+
     Raises:
         ValueError: if weights has not one row and one column for each token.
     """
@@ -86,11 +89,14 @@ def attention_explorer(
     return LiveFigure(chart, name="attention-explorer", alt_text=said)
 
 
-def score_histogram(scores: dict[int, Float[Tensor, "N S"]]) -> LiveFigure:
+def score_histogram(scores: dict[int, Float[Tensor, "T S"]]) -> LiveFigure:
     """Let the reader choose D and the division, and see the scores and the largest weight.
 
     Args:
-        scores: for each D, a power of 2, unscaled scores of N queries against S keys.
+        scores: for each D, a power of 2, unscaled scores of T queries against S keys.
+
+    Returns:
+        The figure, with sliders for D and for the exponent of the division.
 
     Raises:
         ValueError: if the sizes D are not consecutive powers of 2.
@@ -155,6 +161,9 @@ def softmax_bars(scores: Float[Tensor, " S"], labels: Sequence[str]) -> LiveFigu
     Args:
         scores: the scores at the start; the last one has a slider.
         labels: a name for each key.
+
+    Returns:
+        The figure, with sliders for the temperature, the last score and the sink.
 
     Raises:
         ValueError: if there is not one label for each score.

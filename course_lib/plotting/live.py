@@ -20,7 +20,11 @@ VEGA_LITE = "6.4"
 
 
 def ink() -> alt.Parameter:
-    """Return the parameter that holds the colour of text; the page's script sets it by theme."""
+    """Make the parameter that holds the colour of text; the page's script sets it by theme.
+
+    Returns:
+        The parameter `ink`, which a chart's own parts may name.
+    """
     return alt.param(name="ink", value=INK)
 
 

@@ -64,6 +64,9 @@ def weights_heatmap(
         query_labels: a label for each row, from top to bottom.
         key_labels: a label for each column.
 
+    Returns:
+        The figure, which shows itself as a PNG.
+
     Raises:
         ValueError: if there is not one label for each row and each column.
     """
@@ -101,6 +104,9 @@ def curves(
         y_label: what the lines are.
         log_x: whether x doubles from tick to tick.
 
+    Returns:
+        The figure, which shows itself as a PNG.
+
     Raises:
         ValueError: if a line has not as many values as x, or there are more than four lines.
     """
@@ -129,6 +135,9 @@ def bars(values: Mapping[str, float], *, y_label: str, color: str = OUTPUT) -> S
         values: a label for each bar, and its height.
         y_label: what the heights are.
         color: the bars' colour.
+
+    Returns:
+        The figure, which shows itself as a PNG.
     """
     figure, (axes,) = _figure(6.4, 3.4)
     drawn = axes.bar(list(values), list(values.values()), color=color, width=0.6)
@@ -138,7 +147,7 @@ def bars(values: Mapping[str, float], *, y_label: str, color: str = OUTPUT) -> S
 
 
 def histograms(
-    samples: Mapping[str, Float[Tensor, " N"]], *, x_label: str, bins: int = 60
+    samples: Mapping[str, Float[Tensor, " S"]], *, x_label: str, bins: int = 60
 ) -> StaticFigure:
     """Draw a histogram for each sample side by side, on one common axis.
 
@@ -146,6 +155,9 @@ def histograms(
         samples: a title for each panel, and its numbers; at most four.
         x_label: what the numbers are.
         bins: how many bars the common axis is cut into.
+
+    Returns:
+        The figure, which shows itself as a PNG.
 
     Raises:
         ValueError: if there are more than four samples.
