@@ -137,7 +137,8 @@ class Exercise:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
-            the smallest example; none where an argument counts axes by number.
+            the smallest example. "..." are axes that may be dropped; where an argument counts axes
+            by number, none may, and every axis has a letter of its own.
         reference: the truth; the values are compared with what it returns.
         judge: replaces the comparison with the reference where many answers are right: gets the
             probe's inputs and the outputs, returns a sentence with what is wrong, or None.

@@ -46,11 +46,11 @@ def failure(
     """Say which rule broke, which mistake it is, and show the smallest example."""
     parts = [finding.message]
     if mistake is not None:
-        parts.append(f"This is {mistake.code}: {mistake.sentence}")
+        parts.append(f"Mistake {mistake.code}. {mistake.sentence}")
     link = equation_link(exercise.slug, exercise.equation)
-    read = f"Read: chapter {exercise.slug}, equation {exercise.equation}"
+    read = f"Read the equation in the chapter {exercise.slug.replace('-', ' ')}"
     shown, table = _example(exercise, example) if example is not None else ("", "")
-    text = "\n".join([*parts, f"{read}, {link}" if link else f"{read}."])
+    text = "\n".join([*parts, f"{read}: {link}" if link else f"{read}."])
     anchor = f'<a href="{escape(link)}">{escape(read)}</a>' if link else escape(read)
     body = "".join(f"<p>{escape(part)}</p>" for part in parts) + table + f"<p>{anchor}</p>"
     return _result(exercise, finding.rule, mistake, text, shown, body)

@@ -100,7 +100,7 @@ SDPA = Exercise(
         Probe(name="no mask, all sizes different", draw=_attention_inputs, gradient=True,
               single=True, sizes=SIZES),
         Probe(name="a random mask", draw=_masked_inputs, gradient=True, sizes=SIZES, single=True),
-        Probe(name="rows that control the mask", draw=_control_rows,
+        Probe(name="a query that may read nothing, and large scores", draw=_control_rows,
               sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}, tolerance=Tolerance(rtol=1e-6, atol=1e-8)),
         Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
         Probe(name="one query, one key", draw=_one_by_one, edge=True),

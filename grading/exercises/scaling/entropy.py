@@ -64,7 +64,7 @@ WEIGHT_ENTROPY = Exercise(
     name="weight_entropy", slug="scaling", task="entropy", title="The entropy of a row",
     kind="implement", points=1.5, difficulty=2, importance=2, minutes=20,
     parameters=("scores",), outputs=(Output(name="entropy", axes="..."),),
-    reference=library.weight_entropy, equation="eq-entropy",
+    axes={"scores": "B T S"}, reference=library.weight_entropy, equation="eq-entropy",
     next_rung="e to this power reads as the number of keys that a head listens to.",
     probes=(
         Probe(name="all sizes different", draw=_ordinary, gradient=True, single=True,

@@ -28,6 +28,7 @@ WEIGHTED_SUM = Exercise(
     name="weighted_sum", slug="scaling", task="warm-up-sum", title="Warm-up: the weighted sum",
     kind="warm-up", points=0.5, difficulty=1, importance=2, minutes=5,
     parameters=("weights", "value"), outputs=(Output(name="output", axes="... T Dv"),),
+    axes={"weights": "... T S", "value": "... S Dv"},
     reference=lambda weights, value: weights @ value, equation="eq-sdpa",
     next_rung="Step 4 again: S disappears when weights meet values.",
     probes=(

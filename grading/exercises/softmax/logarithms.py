@@ -66,6 +66,7 @@ def _where_finite(x: Tensor, axis: int) -> Tensor:
 LOGSUMEXP = Exercise(
     name="logsumexp", slug="softmax", task="logsumexp", title="Log-sum-exp", kind="implement",
     points=1.0, difficulty=2, importance=3, minutes=15, parameters=("x", "axis"),
+    axes={"x": "H T S"},
     outputs=(Output(name="log-sum-exp", axes="..."),), reference=library.logsumexp,
     equation="eq-logsumexp", forbidden=FORBIDDEN,
     next_rung="One number a row is all that attention needs to keep of a softmax.",
@@ -122,7 +123,7 @@ LOG_SOFTMAX = Exercise(
     name="log_softmax", slug="softmax", task="log-softmax", title="Log-softmax",
     kind="implement", points=1.0, difficulty=2, importance=2, minutes=15,
     parameters=("x", "axis"), outputs=(Output(name="log-weights", axes="..."),),
-    reference=library.log_softmax, equation="eq-log-softmax", forbidden=FORBIDDEN,
+    axes={"x": "H T S"}, reference=library.log_softmax, equation="eq-log-softmax", forbidden=FORBIDDEN,
     next_rung="A loss is the mean of some of these numbers. None of them is ever −∞.",
     probes=(*three_axes(), Probe(name="scores far apart", draw=_wide, sizes={"T": 4, "S": 6})),
     misconceptions=(

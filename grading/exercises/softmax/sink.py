@@ -109,6 +109,7 @@ SOFTMAX_WITH_SINK = Exercise(
     name="softmax_with_sink", slug="softmax", task="sink", title="A softmax with a sink",
     kind="implement", points=1.5, difficulty=3, importance=3, minutes=25,
     parameters=("scores", "sink"), outputs=(Output(name="weights", axes="... H T S"),),
+    axes={"scores": "H T S", "sink": "H"},
     reference=library.softmax_with_sink, equation="eq-sink",
     next_rung="With the sink at −∞ this is the softmax; with 0 it is called softmax1.",
     probes=(

@@ -110,6 +110,7 @@ def _sums(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
 SOFTMAX = Exercise(
     name="softmax", slug="softmax", task="softmax", title="A stable softmax", kind="implement",
     points=1.5, difficulty=2, importance=3, minutes=20, parameters=("x", "axis"),
+    axes={"x": "H T S"},
     outputs=(Output(name="weights", axes="..."),), reference=library.softmax,
     equation="eq-softmax", forbidden=FORBIDDEN, probes=three_axes(),
     laws=(Law(rule="the weights sum to 1 along the axis", broken=_sums),),

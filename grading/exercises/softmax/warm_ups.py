@@ -24,6 +24,7 @@ SCALED_SCORES = Exercise(
     name="scale_scores", slug="softmax", task="warm-up-scale", title="Warm-up: the root",
     kind="warm-up", points=0.25, difficulty=1, importance=2, minutes=5,
     parameters=("scores", "head_dim"), outputs=(Output(name="scores", axes="... T S"),),
+    axes={"scores": "... T S"},
     reference=lambda scores, head_dim: scores / math.sqrt(head_dim), equation="eq-softmax",
     next_rung="Scores of variance D now have variance 1.",
     probes=(
@@ -77,6 +78,7 @@ ATTEND_ONE = Exercise(
     name="attend_one", slug="softmax", task="warm-up-attend", title="Warm-up: one query",
     kind="warm-up", points=0.25, difficulty=1, importance=2, minutes=5,
     parameters=("query", "key", "value"), outputs=(Output(name="output", axes="Dv"),),
+    axes={"query": "D", "key": "S D", "value": "S Dv"},
     reference=_one(), equation="eq-softmax",
     next_rung="The whole formula, for one query. This chapter opens its middle.",
     probes=(
