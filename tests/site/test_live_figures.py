@@ -1,0 +1,375 @@
+"""Every control of every live figure, driven in a browser, against what course_lib computes.
+
+The numbers come from the chapter itself: its cells are run up to the figure, and the tensors that
+the figure was given are compared with the marks that the browser draws.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from built_site import ROOT, SITE
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from course_lib.softmax import softmax, softmax_with_sink
+
+FIGURES = {
+    "queries-keys-values": "attention_explorer",
+    "scaling": "score_histogram",
+    "softmax": "softmax_bars",
+}
+# Marks say their numbers with two or three digits.
+TWO, THREE = 0.0051, 0.00051
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+
+
+def names_of_chapter(slug: str) -> dict[str, Any]:
+    """Run the chapter's cells up to its figure and return the names that they leave."""
+    path = ROOT / "_build" / "jupyter_execute" / f"{slug}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    names: dict[str, Any] = {}
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code":
+            exec(compile(source, slug, "exec"), names)
+            if f"{FIGURES[slug]}(" in source:
+                return names
+    raise AssertionError(f"{slug} has no cell that calls {FIGURES[slug]}")
+
+
+def address(where: str, server: str, slug: str) -> str:
+    return f"{server if where == 'server' else SITE.as_uri() + '/'}{slug}.html"
+
+
+def awake(page: Page, url: str) -> Page:
+    page.goto(url)
+    page.locator(".live-figure").scroll_into_view_if_needed()
+    expect(page.locator(".live-figure.is-live")).to_be_visible()
+    return page
+
+
+@pytest.fixture(params=["server", "folder"])
+def where(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport=DESK, color_scheme="light")
+    yield made
+    made.close()
+
+
+def said(page: Page) -> dict[str, float]:
+    """Return what the bars say: the text before the last colon, and the number behind it."""
+    bars = page.locator('.live-figure-mount [aria-roledescription="bar"]')
+    labels = bars.evaluate_all("(all) => all.map((bar) => bar.getAttribute('aria-label'))")
+    pairs = [label.rsplit(": ", 1) for label in labels]
+    return {name: float(number) for name, number in pairs}
+
+
+def said_in_order(page: Page) -> list[tuple[str, float]]:
+    bars = page.locator('.live-figure-mount [aria-roledescription="bar"]')
+    labels = bars.evaluate_all("(all) => all.map((bar) => bar.getAttribute('aria-label'))")
+    return [(label.rsplit(": ", 1)[0], float(label.rsplit(": ", 1)[1])) for label in labels]
+
+
+def lengths(page: Page) -> list[float]:
+    bars = page.locator('.live-figure-mount [aria-roledescription="bar"]')
+    return bars.evaluate_all("(all) => all.map((bar) => bar.getBBox().width)")
+
+
+def texts(page: Page) -> list[str]:
+    return page.locator(".live-figure-mount svg text").all_text_contents()
+
+
+def slide(page: Page, name: str, value: float) -> None:
+    page.locator(f'.live-figure input[name="{name}"]').fill(f"{value:g}")
+
+
+# -- the sentence ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def explorer() -> tuple[list[str], torch.Tensor]:
+    names = names_of_chapter("queries-keys-values")
+    return list(names["head"].tokens), names["weights"]
+
+
+def demand_row(page: Page, explorer: tuple[list[str], torch.Tensor], t: int) -> None:
+    """Fail unless the drawing and the list show the weights of query t."""
+    tokens, weights = explorer
+    expect(page.locator(".live-figure select")).to_have_value(str(t))
+    shown = said_in_order(page)
+    assert [name for name, _ in shown] == tokens
+    assert [number for _, number in shown] == pytest.approx(weights[t].tolist(), abs=TWO)
+    # The bars are as long as they say, on one scale.
+    scale = max(lengths(page)) / float(weights[t].max())
+    assert lengths(page) == pytest.approx((weights[t] * scale).tolist(), abs=1.5)
+    marked = page.locator('.live-figure-mount svg text[fill="#ffffff"]').all_text_contents()
+    assert marked == [tokens[t]]
+
+
+def token(page: Page, t: int) -> Any:
+    return page.locator('.live-figure-mount [aria-roledescription="rect mark"]').nth(t)
+
+
+def test_a_token_is_chosen_from_the_list(
+    context: BrowserContext, server: str, where: str, explorer: Any
+) -> None:
+    page = awake(context.new_page(), address(where, server, "queries-keys-values"))
+    demand_row(page, explorer, explorer[0].index("it"))
+    for t in range(len(explorer[0])):
+        page.locator(".live-figure select").select_option(str(t))
+        demand_row(page, explorer, t)
+
+
+def test_a_token_is_chosen_by_pointing_at_it(
+    context: BrowserContext, server: str, explorer: Any
+) -> None:
+    page = awake(context.new_page(), address("server", server, "queries-keys-values"))
+    for t in (2, 0, 14, 5):
+        token(page, t).hover(force=True)
+        demand_row(page, explorer, t)
+    # Away from the drawing the last choice stays.
+    page.mouse.move(5, 5)
+    demand_row(page, explorer, 5)
+    # The list and the pointer are one choice.
+    page.locator(".live-figure select").select_option("7")
+    demand_row(page, explorer, 7)
+
+
+def test_a_token_is_chosen_by_a_tap(
+    browser: Browser, server: str, where: str, explorer: Any
+) -> None:
+    phone = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = awake(phone.new_page(), address(where, server, "queries-keys-values"))
+    for t in (12, 3, 9):
+        token(page, t).tap(force=True)
+        demand_row(page, explorer, t)
+        box = token(page, t).bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 24, "smaller than a finger"
+    phone.close()
+
+
+def test_a_token_is_chosen_with_the_keyboard(
+    context: BrowserContext, server: str, explorer: Any
+) -> None:
+    page = awake(context.new_page(), address("server", server, "queries-keys-values"))
+    page.locator(".live-figure select").focus()
+    page.keyboard.press("ArrowDown")
+    demand_row(page, explorer, explorer[0].index("it") + 1)
+    page.keyboard.press("Home")
+    demand_row(page, explorer, 0)
+
+
+# -- the histogram ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scores() -> dict[int, torch.Tensor]:
+    return {D: z.double() for D, z in names_of_chapter("scaling")["drawn_scores"].items()}
+
+
+def demand_histogram(page: Page, scores: dict[int, torch.Tensor], D: int, power: float) -> None:
+    divided = scores[D] / D**power
+    shown = said(page)
+    largest = shown.pop("mean largest weight")
+    truth = softmax(divided).amax(-1).mean().item()
+    assert largest == pytest.approx(truth, abs=0.003)
+    written = [float(word) for word in texts(page) if re.fullmatch(r"\d\.\d\d", word)]
+    assert written == pytest.approx([truth], abs=0.008)
+    assert f"D = {D}, scores divided by {float(f'{D**power:.3g}'):g}" in texts(page)
+    count, edges = torch.histogram(divided.clamp(-39.9, 39.9), torch.arange(-40.0, 41, 2).double())
+    expected = {
+        f"scores from {int(low)} to {int(low) + 2}": share
+        for low, share in zip(edges.tolist(), (count / count.sum()).tolist(), strict=False)
+        if share
+    }
+    assert set(shown) == set(expected)
+    # The page holds scores with two digits: a few of 1,536 may fall on the other side of an edge.
+    assert [shown[name] for name in expected] == pytest.approx(list(expected.values()), abs=0.004)
+
+
+def test_both_sliders_move_the_histogram_and_the_bar(
+    context: BrowserContext, server: str, where: str, scores: Any
+) -> None:
+    page = awake(context.new_page(), address(where, server, "scaling"))
+    demand_histogram(page, scores, 64, 0.0)
+    for D, power in ((256, 0.0), (256, 0.5), (4, 0.5), (4, 1.0), (16, 0.3), (256, 1.0)):
+        slide(page, "power", math.log2(D))
+        slide(page, "exponent", power)
+        demand_histogram(page, scores, D, power)
+
+
+def test_the_sliders_obey_the_keyboard(context: BrowserContext, server: str, scores: Any) -> None:
+    page = awake(context.new_page(), address("server", server, "scaling"))
+    page.locator('.live-figure input[name="power"]').focus()
+    page.keyboard.press("ArrowRight")
+    demand_histogram(page, scores, 128, 0.0)
+    page.keyboard.press("Tab")
+    for _ in range(5):
+        page.keyboard.press("ArrowUp")
+    demand_histogram(page, scores, 128, 0.5)
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none", "the slider that the keyboard moves is not to be seen"
+
+
+# -- the bars --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def start() -> torch.Tensor:
+    return names_of_chapter("softmax")["it"].double()
+
+
+def demand_bars(
+    page: Page, start: torch.Tensor, *, temperature: float, moved: float, sink: float | None
+) -> None:
+    logits = torch.cat([start[:-1], torch.tensor([moved]).double()]) / temperature
+    weights = softmax(logits)
+    if sink is not None:
+        weights = softmax_with_sink(logits[None, None], sink)[0, 0]
+    expected = dict(zip(("it", "street", "animal"), weights.tolist(), strict=True))
+    if sink is not None:
+        expected["sink"] = 1 - sum(expected.values())
+    assert said(page) == pytest.approx(expected, abs=THREE)
+    words = texts(page)
+    assert f"The weights of the keys sum to {weights.sum():.3f}" in words
+    assert [f"{weight:.2f}" for weight in expected.values()] == [
+        word for word in words if re.fullmatch(r"\d\.\d\d", word)
+    ]
+
+
+def test_temperature_score_and_sink_move_every_bar(
+    context: BrowserContext, server: str, where: str, start: Any
+) -> None:
+    page = awake(context.new_page(), address(where, server, "softmax"))
+    demand_bars(page, start, temperature=1.0, moved=2.0, sink=None)
+    for temperature in (0.1, 5.0, 2.0):
+        slide(page, "temperature", temperature)
+        demand_bars(page, start, temperature=temperature, moved=2.0, sink=None)
+    for moved in (-4.0, 8.0, 1.0):
+        slide(page, "moved", moved)
+        demand_bars(page, start, temperature=2.0, moved=moved, sink=None)
+    page.locator('.live-figure input[name="sink_on"]').check()
+    for sink in (0.0, -4.0, 8.0, 1.5):
+        slide(page, "sink", sink)
+        demand_bars(page, start, temperature=2.0, moved=1.0, sink=sink)
+    page.locator('.live-figure input[name="sink_on"]').uncheck()
+    demand_bars(page, start, temperature=2.0, moved=1.0, sink=None)
+
+
+def test_the_bars_obey_the_keyboard(context: BrowserContext, server: str, start: Any) -> None:
+    page = awake(context.new_page(), address("server", server, "softmax"))
+    page.locator('.live-figure input[name="temperature"]').focus()
+    page.keyboard.press("Home")
+    demand_bars(page, start, temperature=0.1, moved=2.0, sink=None)
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    demand_bars(page, start, temperature=0.1, moved=2.0, sink=0.0)
+
+
+# -- what all figures promise ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("slug", FIGURES)
+def test_the_library_waits_for_the_reader(context: BrowserContext, server: str, slug: str) -> None:
+    page = context.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address("server", server, slug), wait_until="networkidle")
+    assert not [url for url in asked if "/_live/" in url]
+    page.locator(".live-figure").scroll_into_view_if_needed()
+    expect(page.locator(".live-figure.is-live")).to_be_visible()
+    assert len([url for url in asked if "/_live/" in url]) == 1
+
+
+@pytest.mark.parametrize("slug", FIGURES)
+def test_words_follow_the_theme(context: BrowserContext, server: str, slug: str) -> None:
+    page = awake(context.new_page(), address("server", server, slug))
+    colours = []
+    for theme in ("light", "dark"):
+        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
+        wanted = page.evaluate("getComputedStyle(document.body).color")
+        words = page.locator(f'.live-figure-mount svg text[fill="{wanted}"]')
+        expect(words.first).to_be_visible()
+        colours.append(wanted)
+        axes = page.locator(".live-figure-mount svg .role-axis-domain line")
+        for stroke in axes.evaluate_all("(all) => all.map((line) => line.getAttribute('stroke'))"):
+            assert stroke == wanted
+    assert colours[0] != colours[1]
+
+
+@pytest.mark.parametrize("slug", FIGURES)
+def test_every_control_has_a_name_and_shows_its_focus(
+    context: BrowserContext, server: str, slug: str
+) -> None:
+    page = awake(context.new_page(), address("server", server, slug))
+    controls = page.locator(".live-figure input, .live-figure select")
+    assert controls.count() >= 1
+    for number in range(controls.count()):
+        control = controls.nth(number)
+        named = control.get_attribute("aria-labelledby")
+        assert named
+        assert len(page.locator(f"#{named}").inner_text()) > 3
+        box = control.bounding_box()
+        assert box is not None
+        assert box["height"] >= 24
+        inside = page.locator(".live-figure").bounding_box()
+        assert inside is not None
+        assert box["x"] >= inside["x"] - 1
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1
+
+
+@pytest.mark.parametrize("slug", FIGURES)
+def test_print_shows_the_still_picture(context: BrowserContext, server: str, slug: str) -> None:
+    page = awake(context.new_page(), address("server", server, slug))
+    expect(page.locator(".live-figure-static")).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(page.locator(".live-figure-static svg")).to_be_visible()
+    expect(page.locator(".live-figure-mount svg")).to_be_hidden()
+
+
+@pytest.mark.parametrize("slug", FIGURES)
+def test_without_scripts_the_still_picture_says_the_same(
+    browser: Browser, server: str, slug: str
+) -> None:
+    live = browser.new_context(viewport=DESK)
+    page = awake(live.new_page(), address("server", server, slug))
+    expected = sorted(texts(page))
+    live.close()
+    still = browser.new_context(viewport=DESK, java_script_enabled=False)
+    page = still.new_page()
+    page.goto(address("server", server, slug))
+    picture = page.locator(".live-figure-static")
+    expect(picture).to_be_visible()
+    assert sorted(picture.locator("svg text").all_text_contents()) == expected
+    assert len(picture.get_attribute("aria-label") or "") > 30
+    still.close()
+
+
+def test_a_library_that_does_not_come_leaves_the_picture(
+    context: BrowserContext, server: str
+) -> None:
+    page = context.new_page()
+    page.route("**/_live/**", lambda route: route.abort())
+    page.goto(address("server", server, "softmax"))
+    page.locator(".live-figure").scroll_into_view_if_needed()
+    expect(page.locator(".live-figure.is-still")).to_be_visible()
+    expect(page.locator(".live-figure-static svg")).to_be_visible()
+
+
+def test_the_library_is_one_classic_script() -> None:
+    library = (SITE / "_live" / "vega.js").read_text(encoding="utf-8")
+    assert "window.vegaEmbed" in library
+    assert not re.search(r"^\s*(import|export)\s", library, re.MULTILINE)
+    assert Path(SITE / "_live" / "vega.js").stat().st_size < 1_200_000
