@@ -39,14 +39,16 @@ SEEN = """() => {
   };
 }"""
 # What a page asks for by itself has been asked for: fonts follow the layout, observers a frame.
+# Timers and no animation frames: a browser that has stalled draws none, and a test that waits for
+# one waits for ever.
 SETTLED = """async () => {
   await document.fonts.ready;
-  await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 60)));
+  await new Promise((done) => setTimeout(done, 90));
 }"""
 SCROLL = """async () => {
   for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight * 0.7) {
     scrollTo({top: y, behavior: "instant"});
-    await new Promise((done) => requestAnimationFrame(done));
+    await new Promise((done) => setTimeout(done, 8));
   }
   scrollTo({top: 0, behavior: "instant"});
 }"""

@@ -21,7 +21,9 @@ def browser() -> Iterator[Browser]:
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=find_browser(), args=["--no-sandbox"] if root else []
+            executable_path=find_browser(),
+            # Without a graphics card its emulation is one more process that can stall.
+            args=["--disable-gpu", *(["--no-sandbox"] if root else [])],
         )
         yield chromium
         chromium.close()
