@@ -5,11 +5,14 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+import torch
 
 __all__ = ["Called", "call", "learner_line"]
 
@@ -43,9 +46,21 @@ def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> 
     runs in a thread of its own, which is left behind when its time is over.
     """
     in_main = threading.current_thread() is threading.main_thread()
-    if hasattr(signal, "setitimer") and in_main:
-        return _with_alarm(function, arguments, seconds)
-    return _in_thread(function, arguments, seconds)
+    with _settings_kept():
+        if hasattr(signal, "setitimer") and in_main:
+            return _with_alarm(function, arguments, seconds)
+        return _in_thread(function, arguments, seconds)
+
+
+@contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Undo what an answer sets for all of PyTorch: it would spoil every check after its own."""
+    gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(gradients)
+        torch.set_default_dtype(dtype)
 
 
 def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:

@@ -116,6 +116,8 @@ def gradients(exercise: Exercise, answer: Answer, probe: Probe) -> list[torch.Te
         grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     except RuntimeError:  # something that the backward pass needs was overwritten
         return None
+    if all(grad is None for grad in grads):  # it starts a graph of its own
+        return None
     pairs = zip(grads, leaves.values(), strict=True)
     return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]
 

@@ -1,0 +1,343 @@
+"""What `check` promises whatever it is given: one result, one clear sentence, no error of ours."""
+
+import asyncio
+import dataclasses
+import functools
+import random
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from grading import check
+from grading.exercises import all_exercises, find, names
+from grading.result import CheckResult
+
+NAME = "attention_scores"
+HOUSE = ("Traceback", "grading/", "/home", "site-packages", "AssertionError", "observe", "probe.")
+
+
+def scores(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    return query @ key.mT
+
+
+def refused(answer: Any, exercise: str | None = NAME) -> CheckResult:
+    """Check a wrong answer, and demand what every refusal promises."""
+    result = check(answer, exercise)
+    assert not result.passed
+    assert result.points == 0
+    assert result.rule
+    assert len(result.message) > 20
+    for shown in (str(result), result.html):
+        assert not [word for word in HOUSE if word in shown], shown
+    return result
+
+
+# -- what is no function, or no exercise -----------------------------------------------------------
+
+
+class Hostile:
+    """An object whose every attribute raises."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("no " + name)
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (None, "None"),
+        ("attention_scores", "without quotes"),
+        (3, "int"),
+        (torch.ones(2, 3), "without brackets"),
+        ([scores], "list"),
+    ],
+)
+def test_what_is_no_function_is_said_to_be_none(answer: Any, word: str) -> None:
+    assert word in refused(answer, None).message
+
+
+def test_an_object_that_resists_being_looked_at_is_refused() -> None:
+    refused(Hostile(), None)
+    refused(Hostile())
+    refused(lambda query, key: Hostile())
+
+
+def test_a_name_that_is_nearly_right_is_guessed() -> None:
+    result = refused(scores, "atention_scores")
+    assert 'No exercise is called "atention_scores". Did you mean attention_scores?' in str(result)
+    assert result.max_points == 0
+
+    def atention_scores(query: Any, key: Any) -> Any:
+        return query @ key.mT
+
+    assert 'check(f, exercise="attention_scores")' in refused(atention_scores, None).message
+
+
+def test_the_name_or_the_argument_finds_the_exercise() -> None:
+    def attention_scores(query: Any, key: Any) -> Any:
+        return query @ key.mT
+
+    assert check(attention_scores).passed
+    assert check(lambda q, k: q @ k.mT, exercise=NAME).passed
+    assert len(names()) == len(all_exercises()) >= 20
+
+
+def test_a_wrong_signature_is_shown_beside_the_contract() -> None:
+    message = refused(lambda query: query).message
+    assert "attention_scores(query, key)" in message
+    assert "(query)" in message
+
+
+# -- what the learner's code may do ----------------------------------------------------------------
+
+ERRORS: list[BaseException] = [
+    SystemExit(1),
+    KeyboardInterrupt(),
+    RecursionError("maximum recursion depth exceeded"),
+    MemoryError(),
+    StopIteration(),
+    GeneratorExit(),
+    ValueError("<script>alert(1)</script>"),
+    NotImplementedError(),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_every_error_is_an_outcome(error: BaseException) -> None:
+    def fails(query: Any, key: Any) -> Any:
+        raise error
+
+    result = refused(fails)
+    if isinstance(error, NotImplementedError):
+        assert result.message.startswith("This task is not filled in yet.")
+    elif not isinstance(error, KeyboardInterrupt | SystemExit):
+        assert type(error).__name__ in result.message
+        assert "raise error" in result.message
+    assert "<script>" not in result.html
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_error_without_a_text_is_one_too() -> None:
+    def fails(query: Any, key: Any) -> Any:
+        raise Unspeakable
+
+    assert "Unspeakable" in refused(fails).message
+
+
+def test_the_confused_axes_are_named() -> None:
+    def fails(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        return query @ key
+
+    message = refused(fails).message
+    assert "`return query @ key`" in message
+    assert "an axis of size D met one of size S" in message
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        (None, "returned None"),
+        ("scores", "a str"),
+        ([[1.0]], "a list"),
+        (np.ones((3, 4)), "a NumPy array"),
+        (1.5, "a float"),
+        ((torch.ones(2), torch.ones(2)), "a tuple"),
+    ],
+)
+def test_what_comes_back_is_described(value: Any, word: str) -> None:
+    assert word in refused(lambda query, key: value).message
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda z: z.float(), "dtype"),
+        (lambda z: z.to(torch.complex128), "dtype"),
+        (lambda z: z.mT, "shape"),
+        (lambda z: z.unsqueeze(0), "shape"),
+        (lambda z: z[..., :1], "shape"),  # broadcasts against the truth
+        (lambda z: z.sum(), "shape"),
+        (lambda z: z / 0, "finite"),
+        (lambda z: z * torch.nan, "finite"),
+        (lambda z: z + 1e-3, "values"),
+        (lambda z: z.detach().requires_grad_(), "gradients flow"),
+        (lambda z: torch.tensor(z.tolist(), dtype=z.dtype), "gradients flow"),
+    ],
+)
+def test_the_first_broken_rule_is_named(change: Callable[[Any], Any], rule: str) -> None:
+    assert rule in (refused(lambda query, key: change(query @ key.mT)).rule or "")
+
+
+def test_a_change_in_place_is_seen() -> None:
+    def writes(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        scores = query @ key.mT
+        with torch.no_grad():
+            query *= 2
+        return scores
+
+    assert "`query`" in refused(writes).message
+
+
+def test_a_loop_without_an_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = find(NAME)
+    assert known is not None
+    task = dataclasses.replace(known, time_limit=0.3)
+    # The package's own name `check` is the function; the module stands in sys.modules.
+    monkeypatch.setattr(sys.modules["grading.check"], "find", lambda name: task)
+
+    def hangs(query: Any, key: Any) -> Any:
+        while True:
+            pass
+
+    def swallows(query: Any, key: Any) -> Any:
+        while True:
+            try:
+                while True:
+                    pass
+            except Exception:
+                continue
+
+    for endless in (hangs, swallows):
+        assert "within 0.3 seconds" in refused(endless).message
+
+
+def test_printing_and_warnings_are_kept_and_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def talks(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        print("shape", query.ndim)
+        warnings.warn("careful", UserWarning, stacklevel=2)
+        return query @ key.mT
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert check(talks, NAME).passed
+    assert capsys.readouterr().out.count("shape") == 1
+    assert "careful" in {str(one.message) for one in caught}
+
+
+def test_a_generator_and_a_coroutine_are_no_results() -> None:
+    def yields(query: Any, key: Any) -> Any:
+        yield query @ key.mT
+
+    async def later(query: Any, key: Any) -> Any:
+        return query @ key.mT
+
+    assert "generator" in refused(yields).message
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the coroutine is never awaited
+        assert "coroutine" in refused(later).message
+    assert asyncio.iscoroutinefunction(later)
+
+
+class Agreeable(torch.Tensor):
+    """A tensor that says yes to every comparison."""
+
+    @classmethod
+    def __torch_function__(
+        cls, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in (torch.isclose, torch.allclose, torch.equal):
+            return torch.tensor(True)
+        return super().__torch_function__(function, types, args, kwargs or {})
+
+
+def test_a_tensor_that_agrees_with_everything_earns_nothing() -> None:
+    refused(lambda query, key: (query @ key.mT * 2).as_subclass(Agreeable))
+
+
+def test_what_an_answer_leaves_behind_spoils_no_later_check() -> None:
+    def meddles(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(1)
+        random.seed(1)
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float16)
+        return query @ key.mT
+
+    before = (torch.is_grad_enabled(), torch.get_default_dtype())
+    try:
+        check(meddles, NAME)
+        assert (torch.is_grad_enabled(), torch.get_default_dtype()) == before
+        assert check(scores, NAME).passed
+    finally:
+        torch.set_grad_enabled(before[0])
+        torch.set_default_dtype(before[1])
+
+
+# -- what is right in another style ----------------------------------------------------------------
+
+
+class Module(torch.nn.Module):
+    def forward(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        return query @ key.mT
+
+
+class Counted:
+    """A callable that knows how often it was called."""
+
+    calls = 0
+
+    def __call__(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return torch.einsum("...td,...sd->...ts", query, key)
+
+    def method(self, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        return torch.stack([(query * row.unsqueeze(-2)).sum(-1) for row in key.unbind(-2)], -1)
+
+
+def general(query: torch.Tensor, key: torch.Tensor, factor: float) -> torch.Tensor:
+    return factor * torch.matmul(query, key.transpose(-2, -1))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        scores,
+        lambda query, key: (key @ query.mT).mT,
+        functools.partial(general, factor=1.0),
+        Module(),
+        Counted(),
+        Counted().method,
+        functools.lru_cache(maxsize=None)(scores),
+        lambda *arguments: arguments[0] @ arguments[1].mT,
+        lambda query, key, extra=None: query @ key.mT,
+    ],
+)
+def test_every_right_style_is_accepted(answer: Any) -> None:
+    result = check(answer, NAME)
+    assert result.passed, str(result)
+    assert result.points == result.max_points == 1
+    assert result.rule is result.misconception is None
+    assert result.example == ""
+
+
+# -- the result ------------------------------------------------------------------------------------
+
+
+def test_the_result_is_frozen_and_shows_itself() -> None:
+    result = refused(lambda query, key: query @ key.mT / query.shape[-1] ** 0.5)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.points = 5  # type: ignore[misc]
+    assert repr(result) == str(result)
+    assert str(result).startswith(f"NOT YET  {NAME}: 0 of 1 points\nRule: ")
+    assert "Smallest example" in result.example
+    assert result.example in str(result)
+    assert result._repr_mimebundle_()["text/plain"] == str(result)
+    assert f'data-exercise="{NAME}"' in result.html
+
+
+def test_in_a_notebook_the_plain_text_is_the_bare_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grading.result._in_kernel", lambda: True)
+    bundle = check(scores, NAME)._repr_mimebundle_()
+    assert float(bundle["text/plain"]) == 1
+    assert "Passed" in bundle["text/html"]
+    wrong = check(lambda query, key: query, NAME)._repr_mimebundle_()
+    assert wrong["text/plain"] == "0.0"
+    assert "Not yet" in wrong["text/html"]
