@@ -148,7 +148,8 @@ class Exercise:
             from the truth (tested). Measures, which draw random numbers, need a wider one.
         forbidden: dotted names that the answer must not call, "torch.softmax" for example.
         largest: the largest number of elements that a tensor made on the way may have, by inputs.
-        equation: the label of the equation in the chapter.
+        equation: the label of the equation to read, "eq-softmax"; where it stands in another
+            chapter, "softmax#eq-softmax".
         next_rung: one sentence shown on success: what to try next.
     """
 
@@ -183,3 +184,9 @@ class Exercise:
     def cell(self) -> str:
         """The grade_id of the check's cell."""
         return f"{self.slug}-{self.task}"
+
+    @property
+    def to_read(self) -> tuple[str, str]:
+        """The chapter and the label of the equation to read."""
+        chapter, _, label = self.equation.rpartition("#")
+        return chapter or self.slug, label

@@ -2,8 +2,10 @@
 
 import io
 import math
+import warnings
 import zlib
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +53,21 @@ def _to_single(value: Any) -> Any:
     return value
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Let nothing be printed, and no warning be shown or made an error."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def observe(
     exercise: Exercise, answer: Answer, probe: Probe, *, single: bool = False, quiet: bool = False
 ) -> Observation:
     """Call the answer once on a probe. ``quiet`` keeps a second run from printing again."""
     given, inputs = draw(exercise, probe, single), draw(exercise, probe, single)
     if quiet:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        with _silence():
             called = call(answer, list(given.values()), exercise.time_limit)
     else:
         called = call(answer, list(given.values()), exercise.time_limit)
@@ -102,7 +112,7 @@ def gradients(exercise: Exercise, answer: Answer, probe: Probe) -> list[torch.Te
     }
     # A copy is handed over: an answer that writes into its input is told so by its own rule.
     given = [leaves[name].clone() if name in leaves else inputs[name] for name in inputs]
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with _silence():
         called = call(answer, given, exercise.time_limit)
     outputs = [value for value in _outputs(exercise, called) or () if torch.is_tensor(value)]
     total = torch.zeros((), dtype=torch.float64)
@@ -145,7 +155,7 @@ def largest_tensor(exercise: Exercise, answer: Answer, probe: Probe) -> tuple[in
     """Return the size and shape of the largest tensor that the answer made on the way."""
     given = draw(exercise, probe)
     counter = _Largest()
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), counter:
+    with _silence(), counter:
         call(answer, list(given.values()), exercise.time_limit)
     return counter.elements, counter.shape
 

@@ -47,8 +47,9 @@ def failure(
     parts = [finding.message]
     if mistake is not None:
         parts.append(f"Mistake {mistake.code}. {mistake.sentence}")
-    link = equation_link(exercise.slug, exercise.equation)
-    read = f"Read the equation in the chapter {exercise.slug.replace('-', ' ')}"
+    chapter, label = exercise.to_read
+    link = equation_link(chapter, label)
+    read = f"Read the equation in the chapter {chapter.replace('-', ' ')}"
     shown, table = _example(exercise, example) if example is not None else ("", "")
     text = "\n".join([*parts, f"{read}: {link}" if link else f"{read}."])
     anchor = f'<a href="{escape(link)}">{escape(read)}</a>' if link else escape(read)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from grading import check
+from grading import check, diagnose
 from grading.exercises import all_exercises, find, names
 from grading.result import CheckResult
 
@@ -269,6 +269,16 @@ def test_what_an_answer_leaves_behind_spoils_no_later_check() -> None:
     finally:
         torch.set_grad_enabled(before[0])
         torch.set_default_dtype(before[1])
+
+
+def test_warnings_as_errors_change_no_diagnosis() -> None:
+    def turns_all_axes(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        return query @ key.permute(3, 2, 1, 0) if key.ndim == 4 else query @ key.T
+
+    diagnose._KNOWN.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check(turns_all_axes, NAME).misconception == "SC-TALL"
 
 
 # -- what is right in another style ----------------------------------------------------------------

@@ -29,7 +29,8 @@ WEIGHTED_SUM = Exercise(
     kind="warm-up", points=0.5, difficulty=1, importance=2, minutes=5,
     parameters=("weights", "value"), outputs=(Output(name="output", axes="... T Dv"),),
     axes={"weights": "... T S", "value": "... S Dv"},
-    reference=lambda weights, value: weights @ value, equation="eq-sdpa",
+    reference=lambda weights, value: weights @ value,
+    equation="queries-keys-values#eq-weighted-sum",
     next_rung="Step 4 again: S disappears when weights meet values.",
     probes=(
         Probe(name="all sizes different", draw=_weights_values, gradient=True, single=True,
@@ -74,7 +75,7 @@ CROSS_SHAPES = Exercise(
     title="Warm-up: shapes of cross-attention", kind="warm-up", points=0.5, difficulty=1,
     importance=2, minutes=5, parameters=("T", "S", "D", "Dv"),
     outputs=(Output(name="weights' shape", kind="any"), Output(name="output's shape", kind="any")),
-    reference=lambda T, S, D, Dv: ((T, S), (T, Dv)), equation="eq-sdpa",
+    reference=lambda T, S, D, Dv: ((T, S), (T, Dv)), equation="queries-keys-values#eq-sdpa",
     judge=_judge, view=_shapes, next_rung="D appears in neither: queries and keys use it up.",
     probes=(Probe(name="four sizes", draw=_sizes, sizes={"T": 3, "S": 11, "D": 5, "Dv": 7}),),
     misconceptions=(

@@ -25,7 +25,8 @@ SCALED_SCORES = Exercise(
     kind="warm-up", points=0.25, difficulty=1, importance=2, minutes=5,
     parameters=("scores", "head_dim"), outputs=(Output(name="scores", axes="... T S"),),
     axes={"scores": "... T S"},
-    reference=lambda scores, head_dim: scores / math.sqrt(head_dim), equation="eq-softmax",
+    reference=lambda scores, head_dim: scores / math.sqrt(head_dim),
+    equation="queries-keys-values#eq-sdpa",
     next_rung="Scores of variance D now have variance 1.",
     probes=(
         Probe(name="head_dim 36", draw=_scores, gradient=True, single=True,
@@ -79,7 +80,7 @@ ATTEND_ONE = Exercise(
     kind="warm-up", points=0.25, difficulty=1, importance=2, minutes=5,
     parameters=("query", "key", "value"), outputs=(Output(name="output", axes="Dv"),),
     axes={"query": "D", "key": "S D", "value": "S Dv"},
-    reference=_one(), equation="eq-softmax",
+    reference=_one(), equation="queries-keys-values#eq-sdpa",
     next_rung="The whole formula, for one query. This chapter opens its middle.",
     probes=(
         Probe(name="all sizes different", draw=_one_query, gradient=True, single=True,

@@ -1,0 +1,35 @@
+"""A check is answered within half a second; measured on every answer that the tests know."""
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from grading import check
+from grading.exercises import all_exercises
+from grading.kill_table import wrong_answers
+
+
+def seconds(answer: Callable[..., Any], name: str) -> float:
+    start = time.perf_counter()
+    check(answer, exercise=name)
+    return time.perf_counter() - start
+
+
+def test_the_median_check_takes_less_than_half_a_second() -> None:
+    taken: dict[str, float] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for exercise in all_exercises():
+            check(exercise.alternatives[0], exercise=exercise.name)  # imports and first calls
+            for number, (code, _, wrong) in enumerate(wrong_answers(exercise)):
+                taken[f"{exercise.name} {code} {number}"] = seconds(wrong, exercise.name)
+            for number, right in enumerate(exercise.alternatives):
+                taken[f"{exercise.name} right {number}"] = seconds(right, exercise.name)
+    slowest = max(taken, key=taken.__getitem__)
+    median = statistics.median(taken.values())
+    print(f"{len(taken)} checks: median {median:.3f} s, worst {taken[slowest]:.3f} s ({slowest})")
+    assert len(taken) > 200
+    assert median < 0.5
+    assert taken[slowest] < 3

@@ -1,0 +1,79 @@
+"""The smallest example is small, true, and enough to see the mistake."""
+
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from grading import check
+from grading.compare import first_difference
+from grading.exercise import Exercise
+from grading.exercises import all_exercises, find
+from grading.observe import observe, volume
+from grading.rules import first_finding
+from grading.shrink import Example, smallest_example
+
+#: Exercises whose inputs may be cut down and that have one truth.
+CUT = [e for e in all_exercises() if e.axes and e.judge is None]
+
+
+def example(exercise: Exercise, wrong: Any) -> Example | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        seen = [observe(exercise, wrong, probe, quiet=True) for probe in exercise.probes]
+        right = [observe(exercise, exercise.reference, p, quiet=True) for p in exercise.probes]
+        finding = first_finding(exercise, wrong, seen, right)
+        assert finding is not None
+        return smallest_example(exercise, wrong, seen, right)
+
+
+@pytest.mark.parametrize("exercise", CUT, ids=lambda exercise: exercise.name)
+def test_an_example_is_small_and_shows_what_the_function_really_returns(exercise: Exercise) -> None:
+    found = 0
+    for mistake in (m for m in exercise.misconceptions if m.shows == "values"):
+        one = example(exercise, mistake.wrong)
+        if one is None:  # it fails everywhere, so there are no results to compare
+            continue
+        found += 1
+        assert volume(one.inputs) <= 36, f"{mistake.code}: {one.inputs}"
+        mine = observe(exercise, mistake.wrong, one.probe, quiet=True)
+        truth = observe(exercise, exercise.reference, one.probe, quiet=True)
+        assert mine.view is not None
+        assert truth.view is not None
+        again = first_difference(mine.view, truth.view, exercise.tolerance)
+        assert again is not None, mistake.code
+        torch.testing.assert_close(again.learner, one.difference.learner, equal_nan=True)
+        torch.testing.assert_close(again.expected, one.difference.expected)
+    assert found
+
+
+def test_the_example_holds_round_numbers_where_they_are_enough() -> None:
+    exercise = find("attention_scores")
+    assert exercise is not None
+    one = example(exercise, lambda query, key: 2 * query @ key.mT)
+    assert one is not None
+    assert {name: tuple(value.shape) for name, value in one.inputs.items()} == {
+        "query": (1, 1),
+        "key": (1, 1),
+    }
+    assert all(value == value.round(decimals=1) for value in one.inputs.values())
+
+
+def test_both_rows_can_be_told_apart_in_what_is_printed() -> None:
+    result = check(lambda query, key: query @ key.mT + 1e-5, exercise="attention_scores")
+    rows = re.findall(r"(yours|expected) *: +(.+)", result.example)
+    assert [name for name, _ in rows] == ["yours", "expected"]
+    assert rows[0][1] != rows[1][1]
+
+
+def test_an_answer_that_writes_into_its_inputs_spoils_no_example() -> None:
+    def writes(query: Any, key: Any, value: Any) -> Any:
+        query *= 2
+        return np.zeros((len(query), value.shape[1]))
+
+    result = check(writes, exercise="attention_by_loops")
+    assert "query" in result.example
+    assert "expected" in result.example
