@@ -41,12 +41,6 @@ def attention_explorer(
             f"there are {len(tokens)} tokens and weights has the shape {tuple(weights.shape)}"
         )
     first = start if start is not None else (tokens.index("it") if "it" in tokens else 0)
-    rows = [
-        {"t": t, "s": s, "key": tokens[s], "weight": round(float(weights[t, s]), 4)}
-        for t in range(len(tokens))
-        for s in range(len(tokens))
-    ]
-    asks = [{"t": t, "token": token} for t, token in enumerate(tokens)]
     labels = [f"{t}: {token}" for t, token in enumerate(tokens)]
     pick = alt.selection_point(
         name="pick", fields=["t"], on="pointerover, click, touchstart", clear=False, toggle=False,
@@ -54,9 +48,16 @@ def attention_explorer(
         bind=alt.binding_select(
             options=list(range(len(tokens))), labels=labels, name="Query token "),
     )  # fmt: skip
-    height = alt.Step(ROW)
-    y = alt.Y("t:O", axis=None)
-    base = alt.Chart(alt.InlineData(values=asks)).encode(y=y)
+    columns = (_queries(tokens, pick), *_keys(tokens, weights, pick))
+    chart = alt.hconcat(*columns, spacing=8).add_params(ink())
+    said = f"Weights of the query {tokens[first]!r} on every key, as bars; the query can be chosen."
+    return LiveFigure(chart, name="attention-explorer", alt_text=said)
+
+
+def _queries(tokens: Sequence[str], pick: alt.Parameter) -> alt.LayerChart:
+    """Draw the sentence to choose from; the chosen token stands in a box."""
+    asks = [{"t": t, "token": token} for t, token in enumerate(tokens)]
+    base = alt.Chart(alt.InlineData(values=asks)).encode(y=alt.Y("t:O", axis=None))
     boxes = base.mark_rect(cornerRadius=4, cursor="pointer").encode(
         color=alt.when(pick).then(alt.value(QUERY)).otherwise(alt.value("transparent")),
         description=alt.Description("token:N"),
@@ -64,29 +65,39 @@ def attention_explorer(
     words = base.mark_text(fontSize=14, align="left", x=6, cursor="pointer").encode(
         text="token:N", color=alt.when(pick).then(alt.value("#ffffff")).otherwise(alt.value(INK))
     )
-    left = (boxes.add_params(pick) + words).properties(
-        width=88, height=height, title=alt.Title("Query", color=QUERY)
+    drawn: alt.LayerChart = (boxes.add_params(pick) + words).properties(
+        width=88, height=alt.Step(ROW), title=alt.Title("Query", color=QUERY)
     )
+    return drawn
+
+
+def _keys(
+    tokens: Sequence[str], weights: Float[Tensor, "T T"], pick: alt.Parameter
+) -> tuple[alt.Chart, alt.LayerChart]:
+    """Draw the sentence once more, and beside each token its weight for the chosen query."""
+    rows = [
+        {"t": t, "s": s, "key": tokens[s], "weight": round(float(weights[t, s]), 4)}
+        for t in range(len(tokens))
+        for s in range(len(tokens))
+    ]
+    height = alt.Step(ROW)
     chosen = alt.Chart(alt.InlineData(values=rows)).transform_filter(pick).encode(
         y=alt.Y("s:O", axis=None)
     )  # fmt: skip
-    keys = chosen.mark_text(fontSize=14, align="left", x=0).encode(
+    names = chosen.mark_text(fontSize=14, align="left", x=0).encode(
         text="key:N", color=alt.value(INK)
     )
+    x = alt.X("weight:Q", axis=None, scale=alt.Scale(domain=[0, 1]))
     bars = chosen.transform_calculate(
         said="datum.key + ': ' + format(datum.weight, '.2f')"
-    ).mark_bar(color=OUTPUT, cornerRadiusEnd=3).encode(
-        x=alt.X("weight:Q", axis=None, scale=alt.Scale(domain=[0, 1])), description="said:N"
-    )  # fmt: skip
+    ).mark_bar(color=OUTPUT, cornerRadiusEnd=3).encode(x=x, description="said:N")  # fmt: skip
     numbers = chosen.mark_text(fontSize=13, align="left", dx=4).encode(
-        x=alt.X("weight:Q", scale=alt.Scale(domain=[0, 1])),
-        text=alt.Text("weight:Q", format=".2f"), color=alt.value(INK),
-    )  # fmt: skip
-    names = keys.properties(width=66, height=height, title=alt.Title("Key", color=KEY))
-    right = (bars + numbers).properties(width=96, height=height, title="Weight")
-    chart = alt.hconcat(left, names, right, spacing=8).add_params(ink())
-    said = f"Weights of the query {tokens[first]!r} on every key, as bars; the query can be chosen."
-    return LiveFigure(chart, name="attention-explorer", alt_text=said)
+        x=x, text=alt.Text("weight:Q", format=".2f"), color=alt.value(INK)
+    )
+    return (
+        names.properties(width=66, height=height, title=alt.Title("Key", color=KEY)),
+        (bars + numbers).properties(width=96, height=height, title="Weight"),
+    )
 
 
 def score_histogram(scores: dict[int, Float[Tensor, "T S"]]) -> LiveFigure:
@@ -118,6 +129,13 @@ def score_histogram(scores: dict[int, Float[Tensor, "T S"]]) -> LiveFigure:
     base = base.transform_flatten(["z"]).transform_calculate(
         scaled="datum.z / pow(datum.D, exponent)"
     )
+    chart = alt.vconcat(_spread(base), _largest(base)).add_params(ink(), power, exponent)
+    said = "A histogram of scores of random vectors, and a bar for the mean largest weight."
+    return LiveFigure(chart, name="score-histogram", alt_text=said)
+
+
+def _spread(base: alt.Chart) -> alt.Chart:
+    """Draw which share of the scores lies where."""
     spread = base.transform_calculate(
         clipped="clamp(datum.scaled, -39.9, 39.9)"
     ).transform_bin("low", "clipped", bin=alt.Bin(extent=[-40, 40], step=2)).transform_aggregate(
@@ -127,7 +145,7 @@ def score_histogram(scores: dict[int, Float[Tensor, "T S"]]) -> LiveFigure:
         said="'scores from ' + datum.low + ' to ' + datum.low_end + ': ' + "
              "format(datum.share, '.3f')",
     )  # fmt: skip
-    histogram = spread.mark_bar(color=KEY).encode(
+    drawn: alt.Chart = spread.mark_bar(color=KEY).encode(
         x=alt.X("low:Q", bin="binned", title="score", scale=alt.Scale(domain=[-40, 40])),
         x2="low_end:Q",
         y=alt.Y("share:Q", title="share of scores", scale=alt.Scale(domain=[0, 1])),
@@ -136,6 +154,11 @@ def score_histogram(scores: dict[int, Float[Tensor, "T S"]]) -> LiveFigure:
         "'D = ' + pow(2, power) + ', scores divided by ' + "
         "format(pow(pow(2, power), exponent), '.3~g')"
     )))  # fmt: skip
+    return drawn
+
+
+def _largest(base: alt.Chart) -> alt.LayerChart:
+    """Draw the mean over the queries of the largest weight of each."""
     largest = base.transform_joinaggregate(m="max(scaled)", groupby=["query"]).transform_calculate(
         e="exp(datum.scaled - datum.m)"
     ).transform_aggregate(total="sum(e)", groupby=["query"]).transform_calculate(
@@ -149,10 +172,8 @@ def score_histogram(scores: dict[int, Float[Tensor, "T S"]]) -> LiveFigure:
     number = largest.mark_text(align="left", dx=5, fontSize=14).encode(
         x=x, text="label:N", color=alt.value(INK)
     )
-    chart = alt.vconcat(histogram, (bar + number).properties(width=270, height=40))
-    chart = chart.add_params(ink(), power, exponent)
-    said = "A histogram of scores of random vectors, and a bar for the mean largest weight."
-    return LiveFigure(chart, name="score-histogram", alt_text=said)
+    drawn: alt.LayerChart = (bar + number).properties(width=270, height=40)
+    return drawn
 
 
 def softmax_bars(scores: Float[Tensor, " S"], labels: Sequence[str]) -> LiveFigure:
@@ -199,7 +220,14 @@ def softmax_bars(scores: Float[Tensor, " S"], labels: Sequence[str]) -> LiveFigu
         said="datum.key + ': ' + format(datum.e / datum.total, '.3f')",
         label="format(datum.e / datum.total, '.2f')",
     )  # fmt: skip
-    y = alt.Y("key:N", sort=[*labels, "sink"], title=None)
+    chart = alt.vconcat(_weights(base, [*labels, "sink"]), _sum(base))
+    chart = chart.add_params(ink(), temperature, moved, on, sink)
+    said = "Weights of each key as bars, and their sum; temperature, one score and a sink can move."
+    return LiveFigure(chart, name="softmax-bars", alt_text=said)
+
+
+def _weights(base: alt.Chart, order: list[str]) -> alt.LayerChart:
+    y = alt.Y("key:N", sort=order, title=None)
     x = alt.X("weight:Q", title="weight", scale=alt.Scale(domain=[0, 1.12]))
     bars = base.mark_bar(cornerRadiusEnd=3).encode(
         x=x, y=y, description="said:N",
@@ -208,16 +236,18 @@ def softmax_bars(scores: Float[Tensor, " S"], labels: Sequence[str]) -> LiveFigu
     numbers = base.mark_text(align="left", dx=4, fontSize=13).encode(
         x=x, y=y, text="label:N", color=alt.value(INK)
     )
+    drawn: alt.LayerChart = (bars + numbers).properties(width=240, height=alt.Step(30))
+    return drawn
+
+
+def _sum(base: alt.Chart) -> alt.Chart:
+    """Write what the weights of the keys sum to, without the sink."""
     total = base.transform_filter("datum.key != 'sink'").transform_aggregate(
         sum="sum(weight)"
     ).transform_calculate(
         said="'The weights of the keys sum to ' + format(datum.sum, '.3f')"
-    ).mark_text(align="left", x=0, fontSize=14).encode(
-        text="said:N", description="said:N", color=alt.value(INK)
     )  # fmt: skip
-    chart = alt.vconcat(
-        (bars + numbers).properties(width=240, height=alt.Step(30)),
-        total.properties(width=240, height=24),
-    ).add_params(ink(), temperature, moved, on, sink)
-    said = "Weights of each key as bars, and their sum; temperature, one score and a sink can move."
-    return LiveFigure(chart, name="softmax-bars", alt_text=said)
+    drawn: alt.Chart = total.mark_text(align="left", x=0, fontSize=14).encode(
+        text="said:N", description="said:N", color=alt.value(INK)
+    ).properties(width=240, height=24)  # fmt: skip
+    return drawn
