@@ -17,16 +17,16 @@ def softmax_scale(
 ) -> float:
     r"""Return the factor on q · k before the softmax.
 
-    .. math:: \text{scale} = \frac{1}{\sqrt{a}} \, (0.1 \ln s + 1)^2, \qquad
+    .. math:: \text{scale} = \frac{1}{\sqrt{a}} \, (0.1 \ln f + 1)^2, \qquad
         a = D \text{ unless the model says otherwise}
 
-    YaRN multiplies queries and keys by 0.1 ln s + 1 each, so the factor enters squared.
+    YaRN multiplies queries and keys by 0.1 ln f + 1 each, so the factor enters squared.
 
     Args:
         head_dim: D, the size of a query or key vector.
         query_pre_attn_scalar: a, what some models divide by instead of D (the name in Gemma's
             configuration); None means D.
-        yarn_factor: s, by how much YaRN stretches the context, at least 1; None means no YaRN.
+        yarn_factor: f, by how much YaRN stretches the context, at least 1; None means no YaRN.
 
     Returns:
         The factor, to be multiplied with the unscaled scores.
@@ -35,7 +35,7 @@ def softmax_scale(
         ValueError: if head_dim < 1, query_pre_attn_scalar <= 0 or yarn_factor < 1.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1; Gemma 2 (arXiv:2408.00118), whose 27B
-    divides by √144; YaRN: Peng et al. 2023 (arXiv:2309.00071), whose √(1/t) is 0.1 ln s + 1.
+    divides by √144; YaRN: Peng et al. 2023 (arXiv:2309.00071), whose √(1/t) is 0.1 ln s + 1 (s: our f).
 
     >>> softmax_scale(64)
     0.125

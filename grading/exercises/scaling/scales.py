@@ -63,7 +63,7 @@ SOFTMAX_SCALE = Exercise(
             "one head.")),
         Misconception(code="SCL-YARNONCE", wrong=_scale(
             yarn=lambda factor: 0.1 * math.log(factor) + 1), sentence=(
-            "YaRN's 0.1 ln s + 1 enters once. It multiplies the query and the key, so the score "
+            "YaRN's 0.1 ln f + 1 enters once. It multiplies the query and the key, so the score "
             "gets its square.")),
         Misconception(code="SCL-YARNLOG", wrong=_scale(
             yarn=lambda factor: (0.1 * math.log2(factor) + 1) ** 2), also=(
