@@ -35,7 +35,8 @@ def softmax_scale(
         ValueError: if head_dim < 1, query_pre_attn_scalar <= 0 or yarn_factor < 1.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1; Gemma 2 (arXiv:2408.00118), whose 27B
-    divides by √144; YaRN: Peng et al. 2023 (arXiv:2309.00071), whose √(1/t) is 0.1 ln s + 1 (s: our f).
+    divides by √144; YaRN: Peng et al. 2023 (arXiv:2309.00071), whose √(1/t) is 0.1 ln s + 1; their
+    s is our f.
 
     >>> softmax_scale(64)
     0.125
