@@ -1,10 +1,13 @@
 """Settings of all tests: annotations are executed, laws are drawn alike each time."""
 
+import os
 from collections.abc import Iterator
 
 import jaxtyping
 import pytest
+from built_site import find_browser
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
 # The hook must stand before the first import of course_lib. The numeric tower lets an int stand
 # for a float, as type checkers do.
@@ -22,3 +25,18 @@ def without_annotations() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Start the browser for one file of tests: two at a time cannot share a process."""
+    # Chromium's own sandbox refuses to start for root, which is who runs in a container. Without a
+    # graphics card its emulation is one more process that can stall.
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=find_browser(),
+            args=["--disable-gpu", *(["--no-sandbox"] if root else [])],
+        )
+        yield chromium
+        chromium.close()

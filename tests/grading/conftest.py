@@ -4,16 +4,14 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from built_site import find_browser
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from playwright.sync_api import Browser, sync_playwright
 
 from grading.course_directory import notebook, write_settings
 
@@ -135,15 +133,3 @@ def make_tiny_course(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 @pytest.fixture(scope="session")
 def tiny_notebook() -> Callable[..., Any]:
     return make_notebook
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Chromium's own sandbox refuses to start for root, which is who runs in a container.
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=find_browser(), args=["--no-sandbox"] if root else []
-        )
-        yield chromium
-        chromium.close()
