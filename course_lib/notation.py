@@ -73,6 +73,9 @@ SIZES: tuple[Size, ...] = (
     _size("A", "experts_per_token", "experts active for one token", "每词元激活专家数"),
     _size("L", "num_layers", "layers", "层数"),
     _size("V", "vocab_size", "entries of the vocabulary", "词表大小"),
+    _size("N", "num_units", "units of a recurrent network's state", "循环单元数"),
+    _size("Dc", "latent_dim", "size of the latent vector that MLA keeps for a token", "潜在维度"),
+    _size("Dr", "rope_dim", "size of the rotary key that MLA's heads share", "旋转维度"),
     _size("W", "window", "keys within reach, the query's own included", "窗口大小"),
 )
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.attention import project_qkv, scaled_dot_product_attention
+from course_lib.attention.dot_product import project_qkv, scaled_dot_product_attention
 
 __all__ = ["DATA", "HEADS", "SENTENCES", "TrainedHead", "head_attention", "load_trained_head"]
 

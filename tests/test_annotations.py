@@ -5,7 +5,7 @@ import torch
 from jaxtyping import TypeCheckError
 
 from course_lib import softmax as lib
-from course_lib.attention import attention_scores, scaled_dot_product_attention
+from course_lib.attention.dot_product import attention_scores, scaled_dot_product_attention
 from course_lib.masks import padding_mask
 from course_lib.naive import softmax as naive
 from course_lib.softmax import masked_softmax, softmax

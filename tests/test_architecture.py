@@ -30,7 +30,7 @@ NAIVE = sources(LIBRARY / "naive")
 SCRIPTS = sources(LIBRARY / "data")
 ROOMS = [path for path in sources() if path not in NAIVE and path not in SCRIPTS]
 CHAPTERS = ("queries-keys-values", "scaling", "softmax")
-THIRD_PARTY = {"numpy", "torch", "jaxtyping"}
+THIRD_PARTY = {"numpy", "torch", "jaxtyping", "regex", "tqdm"}
 DRAWING = {"matplotlib", "altair", "vl_convert", "PIL"}
 
 #: Functions, or whole modules, without a twin in loops: the reason.

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from course_lib import patterns as lib
-from course_lib.attention import scaled_dot_product_attention
+from course_lib.attention.dot_product import scaled_dot_product_attention
 from course_lib.naive import attention as naive_attention
 from course_lib.naive import patterns as naive
 

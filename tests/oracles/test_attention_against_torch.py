@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from course_lib.attention import (
+from course_lib.attention.dot_product import (
     additive_scores,
     attention_scores,
     project_qkv,

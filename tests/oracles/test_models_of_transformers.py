@@ -14,7 +14,7 @@ from transformers.models.gemma2.modeling_gemma2 import Gemma2Attention
 from transformers.models.gemma3.modeling_gemma3 import Gemma3Attention
 from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward
 
-from course_lib.attention import attention_scores
+from course_lib.attention.dot_product import attention_scores
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import softmax_with_sink
 

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float64
 
 from course_lib.naive.softmax import masked_softmax
 
-__all__ = ["additive_scores", "attention_scores", "project_qkv", "scaled_dot_product_attention"]
+__all__ = ["attention_scores", "project_qkv", "scaled_dot_product_attention"]
 
 
 def project_qkv(
@@ -51,27 +51,6 @@ def scaled_dot_product_attention(
             for d in range(value.shape[1]):
                 output[t, d] += weights[t, s] * value[s, d]
     return output, weights
-
-
-def additive_scores(
-    query: Float64[np.ndarray, "T C"],
-    key: Float64[np.ndarray, "S _"],
-    w_q: Float64[np.ndarray, "C D"],
-    w_k: Float64[np.ndarray, "_ D"],
-    v: Float64[np.ndarray, " D"],
-) -> Float64[np.ndarray, "T S"]:
-    """For every pair a hidden layer of D tanh units, whose sum weighted by v is the score."""
-    scores = np.zeros((len(query), len(key)))
-    for t in range(len(query)):
-        for s in range(len(key)):
-            for d in range(len(v)):
-                unit = 0.0
-                for c in range(query.shape[1]):
-                    unit += query[t, c] * w_q[c, d]
-                for c in range(key.shape[1]):
-                    unit += key[s, c] * w_k[c, d]
-                scores[t, s] += v[d] * math.tanh(unit)
-    return scores
 
 
 def _rows_times(

@@ -1,13 +1,14 @@
-"""Attention: every query reads a weighted mean of the values, by how well it fits the keys."""
+"""Every query reads a weighted mean of the values, by how well it fits their keys."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.attention.shapes import require_projection, require_same_batch
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax
 
-__all__ = ["additive_scores", "attention_scores", "project_qkv", "scaled_dot_product_attention"]
+__all__ = ["attention_scores", "project_qkv", "scaled_dot_product_attention"]
 
 
 def project_qkv(
@@ -48,9 +49,9 @@ def project_qkv(
             f"shapes {tuple(x.shape)} and {tuple(source.shape)}"
         )
     read = "x" if context is None else "context"
-    _require_projection("x", x, "w_q", w_q)
-    _require_projection(read, source, "w_k", w_k)
-    _require_projection(read, source, "w_v", w_v)
+    require_projection("x", x, "w_q", w_q)
+    require_projection(read, source, "w_k", w_k)
+    require_projection(read, source, "w_v", w_v)
     if w_q.shape[1] != w_k.shape[1]:
         raise ValueError(
             "queries and keys are compared, so w_q and w_k have the same number of columns D; "
@@ -83,7 +84,7 @@ def attention_scores(
     >>> attention_scores(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 0.0], [1.0, 1.0]]))
     tensor([[3., 3.]])
     """
-    _require_same_batch(query, key, "key")
+    require_same_batch(query, key, "key")
     if query.shape[-1] != key.shape[-1]:
         raise ValueError(
             "a query and a key have the same size D; "
@@ -126,7 +127,7 @@ def scaled_dot_product_attention(
     >>> scaled_dot_product_attention(query, key, torch.tensor([[1.0], [3.0]]))
     (tensor([[2.]]), tensor([[0.5000, 0.5000]]))
     """
-    _require_same_batch(query, value, "value")
+    require_same_batch(query, value, "value")
     if key.shape[-2] != value.shape[-2]:
         raise ValueError(
             "every key has one value, so both have the same number of positions S; "
@@ -136,65 +137,3 @@ def scaled_dot_product_attention(
     scores = attention_scores(query, key) * softmax_scale(query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
     return weights @ value, weights
-
-
-def additive_scores(
-    query: Float[Tensor, "*batch T C"],
-    key: Float[Tensor, "*batch S _"],
-    w_q: Float[Tensor, "C D"],
-    w_k: Float[Tensor, "_ D"],
-    v: Float[Tensor, " D"],
-) -> Float[Tensor, "*batch T S"]:
-    r"""Compare every query with every key by a small network instead of a product.
-
-    .. math:: z_{ts} = v \cdot \tanh(q_t W_Q + k_s W_K)
-
-    Args:
-        query: the decoder's states, one row per position that asks.
-        key: the encoder's states, one row per position that can be read; their size may differ
-            from the queries'.
-        w_q: projection of a query.
-        w_k: projection of a key.
-        v: the network's last layer: D numbers, which make one score.
-
-    Returns:
-        The scores: row t belongs to query t, column s to key s.
-
-    Raises:
-        ValueError: if a projection's rows are not as many as the vectors' entries, if the two
-            projections and v differ in D, or if query and key differ in their leading axes.
-
-    Source: Bahdanau et al. 2014 (arXiv:1409.0473), sec. 3.1 and appendix A.1.2. Their W and U
-    stand on the left of column vectors; ours are the transposes.
-    Cost: B T S D numbers are held before the last sum, D times those of a dot product.
-    """
-    _require_same_batch(query, key, "key")
-    _require_projection("query", query, "w_q", w_q)
-    _require_projection("key", key, "w_k", w_k)
-    if not w_q.shape[1] == w_k.shape[1] == v.shape[0]:
-        raise ValueError(
-            "the projections are added and then weighted by v, so all three agree in D; "
-            f"w_q has D={w_q.shape[1]}, w_k D={w_k.shape[1]} and v D={v.shape[0]}; "
-            f"shapes {tuple(w_q.shape)}, {tuple(w_k.shape)} and {tuple(v.shape)}"
-        )
-    asked = (query @ w_q).unsqueeze(-2)  # ... T 1 D
-    offered = (key @ w_k).unsqueeze(-3)  # ... 1 S D
-    return torch.tanh(asked + offered) @ v
-
-
-def _require_projection(name: str, vectors: Tensor, weight_name: str, weight: Tensor) -> None:
-    if vectors.shape[-1] != weight.shape[0]:
-        raise ValueError(
-            f"a row of {name} has as many entries as {weight_name} has rows (x @ w); "
-            f"{name} has {vectors.shape[-1]} and {weight_name} {weight.shape[0]}; "
-            f"shapes {tuple(vectors.shape)} and {tuple(weight.shape)}"
-        )
-
-
-def _require_same_batch(query: Tensor, other: Tensor, name: str) -> None:
-    if query.shape[:-2] != other.shape[:-2]:
-        raise ValueError(
-            f"query and {name} agree in their leading axes (batch, heads): nothing is broadcast; "
-            f"query has {tuple(query.shape[:-2])} and {name} {tuple(other.shape[:-2])}; "
-            f"shapes {tuple(query.shape)} and {tuple(other.shape)}"
-        )

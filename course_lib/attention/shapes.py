@@ -1,0 +1,55 @@
+"""Which shapes fit together, and what is said when they do not."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["require_projection", "require_same_batch"]
+
+
+def require_projection(
+    name: str, vectors: Float[Tensor, "*shape"], weight_name: str, weight: Float[Tensor, "*weight"]
+) -> None:
+    """Refuse a projection that has not one row for each entry of the vectors.
+
+    Args:
+        name: what the vectors are called in the message.
+        vectors: x in x @ w.
+        weight_name: what the projection is called in the message.
+        weight: w in x @ w.
+
+    Returns:
+        Nothing, if they fit.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    if vectors.shape[-1] != weight.shape[0]:
+        raise ValueError(
+            f"a row of {name} has as many entries as {weight_name} has rows (x @ w); "
+            f"{name} has {vectors.shape[-1]} and {weight_name} {weight.shape[0]}; "
+            f"shapes {tuple(vectors.shape)} and {tuple(weight.shape)}"
+        )
+
+
+def require_same_batch(
+    query: Float[Tensor, "*shape"], other: Float[Tensor, "*other"], name: str
+) -> None:
+    """Refuse tensors that differ in what stands before their last two axes.
+
+    Args:
+        query: the queries.
+        other: the keys or the values.
+        name: what the other tensor is called in the message.
+
+    Returns:
+        Nothing, if they agree.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    if query.shape[:-2] != other.shape[:-2]:
+        raise ValueError(
+            f"query and {name} agree in their leading axes (batch, heads): nothing is broadcast; "
+            f"query has {tuple(query.shape[:-2])} and {name} {tuple(other.shape[:-2])}; "
+            f"shapes {tuple(query.shape)} and {tuple(other.shape)}"
+        )

@@ -1,0 +1,1 @@
+"""Attention in loops; one idea a module."""
