@@ -34,5 +34,5 @@ def test_example(path: Path, name: str, docstring: str) -> None:
 
 def test_the_mathematics_is_shown_by_examples() -> None:
     shown = {path.stem for path, _, _ in EXAMPLES}
-    assert {"softmax", "masks", "scaling", "attention", "patterns", "notation"} <= shown
+    assert {"softmax", "masks", "scaling", "dot_product", "patterns", "notation"} <= shown
     assert len(EXAMPLES) >= 15

@@ -8,8 +8,8 @@ from torch.testing import assert_close
 
 from course_lib import patterns as lib
 from course_lib.attention.dot_product import scaled_dot_product_attention
-from course_lib.naive import attention as naive_attention
 from course_lib.naive import patterns as naive
+from course_lib.naive.attention import dot_product as naive_attention
 
 
 @pytest.mark.parametrize("T", [1, 2, 5, 64])

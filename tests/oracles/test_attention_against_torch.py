@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
+from course_lib.attention.additive import additive_scores
 from course_lib.attention.dot_product import (
-    additive_scores,
     attention_scores,
     project_qkv,
     scaled_dot_product_attention,

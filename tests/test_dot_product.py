@@ -1,4 +1,4 @@
-"""Attention: equal to its loops, lawful, differentiable, clear when refused."""
+"""Dot-product attention: equal to its loops, lawful, differentiable, clear when refused."""
 
 from collections.abc import Callable
 
@@ -23,8 +23,8 @@ from strategies import (
 from torch import Tensor
 from torch.testing import assert_close
 
-from course_lib import attention as lib
-from course_lib.naive import attention as naive
+from course_lib.attention import dot_product as lib
+from course_lib.naive.attention import dot_product as naive
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -86,16 +86,6 @@ def test_scaled_dot_product_attention_equals_its_loops(
             assert_close(result[example], torch.from_numpy(twin).to(dtype))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_additive_scores_equal_their_loops(dtype: torch.dtype) -> None:
-    query, key = normal(0, B, T, C, dtype=dtype), normal(1, B, S, C + 1, dtype=dtype)
-    rest = [normal(2, C, D), normal(3, C + 1, D), normal(4, D)]
-    rest = [tensor.to(dtype) for tensor in rest]
-    pairs = zip(query, key, strict=True)
-    expected = stacked(naive.additive_scores(*arrays(*pair, *rest)) for pair in pairs)
-    assert_close(lib.additive_scores(query, key, *rest), expected.to(dtype))
-
-
 def test_float64_is_not_computed_in_float32() -> None:
     exact = {"rtol": 1e-12, "atol": 1e-14}  # assert_close's 1e-7 cannot tell the two apart
     query, key, value = qkv()
@@ -108,9 +98,6 @@ def test_float64_is_not_computed_in_float32() -> None:
         lib.project_qkv(x, *weights), naive.project_qkv(*arrays(x, *weights)), strict=True
     ):
         assert_close(result, torch.from_numpy(twin), **exact)
-    rest = (normal(2, D, C), normal(3, D, C), normal(4, C))
-    expected = naive.additive_scores(*arrays(query, key, *rest))
-    assert_close(lib.additive_scores(query, key, *rest), torch.from_numpy(expected), **exact)
 
 
 def test_leading_axes_are_independent_problems() -> None:
@@ -205,14 +192,6 @@ def test_scores_are_linear_in_the_queries(seed: int) -> None:
     assert_close(swapped.transpose(-1, -2), lib.attention_scores(query, key))
 
 
-def test_additive_scores_are_bounded_by_v() -> None:
-    v = normal(4, D)
-    scores = lib.additive_scores(
-        1e4 * normal(0, T, C), normal(1, S, C), normal(2, C, D), normal(3, C, D), v
-    )
-    assert scores.abs().max() <= v.abs().sum() + 1e-12
-
-
 # Extreme values
 
 
@@ -280,10 +259,6 @@ CASES: dict[str, tuple[Callable[..., object], tuple[Tensor, ...]]] = {
     "attention with an empty row": (
         lambda q, k, v: lib.scaled_dot_product_attention(q, k, v, mask(0, 3, 4)),
         (SMALL["q"], SMALL["k"], SMALL["v"]),
-    ),
-    "additive_scores": (
-        lib.additive_scores,
-        (SMALL["q"], SMALL["k"], normal(4, 2, 3), normal(5, 2, 3), normal(6, 3)),
     ),
 }
 
@@ -400,26 +375,6 @@ def test_the_mask_is_not_modified() -> None:
             lib.scaled_dot_product_attention,
             [(3, 7), (0, 7), (0, 6)],
             r"axis -1 has size 0; shape \(3, 0\)",
-        ),
-        (
-            lib.additive_scores,
-            [(3, 11), (5, 12), (10, 7), (12, 7), (7,)],
-            r"query has 11 and w_q 10; shapes \(3, 11\) and \(10, 7\)",
-        ),
-        (
-            lib.additive_scores,
-            [(3, 11), (5, 12), (11, 7), (11, 7), (7,)],
-            r"key has 12 and w_k 11; shapes \(5, 12\) and \(11, 7\)",
-        ),
-        (
-            lib.additive_scores,
-            [(3, 11), (5, 12), (11, 7), (12, 7), (6,)],
-            r"w_q has D=7, w_k D=7 and v D=6; shapes \(11, 7\), \(12, 7\) and \(6,\)",
-        ),
-        (
-            lib.additive_scores,
-            [(2, 3, 11), (5, 12), (11, 7), (12, 7), (7,)],
-            r"query has \(2,\) and key \(\); shapes \(2, 3, 11\) and \(5, 12\)",
         ),
     ],
 )
