@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_lib.naive import attention as naive
+from course_lib.naive.attention import dot_product as naive
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.drawing import normal
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib import attention
+from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.drawing import normal
 

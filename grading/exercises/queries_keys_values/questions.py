@@ -2,7 +2,7 @@
 
 import torch
 
-from course_lib import attention
+from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Misconception, Output
 from grading.exercises.queries_keys_values.attention_variants import variant
 from grading.exercises.questions import asked, band, chose, diagnosis, near, numbered

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from course_lib import attention
+from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Inputs, Law, Misconception, Output, Probe, Tolerance
 from grading.exercises.drawing import normal
 from grading.exercises.queries_keys_values.attention_variants import (

@@ -1,6 +1,5 @@
 """logsumexp and log_softmax: the softmax's logarithms."""
 
-from typing import Any
 
 import torch
 from torch import Tensor
