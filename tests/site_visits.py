@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from built_site import PREFIX, SITE, pages
 from playwright.sync_api import Browser, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 WIDTHS = {1280: 800, 390: 844}
 THEMES = ("light", "dark")
@@ -52,9 +53,19 @@ SCROLL = """async () => {
   }
   scrollTo({top: 0, behavior: "instant"});
 }"""
-AWAKE = """() => [...document.querySelectorAll(".live-figure-mount")]
-    .every((mount) => mount.querySelector("svg, canvas"))
-  && [...document.images].every((image) => image.complete || !image.offsetParent)"""
+ASLEEP = """() => {
+  const figureOf = (mount) => (mount.closest("[data-figure]") || {dataset: {}}).dataset.figure
+    || `number ${[...document.querySelectorAll(".live-figure-mount")].indexOf(mount) + 1}`;
+  return [
+    ...[...document.querySelectorAll(".live-figure-mount")]
+      .filter((mount) => !mount.querySelector("svg, canvas"))
+      .map((mount) => `the live figure ${figureOf(mount)}`),
+    ...[...document.images].filter((image) => !image.complete && image.offsetParent)
+      .map((image) => `the image ${image.currentSrc || image.src}`)];
+}"""
+AWAKE = f"() => ({ASLEEP})().length === 0"
+# Milliseconds for all that a page draws by itself, once it was scrolled through.
+WAKING = 60_000
 
 
 @dataclass
@@ -109,10 +120,42 @@ def watch(page: Page, visit: Visit) -> None:
     page.on("pageerror", lambda error: visit.errors.append(str(error)))
 
 
-def wake(page: Page) -> None:
-    """Scroll through the page, so that all which waits for the reader comes."""
+def wake(page: Page, visit: Visit, within: int = WAKING) -> None:
+    """Scroll through the page, so that all which waits for the reader comes.
+
+    A page that stays asleep is loaded once more: on a busy machine a browser loses a drawing now
+    and then.
+
+    Args:
+        page: the page, loaded.
+        visit: which visit this is; what failed because of the reload is taken out of it.
+        within: milliseconds to wait, each time.
+
+    Raises:
+        RuntimeError: if something is not drawn after the reload; it names the visit and what.
+    """
+    if not (asleep := still_asleep(page, within)):
+        return
+    print(f"{visit} is loaded once more: {', '.join(asleep)} did not come")
+    known = list(visit.failed)
+    page.reload(wait_until="domcontentloaded")  # an image that hangs holds up "load"
+    # What was on its way when the page left is no failure of the page.
+    visit.failed[:] = [text for text in visit.failed if text in known or "ABORTED" not in text]
+    if asleep := still_asleep(page, within):
+        what = ", ".join(asleep)
+        raise RuntimeError(f"{visit}: not drawn within {within / 1000:g} s, twice: {what}")
+
+
+def still_asleep(page: Page, within: int) -> list[str]:
+    """Scroll through the page and wait; return what is still not drawn."""
     page.evaluate(SCROLL)
-    page.wait_for_function(AWAKE, timeout=15_000)
+    try:
+        # Asked ten times a second: a busy machine draws few frames, and waits long for its figures.
+        page.wait_for_function(AWAKE, timeout=within, polling=100)
+    except PlaywrightTimeout:
+        # What was drawn between the last question and this one is awake.
+        return [str(one) for one in page.evaluate(ASLEEP)]
+    return []
 
 
 def visit_page(page: Page, root: str, visit: Visit, axe: str | None) -> Visit:
@@ -121,7 +164,7 @@ def visit_page(page: Page, root: str, visit: Visit, axe: str | None) -> Visit:
     page.goto(f"{root}{visit.page}.html", wait_until="load")
     page.evaluate(SETTLED)
     visit.first = list(visit.requests)
-    wake(page)
+    wake(page, visit)
     visit.seen = page.evaluate(SEEN)
     if axe is not None:
         page.evaluate(axe)
