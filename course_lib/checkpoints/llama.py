@@ -1,0 +1,76 @@
+"""Checkpoints named as Llama's: Mistral, Qwen3, SmolLM3, OLMo 2, Gemma 2 and 3."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor
+
+from course_lib.checkpoints.names import Checkpoint
+from course_lib.config import Arrangement, DecoderConfig
+
+__all__ = ["from_llama"]
+
+#: Arrangement -> our name of a norm -> theirs.
+_NORMS = {
+    Arrangement.PRE_NORM: {
+        "attention_norm": "input_layernorm",
+        "feed_forward_norm": "post_attention_layernorm",
+    },
+    Arrangement.INNER_NORM: {
+        "attention_norm": "post_attention_layernorm",
+        "feed_forward_norm": "post_feedforward_layernorm",
+    },
+    Arrangement.SANDWICH_NORM: {
+        "attention_norm": "input_layernorm",
+        "attention_out_norm": "post_attention_layernorm",
+        "feed_forward_norm": "pre_feedforward_layernorm",
+        "feed_forward_out_norm": "post_feedforward_layernorm",
+    },
+}
+
+
+def from_llama(
+    tensors: Mapping[str, Float[Tensor, "..."]], config: DecoderConfig
+) -> dict[str, Float[Tensor, "..."]]:
+    """Rename a checkpoint of Llama's kind, and turn its matrices.
+
+    Args:
+        tensors: the checkpoint, foreign name -> tensor.
+        config: the model that it belongs to.
+
+    Returns:
+        Our names -> tensors, for ``Decoder.load_state_dict``.
+
+    Raises:
+        ValueError: if a tensor is missing or left over, or the blocks are arranged in a way that
+            no such checkpoint has.
+
+    Source: the names in transformers' Llama, Qwen3, OLMo 2, Gemma 2 and Gemma 3 models.
+    """
+    source = Checkpoint(tensors)
+    ours = {"embedding": source.take("model.embed_tokens.weight")}
+    for number, layer in enumerate(config.layers):
+        theirs, block = f"model.layers.{number}", f"blocks.{number}"
+        if layer.arrangement not in _NORMS:
+            raise ValueError(
+                "a checkpoint of this kind has norms before, inside or on both sides; "
+                f"layer {number} of {config.num_layers} has {layer.arrangement.name}"
+            )
+        for letter in "qkvo":
+            name = f"{theirs}.self_attn.{letter}_proj"
+            ours[f"{block}.attention.w_{letter}"] = source.matrix(name)
+            if layer.attention.has_bias:
+                ours[f"{block}.attention.b_{letter}"] = source.take(f"{name}.bias")
+        if layer.attention.qk_norm is not None:
+            for letter in "qk":
+                gain = source.take(f"{theirs}.self_attn.{letter}_norm.weight")
+                ours[f"{block}.attention.norm_{letter}.gain"] = gain
+        for part in ("gate", "up", "down"):
+            ours[f"{block}.feed_forward.w_{part}"] = source.matrix(f"{theirs}.mlp.{part}_proj")
+        for name, foreign in _NORMS[layer.arrangement].items():
+            ours[f"{block}.{name}.gain"] = source.take(f"{theirs}.{foreign}.weight")
+    ours["final_norm.gain"] = source.take("model.norm.weight")
+    if not config.is_tied:
+        ours["unembedding"] = source.matrix("lm_head")
+    source.finish(ignored=("lm_head.weight",))
+    return ours

@@ -1,0 +1,69 @@
+"""Take tensors out of a checkpoint by name, and say clearly what is missing or left over."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["Checkpoint"]
+
+
+class Checkpoint:
+    """A released state dict whose tensors are taken one by one.
+
+    Attributes:
+        tensors: foreign name -> tensor.
+        taken: the names that were asked for.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self.tensors = tensors
+        self.taken: set[str] = set()
+
+    def take(self, name: str) -> Float[Tensor, "*shape"]:
+        """Return a tensor as it is.
+
+        Args:
+            name: its name in the checkpoint.
+
+        Returns:
+            The tensor.
+
+        Raises:
+            ValueError: if the checkpoint has no such tensor.
+        """
+        if name not in self.tensors:
+            raise ValueError(
+                "a checkpoint has every tensor that the configuration names; "
+                f"{name!r} is missing among {len(self.tensors)} tensors"
+            )
+        self.taken.add(name)
+        return self.tensors[name]
+
+    def matrix(self, name: str) -> Float[Tensor, "_ _"]:
+        """Return the weight of a linear layer, stored as [out, in], as ours: [in, out].
+
+        Args:
+            name: the layer's name in the checkpoint, without ".weight".
+
+        Returns:
+            The matrix, for x @ w.
+        """
+        return self.take(f"{name}.weight").T.contiguous()
+
+    def finish(self, ignored: tuple[str, ...] = ()) -> None:
+        """Make sure that nothing was left over.
+
+        Args:
+            ignored: names of tensors which hold nothing that the model needs, such as a second
+                copy of a tied table.
+
+        Raises:
+            ValueError: if the checkpoint has tensors that nobody took.
+        """
+        left = sorted(set(self.tensors) - self.taken - set(ignored))
+        if left:
+            raise ValueError(
+                "every tensor of a checkpoint has a place in the model; "
+                f"{len(left)} of {len(self.tensors)} have none, the first is {left[0]!r}"
+            )

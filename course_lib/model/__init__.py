@@ -1,0 +1,1 @@
+"""Blocks and Transformers: modules hold the weights, functions do the mathematics."""

@@ -1,0 +1,115 @@
+"""The decoder-only language model: token ids -> logits."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from course_lib.attention.score_steps import soft_cap
+from course_lib.config import DecoderConfig
+from course_lib.model.blocks import block_module
+from course_lib.model.causal_attention import Cache
+from course_lib.model.norm_modules import norm_module
+from course_lib.positions.absolute import learned
+
+__all__ = ["Decoder"]
+
+
+class Decoder(nn.Module):
+    r"""Embed, run L blocks, normalise, compare with every token of the vocabulary.
+
+    .. math:: \text{logits} = \mathrm{norm}(x_L)\, W_U, \qquad x_{l+1} = \mathrm{block}_l(x_l),
+        \quad x_0 = \mathrm{embed}(\text{ids})
+
+    Its matrices are empty at first: ``course_lib.model.initialise`` draws them, and
+    ``course_lib.checkpoints`` loads released ones.
+
+    Source: Radford et al. 2019 (GPT-2); the parts are those of the configuration.
+    """
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+        positions = (
+            nn.Parameter(torch.empty(config.context_length, config.d_model))
+            if config.has_learned_positions
+            else None
+        )
+        self.register_parameter("positions", positions)
+        self.blocks = nn.ModuleList(block_module(layer, config.d_model) for layer in config.layers)
+        self.final_norm = norm_module(config.final_norm, config.d_model)
+        unembedding = (
+            None if config.is_tied else nn.Parameter(torch.empty(config.d_model, config.vocab_size))
+        )
+        self.register_parameter("unembedding", unembedding)
+
+    def forward(
+        self, ids: Int[Tensor, "B T"], caches: Sequence[Cache] | None = None
+    ) -> Float[Tensor, "B T V"]:
+        """Compute the logits of the token after each position.
+
+        Args:
+            ids: tokens; with caches, only those which the caches have not seen.
+            caches: one per layer, from ``new_caches``, extended by this call; None means that ids
+                is the whole sequence.
+
+        Returns:
+            One row of V logits for each of the T new positions.
+
+        Raises:
+            ValueError: if an id is not in the vocabulary, there is not one cache per layer, or
+                learned positions run out.
+        """
+        return self.logits(self.hidden(ids, caches))
+
+    def hidden(
+        self, ids: Int[Tensor, "B T"], caches: Sequence[Cache] | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """Compute what the final norm hands to the logits."""
+        self._require_ids(ids, caches)
+        x = self.embed(ids, 0 if caches is None else caches[0].length)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, None if caches is None else caches[layer])
+        normalised: Tensor = self.final_norm(x)
+        return normalised
+
+    def embed(self, ids: Int[Tensor, "B T"], start: int) -> Float[Tensor, "B T C"]:
+        """Look the tokens up; with learned positions, add those from ``start`` on."""
+        x = self.embedding[ids]
+        if self.config.embedding_scale != 1.0:
+            # Rounded to the weights' dtype first, as the released models were trained.
+            x = x * torch.tensor(self.config.embedding_scale, dtype=x.dtype, device=x.device)
+        if self.positions is not None:
+            where = torch.arange(start, start + ids.shape[1], device=ids.device)
+            x = x + learned(self.positions, where)
+        return x
+
+    def logits(self, hidden: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
+        """Compare each vector with every token of the vocabulary."""
+        if self.unembedding is None:
+            logits = torch.einsum("btc,vc->btv", hidden, self.embedding)
+        else:
+            logits = hidden @ self.unembedding
+        cap = self.config.logit_cap
+        return logits if cap is None else soft_cap(logits, cap)
+
+    def new_caches(self) -> list[Cache]:
+        """Make one empty cache per layer."""
+        return [block.attention.new_cache() for block in self.blocks]
+
+    def _require_ids(self, ids: Tensor, caches: Sequence[Cache] | None) -> None:
+        vocab_size, num_layers = self.config.vocab_size, self.config.num_layers
+        wrong = (ids < 0) | (ids >= vocab_size)
+        if wrong.any():
+            raise ValueError(
+                "a token id is a row of the embedding, from 0 to vocab_size - 1; "
+                f"vocab_size is {vocab_size} and an id is {ids[wrong][0].item()}; "
+                f"ids has shape {tuple(ids.shape)}"
+            )
+        if caches is not None and len(caches) != num_layers:
+            raise ValueError(
+                "each layer has a cache of its own; "
+                f"num_layers is {num_layers} and {len(caches)} caches came"
+            )

@@ -1,0 +1,97 @@
+"""Blocks in which every position reads every other, and BERT made of them."""
+
+from functools import partial
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from course_lib.config import EncoderConfig
+from course_lib.masks import padding_mask
+from course_lib.model.feed_forward_modules import feed_forward_module
+from course_lib.model.multi_head import MultiHeadAttention
+from course_lib.model.norm_modules import norm_module
+from course_lib.model.residual import post_norm, pre_norm
+from course_lib.positions.absolute import learned
+
+__all__ = ["BertEncoder", "EncoderBlock", "PostNormEncoderBlock", "PreNormEncoderBlock"]
+
+# One mask for all heads: B 1 T S, or anything that broadcasts to it.
+Mask = Bool[Tensor, "*#mask #T #S"] | None
+
+
+class EncoderBlock(nn.Module):
+    """What both forms have: attention, a feed-forward network and two norms."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.attention = MultiHeadAttention(
+            config.d_model, config.num_heads, config.head_dim, has_bias=config.has_bias
+        )
+        self.feed_forward = feed_forward_module(config.feed_forward, config.d_model)
+        self.attention_norm = norm_module(config.norm, config.d_model)
+        self.feed_forward_norm = norm_module(config.norm, config.d_model)
+
+    def forward(self, x: Float[Tensor, "B T C"], may_attend: Mask = None) -> Float[Tensor, "B T C"]:
+        """Carry the residual stream through the block."""
+        raise NotImplementedError("a block is one of the classes that arrange its norms")
+
+
+class PostNormEncoderBlock(EncoderBlock):
+    """Vaswani's encoder, BERT."""
+
+    def forward(self, x: Float[Tensor, "B T C"], may_attend: Mask = None) -> Float[Tensor, "B T C"]:
+        """Normalise after each sum."""
+        x = post_norm(x, partial(self.attention, may_attend=may_attend), self.attention_norm)
+        return post_norm(x, self.feed_forward, self.feed_forward_norm)
+
+
+class PreNormEncoderBlock(EncoderBlock):
+    """ViT."""
+
+    def forward(self, x: Float[Tensor, "B T C"], may_attend: Mask = None) -> Float[Tensor, "B T C"]:
+        """Normalise before each half."""
+        x = pre_norm(x, partial(self.attention, may_attend=may_attend), self.attention_norm)
+        return pre_norm(x, self.feed_forward, self.feed_forward_norm)
+
+
+class BertEncoder(nn.Module):
+    """BERT: three embeddings, a norm, L blocks; one vector per token.
+
+    Source: Devlin et al. 2018 (arXiv:1810.04805), sec. 3; without the pooler and the heads of
+    pre-training, and without dropout.
+    """
+
+    def __init__(self, config: EncoderConfig, vocab_size: int, context_length: int) -> None:
+        super().__init__()
+        self.embedding = nn.Parameter(torch.empty(vocab_size, config.d_model))
+        self.positions = nn.Parameter(torch.empty(context_length, config.d_model))
+        self.segments = nn.Parameter(torch.empty(2, config.d_model))
+        self.embedding_norm = norm_module(config.norm, config.d_model)
+        self.blocks = nn.ModuleList(PostNormEncoderBlock(config) for _ in range(config.num_layers))
+
+    def forward(
+        self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """Encode sentences of one segment.
+
+        Args:
+            ids: tokens, padded on the right to a common length.
+            lengths: tokens of each sentence; None means that nothing is padded.
+
+        Returns:
+            One vector per position; those of the padding mean nothing.
+        """
+        return self.hidden_states(ids, lengths)[-1]
+
+    def hidden_states(
+        self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | None = None
+    ) -> list[Float[Tensor, "B T C"]]:
+        """Return what each of the L blocks reads, and what the last one writes."""
+        may_attend = None if lengths is None else padding_mask(lengths, ids.shape[1])[:, None]
+        where = torch.arange(ids.shape[1], device=ids.device)
+        embedded = self.embedding[ids] + learned(self.positions, where) + self.segments[0]
+        states: list[Tensor] = [self.embedding_norm(embedded)]
+        for block in self.blocks:
+            states.append(block(states[-1], may_attend))
+        return states

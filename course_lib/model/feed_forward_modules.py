@@ -1,0 +1,63 @@
+"""The feed-forward networks as modules: they hold the matrices and call the functions."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from course_lib.config import (
+    FeedForwardConfig,
+    GatedFeedForwardConfig,
+    PlainFeedForwardConfig,
+)
+from course_lib.layers.feed_forward import feed_forward, gated_feed_forward
+
+__all__ = ["GatedFeedForward", "PlainFeedForward", "feed_forward_module"]
+
+
+class PlainFeedForward(nn.Module):
+    """Up, activation, down."""
+
+    def __init__(self, config: PlainFeedForwardConfig, d_model: int) -> None:
+        super().__init__()
+        self.activation = config.activation
+        self.w_in = nn.Parameter(torch.empty(d_model, config.d_ff))
+        self.w_out = nn.Parameter(torch.empty(config.d_ff, d_model))
+        for name, size in (("b_in", config.d_ff), ("b_out", d_model)):
+            bias = nn.Parameter(torch.zeros(size)) if config.has_bias else None
+            self.register_parameter(name, bias)
+
+    def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
+        """Apply the network to each vector."""
+        return feed_forward(x, self.w_in, self.b_in, self.w_out, self.b_out, self.activation)
+
+
+class GatedFeedForward(nn.Module):
+    """Gate and up, their product, down."""
+
+    def __init__(self, config: GatedFeedForwardConfig, d_model: int) -> None:
+        super().__init__()
+        self.activation = config.activation
+        self.w_gate = nn.Parameter(torch.empty(d_model, config.d_ff))
+        self.w_up = nn.Parameter(torch.empty(d_model, config.d_ff))
+        self.w_down = nn.Parameter(torch.empty(config.d_ff, d_model))
+
+    def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
+        """Apply the network to each vector."""
+        return gated_feed_forward(x, self.w_gate, self.w_up, self.w_down, self.activation)
+
+
+def feed_forward_module(config: FeedForwardConfig, d_model: int) -> nn.Module:
+    """Make the feed-forward network that a configuration names.
+
+    Args:
+        config: which network, its width and its activation.
+        d_model: C, entries of the vectors that it reads and writes.
+
+    Returns:
+        The module; its matrices are empty until they are initialised or loaded.
+    """
+    match config:
+        case PlainFeedForwardConfig():
+            return PlainFeedForward(config, d_model)
+        case GatedFeedForwardConfig():
+            return GatedFeedForward(config, d_model)

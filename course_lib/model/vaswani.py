@@ -1,0 +1,110 @@
+"""Attention Is All You Need: the encoder-decoder."""
+
+import math
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from course_lib.config import EncoderConfig, EncoderDecoderConfig
+from course_lib.masks import causal_mask, padding_mask
+from course_lib.model.encoder import Mask, PostNormEncoderBlock
+from course_lib.model.feed_forward_modules import feed_forward_module
+from course_lib.model.multi_head import MultiHeadAttention
+from course_lib.model.norm_modules import norm_module
+from course_lib.model.residual import post_norm
+from course_lib.positions.absolute import sinusoidal
+
+__all__ = ["CrossAttentionBlock", "EncoderDecoder"]
+
+
+class CrossAttentionBlock(nn.Module):
+    """A decoder's block: it reads its own past, then the encoder's memory, then thinks."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        sizes = (config.d_model, config.num_heads, config.head_dim)
+        self.self_attention = MultiHeadAttention(*sizes, has_bias=config.has_bias)
+        self.cross_attention = MultiHeadAttention(*sizes, has_bias=config.has_bias)
+        self.feed_forward = feed_forward_module(config.feed_forward, config.d_model)
+        self.self_attention_norm = norm_module(config.norm, config.d_model)
+        self.cross_attention_norm = norm_module(config.norm, config.d_model)
+        self.feed_forward_norm = norm_module(config.norm, config.d_model)
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], memory: Float[Tensor, "B S C"], may_read: Mask = None
+    ) -> Float[Tensor, "B T C"]:
+        """Carry the target's residual stream through the block."""
+        past = causal_mask(x.shape[1], device=x.device)
+        x = post_norm(x, partial(self.self_attention, may_attend=past), self.self_attention_norm)
+        read = partial(self.cross_attention, context=memory, may_attend=may_read)
+        x = post_norm(x, read, self.cross_attention_norm)
+        return post_norm(x, self.feed_forward, self.feed_forward_norm)
+
+
+class EncoderDecoder(nn.Module):
+    """The Transformer of 2017: post-norm, sinusoids, one table for both embeddings and the logits.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3; without dropout. The embedding is
+    multiplied by √C (sec. 3.4).
+    """
+
+    def __init__(self, config: EncoderDecoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        layers = config.layers
+        self.embedding = nn.Parameter(torch.empty(config.vocab_size, layers.d_model))
+        self.encoder = nn.ModuleList(PostNormEncoderBlock(layers) for _ in range(layers.num_layers))
+        self.decoder = nn.ModuleList(CrossAttentionBlock(layers) for _ in range(layers.num_layers))
+
+    def forward(
+        self,
+        source: Int[Tensor, "B S"],
+        target: Int[Tensor, "B T"],
+        source_lengths: Int[Tensor, " B"] | None = None,
+    ) -> Float[Tensor, "B T V"]:
+        """Compute the logits of the token after each position of the target.
+
+        Args:
+            source: tokens to read, padded on the right.
+            target: tokens written so far, beginning with the start token.
+            source_lengths: tokens of each source; None means that nothing is padded.
+
+        Returns:
+            One row of V logits for each position of the target.
+        """
+        return self.decode(target, self.encode(source, source_lengths), source_lengths)
+
+    def encode(
+        self, source: Int[Tensor, "B S"], source_lengths: Int[Tensor, " B"] | None = None
+    ) -> Float[Tensor, "B S C"]:
+        """Read the source once; decoding uses the result for every token."""
+        x = self.embed(source)
+        may_attend = _may_read(source_lengths, source.shape[1])
+        for block in self.encoder:
+            x = block(x, may_attend)
+        return x
+
+    def decode(
+        self,
+        target: Int[Tensor, "B T"],
+        memory: Float[Tensor, "B S C"],
+        source_lengths: Int[Tensor, " B"] | None = None,
+    ) -> Float[Tensor, "B T V"]:
+        """Compute the logits from what the encoder wrote."""
+        x = self.embed(target)
+        may_read = _may_read(source_lengths, memory.shape[1])
+        for block in self.decoder:
+            x = block(x, memory, may_read)
+        return torch.einsum("btc,vc->btv", x, self.embedding)
+
+    def embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
+        """Look the tokens up, times √C, plus sinusoids."""
+        d_model = self.config.layers.d_model
+        positions = sinusoidal(ids.shape[1], d_model).to(self.embedding)
+        return self.embedding[ids] * math.sqrt(d_model) + positions
+
+
+def _may_read(lengths: Tensor | None, num_keys: int) -> Tensor | None:
+    return None if lengths is None else padding_mask(lengths, num_keys)[:, None]

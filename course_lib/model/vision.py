@@ -1,0 +1,90 @@
+"""A vision Transformer: patches instead of words."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from course_lib.config import VisionConfig
+from course_lib.model.encoder import PreNormEncoderBlock
+from course_lib.model.norm_modules import norm_module
+
+__all__ = ["VisionTransformer", "patches"]
+
+
+def patches(images: Float[Tensor, "B _ _ _"], patch_size: int) -> Float[Tensor, "B T _"]:
+    """Cut images into square patches, row by row, each flattened to one vector.
+
+    Args:
+        images: one image per row, its axes channels, height, width.
+        patch_size: pixels, height and width of a patch; divides both.
+
+    Returns:
+        T patches an image, left to right, then top to bottom. A patch's numbers are ordered by
+        channel, row, column.
+
+    Raises:
+        ValueError: if patch_size does not divide height and width.
+
+    Source: Dosovitskiy et al. 2020 (arXiv:2010.11929), sec. 3.1.
+
+    >>> patches(torch.arange(16.0).view(1, 1, 4, 4), 2)[0, 1]
+    tensor([2., 3., 6., 7.])
+    """
+    batch, channels, height, width = images.shape
+    if patch_size < 1 or height % patch_size or width % patch_size:
+        raise ValueError(
+            "an image is cut into whole patches, so patch_size divides its height and its width; "
+            f"patch_size is {patch_size}, height {height}, width {width}; "
+            f"shape {tuple(images.shape)}"
+        )
+    rows, columns = height // patch_size, width // patch_size
+    cut = images.reshape(batch, channels, rows, patch_size, columns, patch_size)
+    ordered = cut.permute(0, 2, 4, 1, 3, 5)  # B rows columns channels patch patch
+    return ordered.reshape(batch, rows * columns, channels * patch_size**2)
+
+
+class VisionTransformer(nn.Module):
+    """Patches, a class token, learned positions, L pre-norm blocks, one row of logits an image.
+
+    Source: Dosovitskiy et al. 2020 (arXiv:2010.11929), eq. 1–4; without dropout.
+    """
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__()
+        self.config = config
+        layers, numbers = config.layers, config.num_channels * config.patch_size**2
+        self.w_patch = nn.Parameter(torch.empty(numbers, layers.d_model))
+        self.b_patch = nn.Parameter(torch.zeros(layers.d_model))
+        self.class_token = nn.Parameter(torch.zeros(layers.d_model))
+        self.positions = nn.Parameter(torch.empty(config.num_patches + 1, layers.d_model))
+        self.blocks = nn.ModuleList(PreNormEncoderBlock(layers) for _ in range(layers.num_layers))
+        self.final_norm = norm_module(layers.norm, layers.d_model)
+        self.w_class = nn.Parameter(torch.empty(layers.d_model, config.num_classes))
+        self.b_class = nn.Parameter(torch.zeros(config.num_classes))
+
+    def forward(self, images: Float[Tensor, "B _ _ _"]) -> Float[Tensor, "B _"]:
+        """Compute the logits of the classes.
+
+        Args:
+            images: B images of the configured size: channels, height, width.
+
+        Returns:
+            One logit per class and image.
+
+        Raises:
+            ValueError: if the images are not of the configured size.
+        """
+        config = self.config
+        expected = (config.num_channels, config.image_size, config.image_size)
+        if images.shape[1:] != expected:
+            raise ValueError(
+                "the table of positions fits one image size; expected channels, height and width "
+                f"{expected} and came {tuple(images.shape[1:])}; shape {tuple(images.shape)}"
+            )
+        tokens = patches(images, config.patch_size) @ self.w_patch + self.b_patch
+        first = self.class_token.expand(len(images), 1, -1)
+        x = torch.cat([first, tokens], dim=1) + self.positions
+        for block in self.blocks:
+            x = block(x)
+        logits: Tensor = self.final_norm(x[:, 0]) @ self.w_class + self.b_class
+        return logits

@@ -1,0 +1,69 @@
+"""GPT-2 and GPT-3: norms before, biases, learned positions, GELU."""
+
+from course_lib.config import (
+    AttentionConfig,
+    DecoderConfig,
+    LayerConfig,
+    LayerNormConfig,
+    PlainFeedForwardConfig,
+)
+from course_lib.layers.activations import gelu_tanh
+
+__all__ = ["GPT2_L", "GPT2_M", "GPT2_S", "GPT2_XL", "GPT3_175B", "gpt_config"]
+
+
+def gpt_config(
+    num_layers: int, num_heads: int, d_model: int, vocab_size: int, context_length: int
+) -> DecoderConfig:
+    """Put a model of GPT-2's kind together.
+
+    Args:
+        num_layers: L.
+        num_heads: H; D is d_model / H.
+        d_model: C; F is 4 C.
+        vocab_size: V.
+        context_length: tokens, the rows of the table of positions.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ValueError: if num_heads does not divide d_model.
+
+    Source: Radford et al. 2019 (GPT-2), sec. 2.3; openai/gpt-2 ``src/model.py``.
+    """
+    if d_model % num_heads:
+        raise ValueError(
+            "GPT-2 cuts d_model into heads of equal size, so num_heads divides it; "
+            f"d_model is {d_model} and num_heads {num_heads}"
+        )
+    layer = LayerConfig(
+        attention=AttentionConfig(
+            num_heads=num_heads,
+            num_kv_heads=num_heads,
+            head_dim=d_model // num_heads,
+            has_bias=True,
+        ),
+        feed_forward=PlainFeedForwardConfig(d_ff=4 * d_model, activation=gelu_tanh, has_bias=True),
+        norm=LayerNormConfig(eps=1e-5),
+    )
+    return DecoderConfig(
+        vocab_size=vocab_size,
+        d_model=d_model,
+        context_length=context_length,
+        layers=(layer,) * num_layers,
+        final_norm=LayerNormConfig(eps=1e-5),
+        is_tied=True,
+        has_learned_positions=True,
+    )
+
+
+#: Radford et al. 2019 (GPT-2), table 2.
+GPT2_S = gpt_config(12, 12, 768, 50257, 1024)
+GPT2_M = gpt_config(24, 16, 1024, 50257, 1024)
+GPT2_L = gpt_config(36, 20, 1280, 50257, 1024)
+GPT2_XL = gpt_config(48, 25, 1600, 50257, 1024)
+
+#: Brown et al. 2020 (arXiv:2005.14165), table 2.1. Its alternating banded layers are left out: the
+#: width of the band is not published; they change neither a weight nor a count.
+GPT3_175B = gpt_config(96, 96, 12288, 50257, 2048)

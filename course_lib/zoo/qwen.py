@@ -1,0 +1,37 @@
+"""Qwen3, the dense models: Llama's block with a norm on each head's queries and keys."""
+
+from course_lib.config import AttentionConfig, DecoderConfig, HeadQKNorm, RMSNormConfig, RopeConfig
+from course_lib.zoo.llama import llama_layer
+
+__all__ = ["QWEN3_1_7B", "QWEN3_4B", "QWEN3_8B", "QWEN3_14B", "QWEN3_32B", "QWEN3_600M"]
+
+
+def _qwen3(
+    num_layers: int, d_model: int, heads: tuple[int, int], d_ff: int, *, is_tied: bool
+) -> DecoderConfig:
+    norm = RMSNormConfig(eps=1e-6)
+    attention = AttentionConfig(
+        num_heads=heads[0],
+        num_kv_heads=heads[1],
+        head_dim=128,
+        rope=RopeConfig(base=1_000_000.0, rotary_dim=128),
+        qk_norm=HeadQKNorm(norm=norm),
+    )
+    return DecoderConfig(
+        vocab_size=151936,
+        d_model=d_model,
+        context_length=40960,
+        layers=(llama_layer(attention, d_ff, norm.eps),) * num_layers,
+        final_norm=norm,
+        is_tied=is_tied,
+    )
+
+
+#: Yang et al. 2025 (arXiv:2505.09388), table 1; sizes as in litgpt. H · D exceeds d_model in the
+#: 0.6B, 4B and 32B.
+QWEN3_600M = _qwen3(28, 1024, (16, 8), 3072, is_tied=True)
+QWEN3_1_7B = _qwen3(28, 2048, (16, 8), 6144, is_tied=True)
+QWEN3_4B = _qwen3(36, 2560, (32, 8), 9728, is_tied=True)
+QWEN3_8B = _qwen3(36, 4096, (32, 8), 12288, is_tied=False)
+QWEN3_14B = _qwen3(40, 5120, (40, 8), 17408, is_tied=False)
+QWEN3_32B = _qwen3(64, 5120, (64, 8), 25600, is_tied=False)
