@@ -1,0 +1,120 @@
+"""A norm brings each vector to one size: layer norm, and RMS norm in its two conventions."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["layer_norm", "rms_norm", "rms_norm_unit_offset"]
+
+
+def layer_norm(
+    x: Float[Tensor, "*batch C"], g: Float[Tensor, " C"], b: Float[Tensor, " C"], eps: float
+) -> Float[Tensor, "*batch C"]:
+    r"""Give each vector mean zero and variance one, then a gain and a shift per entry.
+
+    .. math:: y_i = g_i \, \frac{x_i - \mu}{\sqrt{\sigma^2 + \epsilon}} + b_i, \qquad
+        \mu = \frac{1}{C} \sum_j x_j, \quad \sigma^2 = \frac{1}{C} \sum_j (x_j - \mu)^2
+
+    Args:
+        x: vectors; each is normalised on its own, over its last axis.
+        g: gain of each entry; starts at 1.
+        b: shift of each entry; starts at 0.
+        eps: added to the variance inside the root; 1e-5 in GPT-2.
+
+    Returns:
+        The vectors, in the dtype of x. Half precision is computed in float32 and rounded once.
+
+    Raises:
+        ValueError: if g or b do not have one number per entry of a vector.
+
+    Source: Ba, Kiros and Hinton 2016 (arXiv:1607.06450), eq. 3 and 4; eps is left out. The variance
+    divides by C, not by C - 1.
+
+    >>> layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), eps=0.0)
+    tensor([-1.,  1.])
+    """
+    _require_entries(x, "g", g)
+    _require_entries(x, "b", b)
+    wide = _at_least_float32(x)
+    centred = wide - wide.mean(-1, keepdim=True)
+    variance = centred.square().mean(-1, keepdim=True)
+    return (centred * (variance + eps).rsqrt() * g + b).to(x.dtype)
+
+
+def rms_norm(
+    x: Float[Tensor, "*batch C"], g: Float[Tensor, " C"], eps: float
+) -> Float[Tensor, "*batch C"]:
+    r"""Divide each vector by the root of its mean square, then multiply by a gain per entry.
+
+    .. math:: y_i = g_i \, \frac{x_i}{\sqrt{\frac{1}{C} \sum_j x_j^2 + \epsilon}}
+
+    The mean stays where it is: no subtraction, no shift.
+
+    Args:
+        x: vectors; each is normalised on its own, over its last axis.
+        g: gain of each entry; starts at 1.
+        eps: added to the mean square inside the root; 1e-6 or 1e-5 in released models.
+
+    Returns:
+        The vectors, in the dtype of x. Half precision is normalised in float32, rounded, and then
+        multiplied by g, as in Llama: the result is rounded twice.
+
+    Raises:
+        ValueError: if g does not have one number per entry of a vector.
+
+    Source: Zhang and Sennrich 2019 (arXiv:1910.07467), eq. 4; eps is left out there.
+
+    >>> rms_norm(torch.tensor([1.0, 7.0]), torch.ones(2), eps=0.0)
+    tensor([0.2000, 1.4000])
+    """
+    _require_entries(x, "g", g)
+    return (_normalise(x, eps).to(x.dtype) * g).to(x.dtype)
+
+
+def rms_norm_unit_offset(
+    x: Float[Tensor, "*batch C"], g: Float[Tensor, " C"], eps: float
+) -> Float[Tensor, "*batch C"]:
+    r"""Normalise as RMS norm does, with a gain of one plus a learnt number.
+
+    .. math:: y_i = (1 + g_i) \, \frac{x_i}{\sqrt{\frac{1}{C} \sum_j x_j^2 + \epsilon}}
+
+    So weight decay, which pulls g to 0, pulls the gain to 1.
+
+    Args:
+        x: vectors; each is normalised on its own, over its last axis.
+        g: what is added to a gain of one; starts at 0.
+        eps: added to the mean square inside the root; 1e-6 in Gemma.
+
+    Returns:
+        The vectors, in the dtype of x. Half precision is computed in float32, the gain included,
+        and rounded once.
+
+    Raises:
+        ValueError: if g does not have one number per entry of a vector.
+
+    Source: Gemma 2 (arXiv:2408.00118), sec. 2, for RMS norm; its released code for 1 + g.
+
+    >>> rms_norm_unit_offset(torch.tensor([1.0, 7.0]), torch.zeros(2), eps=0.0)
+    tensor([0.2000, 1.4000])
+    """
+    _require_entries(x, "g", g)
+    return (_normalise(x, eps) * (1.0 + _at_least_float32(g))).to(x.dtype)
+
+
+def _normalise(x: Tensor, eps: float) -> Tensor:
+    wide = _at_least_float32(x)
+    return wide * (wide.square().mean(-1, keepdim=True) + eps).rsqrt()
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    # Squares and sums of half-precision numbers lose digits, or overflow in float16 above 256.
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+def _require_entries(x: Tensor, name: str, parameter: Tensor) -> None:
+    if parameter.shape != x.shape[-1:]:
+        raise ValueError(
+            f"a norm has one number in {name} per entry of a vector; the vectors have "
+            f"{x.shape[-1]} entries and {name} has {parameter.numel()}; "
+            f"shapes {tuple(x.shape)} and {tuple(parameter.shape)}"
+        )

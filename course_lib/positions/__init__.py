@@ -1,0 +1,1 @@
+"""How a model knows where a token stands: vectors added, scores biased, queries and keys turned."""

@@ -1,0 +1,84 @@
+"""A vector for each position, added to the token's: sinusoids, or a learnt table."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["learned", "sinusoidal"]
+
+
+def sinusoidal(
+    num_positions: int,
+    d_model: int,
+    base: float = 10000.0,
+    *,
+    device: torch.device | str | None = None,
+) -> Float[Tensor, "T C"]:
+    r"""Describe each position by waves, from fast to slow; sine and cosine alternate.
+
+    .. math:: p_{t, 2i} = \sin(t / b^{2i/C}), \qquad p_{t, 2i+1} = \cos(t / b^{2i/C})
+
+    A step of k positions turns each pair by a fixed angle, whatever t is.
+
+    Args:
+        num_positions: T, positions 0 to T - 1.
+        d_model: C, entries of each vector; if odd, the last wave has no cosine.
+        base: b; the slowest wave is almost 2πb positions long.
+        device: where the table lives; None is PyTorch's default.
+
+    Returns:
+        One row per position, in PyTorch's default dtype. The angles are computed in float64.
+
+    Raises:
+        ValueError: if a size is negative or the base not positive.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.5. Their code, and Marian's, put
+    all sines before all cosines: the same columns in another order.
+
+    >>> sinusoidal(2, 4)
+    tensor([[0.0000, 1.0000, 0.0000, 1.0000],
+            [0.8415, 0.5403, 0.0100, 0.9999]])
+    """
+    if num_positions < 0 or d_model < 0 or base <= 0:
+        raise ValueError(
+            "a table of sinusoids needs num_positions >= 0, d_model >= 0 and base > 0; "
+            f"num_positions is {num_positions}, d_model is {d_model}, base is {base}"
+        )
+    column = torch.arange(d_model, device=device)
+    wave = 2 * (column // 2)  # 2i, for the sine and its cosine alike
+    positions = torch.arange(num_positions, dtype=torch.float64, device=device)
+    angles = positions[:, None] / base ** (wave.double() / d_model)
+    table = torch.where(column % 2 == 0, angles.sin(), angles.cos())
+    return table.to(torch.get_default_dtype())
+
+
+def learned(table: Float[Tensor, "S C"], positions: Int[Tensor, " T"]) -> Float[Tensor, "T C"]:
+    r"""Look each position up in a table of parameters, as a token is looked up in another.
+
+    .. math:: p_t = E_{t}
+
+    Args:
+        table: E, one row for each position that training has seen.
+        positions: where each token stands; from 0.
+
+    Returns:
+        One row of the table per position.
+
+    Raises:
+        ValueError: if a position is negative, or beyond the table.
+
+    Source: Gehring et al. 2017 (arXiv:1705.03122), sec. 3.1; GPT-2 and BERT. A learnt table ends:
+    nothing is known of position S.
+
+    >>> learned(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([2, 0]))
+    tensor([[3.],
+            [1.]])
+    """
+    outside = (positions < 0) | (positions >= table.shape[0])
+    if outside.any():
+        raise ValueError(
+            f"the table has rows for positions 0 to {table.shape[0] - 1}; "
+            f"position {positions[outside][0].item()} came; "
+            f"shapes {tuple(table.shape)} and {tuple(positions.shape)}"
+        )
+    return table[positions]

@@ -1,0 +1,90 @@
+"""Attention with linear biases: the further a key lies back, the lower its score."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["alibi_bias", "alibi_slopes"]
+
+
+def alibi_slopes(
+    num_heads: int, *, device: torch.device | str | None = None
+) -> Float[Tensor, " H"]:
+    r"""Return what each head subtracts per position of distance.
+
+    .. math:: m_h = 2^{-8 (h + 1) / H}, \qquad h = 0 \dots H - 1
+
+    for a power of two. Any other H takes the slopes of the power of two below it, H', and then
+    every second slope of 2H', which lie between them: 12 heads have those of 8, then 4 of 16.
+
+    Args:
+        num_heads: H, at least 1.
+        device: where the slopes live; None is PyTorch's default.
+
+    Returns:
+        One slope per head, in PyTorch's default dtype.
+
+    Raises:
+        ValueError: if there is no head.
+
+    Source: Press et al. 2022 (arXiv:2108.12409), sec. 3; for other H their released code, which
+    BLOOM follows.
+
+    >>> alibi_slopes(3)
+    tensor([0.0625, 0.0039, 0.2500])
+    """
+    if num_heads < 1:
+        raise ValueError(
+            f"ALiBi has one slope per head, so num_heads >= 1; num_heads is {num_heads}"
+        )
+    power = 2 ** int(math.log2(num_heads))
+    steps = [(head + 1) / power for head in range(power)]
+    between = [(2 * head + 1) / (2 * power) for head in range(num_heads - power)]
+    slopes = [2.0 ** (-8.0 * step) for step in steps + between]
+    return torch.tensor(slopes, dtype=torch.get_default_dtype(), device=device)
+
+
+def alibi_bias(
+    num_heads: int,
+    num_queries: int,
+    num_keys: int,
+    *,
+    device: torch.device | str | None = None,
+) -> Float[Tensor, "H T S"]:
+    r"""Return what is added to the scores, after they were scaled by 1/√D.
+
+    The last query sits at the last key (bottom-right alignment):
+
+    .. math:: b_{hts} = -m_h \, |(S - T + t) - s|
+
+    Args:
+        num_heads: H, at least 1.
+        num_queries: T, the queries; the last T positions of the sequence.
+        num_keys: S, all positions.
+        device: where the bias lives; None is PyTorch's default.
+
+    Returns:
+        Zero for a query's own position, and less the further a key lies away. The bias hides
+        nothing: a causal model adds its mask.
+
+    Raises:
+        ValueError: if there is no head, or a size is negative.
+
+    Source: Press et al. 2022 (arXiv:2108.12409), sec. 3, for the keys behind a query; keys ahead,
+    which are masked there, get the same bias by distance. BLOOM adds m_h s instead, which differs
+    by a number per query and gives the same weights.
+
+    >>> alibi_bias(1, 2, 3)
+    tensor([[[-0.0039,  0.0000, -0.0039],
+             [-0.0078, -0.0039,  0.0000]]])
+    """
+    if num_queries < 0 or num_keys < 0:
+        raise ValueError(
+            "a size counts positions, so num_queries >= 0 and num_keys >= 0; "
+            f"num_queries is {num_queries} and num_keys is {num_keys}"
+        )
+    queries = torch.arange(num_queries, device=device) + (num_keys - num_queries)
+    distance = (queries[:, None] - torch.arange(num_keys, device=device)).abs()
+    return alibi_slopes(num_heads, device=device)[:, None, None] * -distance
