@@ -1,0 +1,245 @@
+"""Several heads read the same sequence side by side, each in its own part of the width."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from course_lib.attention.dot_product import project_qkv, scaled_dot_product_attention
+from course_lib.attention.shapes import require_projection
+
+__all__ = [
+    "MultiHeadParameters",
+    "cross_attention",
+    "merge_heads",
+    "mha_flops",
+    "mha_param_count",
+    "multi_head_attention",
+    "split_heads",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultiHeadParameters:
+    """The four matrices of multi-head attention, without biases.
+
+    Head h owns columns h D to (h + 1) D of the first two, columns h Dv to (h + 1) Dv of w_v, and
+    the same rows of w_o.
+
+    Attributes:
+        w_q: projection of x into the queries of all heads, H D columns.
+        w_k: projection of the context into the keys of all heads, H D columns.
+        w_v: projection of the context into the values of all heads, H Dv columns.
+        w_o: projection of the heads' outputs, side by side, back to the width C.
+    """
+
+    w_q: Float[Tensor, "C _"]
+    w_k: Float[Tensor, "C _"]
+    w_v: Float[Tensor, "C _"]
+    w_o: Float[Tensor, "_ C"]
+
+
+def split_heads(x: Float[Tensor, "*batch T _"], num_heads: int) -> Float[Tensor, "*batch H T D"]:
+    r"""Give each head its own part of every vector, and move the heads before the positions.
+
+    .. math:: Y_{htd} = X_{t,\, hD + d}
+
+    Args:
+        x: one row per position: H parts of D entries, side by side.
+        num_heads: H, how many parts.
+
+    Returns:
+        The heads, a view of x. A reshape straight to H, T, D would have the same shape and mix the
+        positions: the axis of T must be moved, not cut.
+
+    Raises:
+        ValueError: if the width is not a multiple of num_heads.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2.
+
+    >>> split_heads(torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]).float(), num_heads=2)
+    tensor([[[1., 2.],
+             [5., 6.]],
+    <BLANKLINE>
+            [[3., 4.],
+             [7., 8.]]])
+    """
+    width = x.shape[-1]
+    if num_heads < 1 or width % num_heads:
+        raise ValueError(
+            "every head gets the same number of entries, so num_heads divides the width; "
+            f"the width is {width} and num_heads {num_heads}; shape {tuple(x.shape)}"
+        )
+    # ... T H D -> ... H T D
+    return torch.unflatten(x, -1, (num_heads, width // num_heads)).transpose(-3, -2)
+
+
+def merge_heads(x: Float[Tensor, "*batch H T D"]) -> Float[Tensor, "*batch T _"]:
+    r"""Put what the heads have for a position side by side: the inverse of ``split_heads``.
+
+    .. math:: X_{t,\, hD + d} = Y_{htd}
+
+    Args:
+        x: one matrix per head, one row per position.
+
+    Returns:
+        One row of H D entries per position.
+
+    Raises:
+        ValueError: if x has no axis of heads.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2, "Concat".
+    """
+    if x.ndim < 3:
+        raise ValueError(
+            "merge_heads needs the axes H, T and D; "
+            f"x has {x.ndim} axes, at least 3 are needed; shape {tuple(x.shape)}"
+        )
+    return x.transpose(-3, -2).flatten(-2)
+
+
+def multi_head_attention(
+    x: Float[Tensor, "*batch T C"],
+    parameters: MultiHeadParameters,
+    num_heads: int,
+    may_attend: Bool[Tensor, "*#batch #T #T"] | None = None,
+) -> Float[Tensor, "*batch T C"]:
+    r"""Let H heads read the sequence side by side, and project what they found together.
+
+    .. math:: O = \mathrm{concat}(O_1, \ldots, O_H)\, W_O, \qquad
+        O_h = \mathrm{softmax}(Q_h K_h^\top / \sqrt{D})\, V_h
+
+    Args:
+        x: one row per position; every position asks, and every position can be read.
+        parameters: the four matrices.
+        num_heads: H.
+        may_attend: True where position t may read position s, for all heads alike: it has no axis
+            of heads, and broadcasts to the leading axes of x, then T, T. None allows every pair.
+            A query with no key to read gets zeros, never NaN.
+
+    Returns:
+        One vector per position, as wide as x.
+
+    Raises:
+        ValueError: if num_heads does not divide a projection's columns, if sizes do not fit, or
+            if may_attend does not broadcast.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2; without biases, as there.
+    Cost: ``mha_flops(B, T, T, C, H, D)``; B H T T weights are held in memory.
+    """
+    return _attend(x, None, parameters, num_heads, may_attend)
+
+
+def cross_attention(
+    x: Float[Tensor, "*batch T C"],
+    context: Float[Tensor, "*batch S C"],
+    parameters: MultiHeadParameters,
+    num_heads: int,
+    may_attend: Bool[Tensor, "*#batch #T #S"] | None = None,
+) -> Float[Tensor, "*batch T C"]:
+    r"""Let H heads read another sequence: queries from x, keys and values from the context.
+
+    .. math:: O_h = \mathrm{softmax}(Q_h K_h^\top / \sqrt{D})\, V_h, \qquad
+        Q = X W_Q, \quad K = X' W_K, \quad V = X' W_V
+
+    Args:
+        x: the vectors that ask, one row per position.
+        context: X', the vectors that are read.
+        parameters: the four matrices.
+        num_heads: H.
+        may_attend: True where position t of x may read position s of the context, for all heads
+            alike; None allows every pair. A query with no key to read gets zeros, never NaN.
+
+    Returns:
+        One vector per position of x, as wide as x.
+
+    Raises:
+        ValueError: if num_heads does not divide a projection's columns, if sizes do not fit, or
+            if may_attend does not broadcast.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3, "encoder-decoder attention".
+    Cost: ``mha_flops(B, T, S, C, H, D)``; B H T S weights are held in memory.
+    """
+    return _attend(x, context, parameters, num_heads, may_attend)
+
+
+def _attend(
+    x: Tensor,
+    context: Tensor | None,
+    parameters: MultiHeadParameters,
+    num_heads: int,
+    may_attend: Tensor | None,
+) -> Tensor:
+    projected = project_qkv(x, parameters.w_q, parameters.w_k, parameters.w_v, context)
+    query, key, value = (split_heads(vectors, num_heads) for vectors in projected)
+    if may_attend is not None and may_attend.ndim > 2:
+        may_attend = may_attend.unsqueeze(-3)  # one mask for all heads: ... 1 T S
+    output, _ = scaled_dot_product_attention(query, key, value, may_attend)
+    merged = merge_heads(output)
+    require_projection("the merged heads", merged, "w_o", parameters.w_o)
+    return merged @ parameters.w_o
+
+
+def mha_param_count(C: int, H: int, D: int, bias: bool) -> int:
+    r"""Count the parameters of multi-head attention with values of size D.
+
+    .. math:: 4\, C H D \; [\, + \, 3 H D + C \,]
+
+    The number of heads enters only through H D: at H D = C the count is 4 C², whatever H.
+
+    Args:
+        C: width of a token's vector.
+        H: heads.
+        D: size of a head's query, key and value; H D need not be C.
+        bias: True where the four projections have biases, which adds what stands in brackets.
+
+    Returns:
+        The number of parameters.
+
+    Raises:
+        ValueError: if a size is below 1.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2.
+
+    >>> mha_param_count(C=12288, H=96, D=128, bias=False)  # one layer of GPT-3
+    603979776
+    """
+    _require_positive(C=C, H=H, D=D)
+    return 4 * C * H * D + (3 * H * D + C if bias else 0)
+
+
+def mha_flops(B: int, T: int, S: int, C: int, H: int, D: int) -> int:
+    r"""Count the operations of multi-head attention: T positions read S.
+
+    .. math:: \underbrace{4\, B (T + S)\, C H D}_{\text{four projections}} +
+        \underbrace{4\, B H T S D}_{Q K^\top \text{ and } P V}
+
+    Args:
+        B: examples in the batch.
+        T: positions that ask.
+        S: positions that are read; T in self-attention.
+        C: width of a token's vector.
+        H: heads.
+        D: size of a head's query, key and value.
+
+    Returns:
+        FLOPs: a multiplication and an addition count as two. The softmax, biases and a mask, which
+        are O(B H T S + B T C), are left out. A causal mask saves nothing here: every score is
+        computed.
+
+    Raises:
+        ValueError: if a size is below 1.
+
+    Source: Kaplan et al. 2020 (arXiv:2001.08361), table 1, who count 2 T C per token for the
+    scores and leave out the mixing of the values.
+    """
+    _require_positive(B=B, T=T, S=S, C=C, H=H, D=D)
+    return 4 * B * (T + S) * C * H * D + 4 * B * H * T * S * D
+
+
+def _require_positive(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            given = ", ".join(f"{other}={value}" for other, value in sizes.items())
+            raise ValueError(f"a size counts something, so {name} >= 1; {name} is {size}; {given}")

@@ -1,0 +1,124 @@
+"""Queries and keys of bounded length: scores that cannot explode in training."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from course_lib.attention.dot_product import attention_scores
+from course_lib.layers.norms import rms_norm
+
+__all__ = ["cosine_scores", "normalise_heads", "normalise_projections"]
+
+
+def normalise_heads(
+    query: Float[Tensor, "B H T D"],
+    key: Float[Tensor, "B G S D"],
+    g_q: Float[Tensor, " D"],
+    g_k: Float[Tensor, " D"],
+    eps: float,
+) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B G S D"]]:
+    r"""Give every query and every key the same root mean square, head by head.
+
+    .. math:: q' = \frac{q}{\sqrt{\frac{1}{D} \sum_d q_d^2 + \varepsilon}} \odot g_Q, \qquad
+        k' \text{ alike with } g_K
+
+    It stands after the split into heads and before RoPE; all heads of a layer share the gains.
+
+    Args:
+        query: one row per head and position.
+        key: one row per key/value head and position.
+        g_q: gain of the queries.
+        g_k: gain of the keys.
+        eps: added to the mean square.
+
+    Returns:
+        The queries and keys. With gains of 1 each has length √D at most, so a scaled score is at
+        most √D in size.
+
+    Raises:
+        ValueError: if a gain has not one entry for each of D.
+
+    Source: Qwen3 (arXiv:2505.09388), sec. 2; Gemma 3 (arXiv:2503.19786) with a gain of 1 + g.
+    Dehghani et al. 2023 (arXiv:2302.05442), sec. 2.1, used LayerNorm here.
+    """
+    _require_gain("query", query, "g_q", g_q)
+    _require_gain("key", key, "g_k", g_k)
+    return rms_norm(query, g_q, eps), rms_norm(key, g_k, eps)
+
+
+def normalise_projections(
+    query: Float[Tensor, "*batch T _"],
+    key: Float[Tensor, "*batch S _"],
+    g_q: Float[Tensor, " _"],
+    g_k: Float[Tensor, " _"],
+    eps: float,
+) -> tuple[Float[Tensor, "*batch T _"], Float[Tensor, "*batch S _"]]:
+    r"""Normalise the projections whole, all heads of a position together, before the split.
+
+    .. math:: q' = \frac{q}{\sqrt{\frac{1}{HD} \sum_{i=1}^{HD} q_i^2 + \varepsilon}} \odot g_Q,
+        \qquad k' \text{ alike over its } GD \text{ entries}
+
+    A head may then be louder than the others, which the mean over one head forbids.
+
+    Args:
+        query: the projection into queries, H D entries a row.
+        key: the projection into keys, G D entries a row.
+        g_q: gain of the queries, one per entry.
+        g_k: gain of the keys, one per entry.
+        eps: added to the mean square.
+
+    Returns:
+        The projections, to be split into heads and rotated.
+
+    Raises:
+        ValueError: if a gain has not one entry for each column.
+
+    Source: OLMo 2 (arXiv:2501.00656), sec. 3.3; MiniMax-M2 does the same.
+    """
+    _require_gain("query", query, "g_q", g_q)
+    _require_gain("key", key, "g_k", g_k)
+    return rms_norm(query, g_q, eps), rms_norm(key, g_k, eps)
+
+
+def cosine_scores(
+    query: Float[Tensor, "*batch T D"],
+    key: Float[Tensor, "*batch S D"],
+    scale: Float[Tensor, ""] | float,
+) -> Float[Tensor, "*batch T S"]:
+    r"""Compare directions alone: the cosine of the angle, times a scale that is learnt.
+
+    .. math:: z_{ts} = g\, \frac{q_t \cdot k_s}{\lVert q_t \rVert\, \lVert k_s \rVert}
+
+    Args:
+        query: one row per position that asks.
+        key: one row per position that can be read.
+        scale: g, which takes the place of 1/√D: a cosine is at most 1, and the softmax needs more.
+
+    Returns:
+        Scores from -g to g. A vector of zeros has no direction and scores 0 with everything.
+
+    Raises:
+        ValueError: if query and key differ in D or in their leading axes.
+
+    Source: Henry et al. 2020 (arXiv:2010.04245), eq. 3; their g starts at log₂(S² - S), S the
+    97.5th percentile of the training data's lengths.
+
+    >>> cosine_scores(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0]]), scale=10.0)
+    tensor([[6.]])
+    """
+    return scale * attention_scores(_unit(query), _unit(key))
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    unit: Tensor = vectors / length.masked_fill(length == 0, 1.0)
+    return unit
+
+
+def _require_gain(name: str, vectors: Tensor, gain_name: str, gain: Tensor) -> None:
+    if vectors.shape[-1:] != gain.shape:
+        raise ValueError(
+            f"{gain_name} has one gain per entry of {name}; "
+            f"{name} has {vectors.shape[-1]} entries and {gain_name} {gain.numel()} gains; "
+            f"shapes {tuple(vectors.shape)} and {tuple(gain.shape)}"
+        )

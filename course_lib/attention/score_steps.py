@@ -1,0 +1,75 @@
+"""What may happen to scores before the softmax: a bound, and a mask."""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+__all__ = ["mask_scores", "soft_cap"]
+
+
+def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*shape"]:
+    r"""Bound the scores smoothly: small ones pass, none leaves (-cap, cap).
+
+    .. math:: z' = \text{cap} \cdot \tanh(z / \text{cap})
+
+    It comes before the mask: a score of minus infinity would return as -cap, and be read.
+
+    Args:
+        scores: scaled scores, or the logits of a vocabulary.
+        cap: the bound; Gemma 2 takes 50 for scores and 30 for logits.
+
+    Returns:
+        The bounded scores, in the same order.
+
+    Raises:
+        ValueError: if the cap is not a positive, finite number.
+
+    Source: Gemma 2 (arXiv:2408.00118), sec. 2, after Bello et al. 2016 (arXiv:1611.09940), eq. 16.
+
+    >>> soft_cap(torch.tensor([0.1, -1000.0]), cap=50.0)
+    tensor([  0.1000, -50.0000])
+    """
+    if not (cap > 0 and math.isfinite(cap)):
+        raise ValueError(
+            "a cap bounds the scores, so it is positive and finite; "
+            f"cap is {cap}; the scores have shape {tuple(scores.shape)}"
+        )
+    return cap * torch.tanh(scores / cap)
+
+
+def mask_scores(
+    scores: Float[Tensor, "*batch T S"], may_attend: Bool[Tensor, "*#batch #T #S"]
+) -> Float[Tensor, "*batch T S"]:
+    r"""Set the scores of keys that may not be read to minus infinity.
+
+    .. math:: z'_{ts} = z_{ts} \text{ where } M_{ts} = 1, \qquad
+        z'_{ts} = -\infty \text{ where } M_{ts} = 0
+
+    Args:
+        scores: one row per query, one column per key.
+        may_attend: True where query t may read key s; broadcasts to the scores.
+
+    Returns:
+        The masked scores. ``softmax_with_sink`` makes zeros of a row with nothing to read, which
+        plain ``softmax`` cannot; without a sink, ``masked_softmax`` masks and weighs in one step.
+
+    Raises:
+        ValueError: if may_attend does not broadcast to the scores.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3.
+
+    >>> mask_scores(torch.ones(2, 2), torch.tensor([[True, False], [True, True]]))
+    tensor([[1., -inf],
+            [1., 1.]])
+    """
+    try:
+        blocked = ~may_attend.expand_as(scores)
+    except RuntimeError as error:
+        raise ValueError(
+            "may_attend broadcasts to the scores, T queries by S keys; "
+            f"the scores have T={scores.shape[-2]}, S={scores.shape[-1]}; "
+            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
+        ) from error
+    return scores.masked_fill(blocked, -torch.inf)
