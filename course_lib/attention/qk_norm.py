@@ -41,8 +41,6 @@ def normalise_heads(
     Source: Qwen3 (arXiv:2505.09388), sec. 2; Gemma 3 (arXiv:2503.19786) with a gain of 1 + g.
     Dehghani et al. 2023 (arXiv:2302.05442), sec. 2.1, used LayerNorm here.
     """
-    _require_gain("query", query, "g_q", g_q)
-    _require_gain("key", key, "g_k", g_k)
     return rms_norm(query, g_q, eps), rms_norm(key, g_k, eps)
 
 
@@ -75,8 +73,6 @@ def normalise_projections(
 
     Source: OLMo 2 (arXiv:2501.00656), sec. 3.3; MiniMax-M2 does the same.
     """
-    _require_gain("query", query, "g_q", g_q)
-    _require_gain("key", key, "g_k", g_k)
     return rms_norm(query, g_q, eps), rms_norm(key, g_k, eps)
 
 
@@ -113,12 +109,3 @@ def _unit(vectors: Tensor) -> Tensor:
     length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
     unit: Tensor = vectors / length.masked_fill(length == 0, 1.0)
     return unit
-
-
-def _require_gain(name: str, vectors: Tensor, gain_name: str, gain: Tensor) -> None:
-    if vectors.shape[-1:] != gain.shape:
-        raise ValueError(
-            f"{gain_name} has one gain per entry of {name}; "
-            f"{name} has {vectors.shape[-1]} entries and {gain_name} {gain.numel()} gains; "
-            f"shapes {tuple(vectors.shape)} and {tuple(gain.shape)}"
-        )

@@ -1,0 +1,267 @@
+"""Multi-head latent attention: one small vector a token, from which all heads are made."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
+from course_lib.attention.heads import split_heads
+from course_lib.attention.shapes import require_projection
+from course_lib.layers.norms import rms_norm
+from course_lib.positions.rope import rotate
+from course_lib.scaling import softmax_scale
+from course_lib.softmax import masked_softmax, softmax
+
+__all__ = [
+    "LatentParameters",
+    "compress",
+    "latent_attention",
+    "latent_attention_absorbed",
+    "latent_keys",
+    "latent_queries",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentParameters:
+    """What makes keys and values; head h owns columns h D to (h + 1) D of w_uk, and so on.
+
+    Attributes:
+        w_dkv: projection of x down to the latent vector.
+        g_kv: gain of the latent vector's norm.
+        w_kr: projection of x to the rotary key that all heads share.
+        w_uk: projection of the latent vector up to the keys of all heads, H D columns.
+        w_uv: projection of the latent vector up to the values of all heads, H Dv columns.
+    """
+
+    w_dkv: Float[Tensor, "C Dc"]
+    g_kv: Float[Tensor, " Dc"]
+    w_kr: Float[Tensor, "C Dr"]
+    w_uk: Float[Tensor, "Dc _"]
+    w_uv: Float[Tensor, "Dc _"]
+
+
+def compress(
+    x: Float[Tensor, "B T C"], w_down: Float[Tensor, "C _"], g: Float[Tensor, " _"], eps: float
+) -> Float[Tensor, "B T _"]:
+    r"""Project down to few numbers a token, and normalise them.
+
+    .. math:: c_t = \mathrm{RMSNorm}(x_t W_\downarrow)
+
+    Args:
+        x: one row per token.
+        w_down: W↓, with fewer columns than rows: W^DKV for keys and values, W^DQ for queries.
+        g: gain of the norm.
+        eps: of the norm; 1e-6 in DeepSeek-V2.
+
+    Returns:
+        One latent vector per token.
+
+    Raises:
+        ValueError: if w_down has not one row for each entry of x, or g not one entry per column.
+
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 9 and 12; the norm is named in sec. 3.1.2.
+    """
+    require_projection("x", x, "w_down", w_down)
+    return rms_norm(x @ w_down, g, eps)
+
+
+def latent_keys(
+    x: Float[Tensor, "B T C"],
+    parameters: LatentParameters,
+    positions: Int[Tensor, " T"],
+    inv_freq: Float[Tensor, " _"],
+    eps: float,
+) -> tuple[Float[Tensor, "B T Dc"], Float[Tensor, "B T Dr"]]:
+    r"""Make what a token leaves behind: its latent vector and its rotary key.
+
+    .. math:: c_t = \mathrm{RMSNorm}(x_t W^{DKV}), \qquad k^R_t = \mathrm{RoPE}_t(x_t W^{KR})
+
+    The latent vector is not rotated: a rotation between W^UQ and W^UK would keep the two from being
+    multiplied into one matrix, which the absorbed form needs. So positions have a key of their own,
+    one for all heads.
+
+    Args:
+        x: one row per token.
+        parameters: what makes keys and values.
+        positions: where each token stands in the sequence.
+        inv_freq: radians per position, Dr / 2 of them.
+        eps: of the latent vector's norm.
+
+    Returns:
+        The latent vectors and the rotary keys: Dc + Dr numbers a token, all that a cache keeps.
+
+    Raises:
+        ValueError: if the sizes do not fit.
+
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 9 and 15; half-split rotation, see ``rotate``.
+    """
+    require_projection("x", x, "w_kr", parameters.w_kr)
+    latent = compress(x, parameters.w_dkv, parameters.g_kv, eps)
+    return latent, rotate(x @ parameters.w_kr, positions, inv_freq)
+
+
+def latent_queries(
+    x: Float[Tensor, "B T _"],
+    w_q: Float[Tensor, "_ _"],
+    w_qr: Float[Tensor, "_ _"],
+    num_heads: int,
+    positions: Int[Tensor, " T"],
+    inv_freq: Float[Tensor, " _"],
+) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B H T Dr"]]:
+    r"""Make each head's two queries: one for what is said, one for where.
+
+    .. math:: q_{ht} = (x_t W^{UQ})_h, \qquad q^R_{ht} = \mathrm{RoPE}_t\big((x_t W^{QR})_h\big)
+
+    Args:
+        x: one row per token: its vector as in DeepSeek-V2-Lite, or its latent vector of queries,
+            ``compress(x, w_dq, g_q, eps)``, as in DeepSeek-V2 and V3.
+        w_q: projection into the queries of all heads, H D columns.
+        w_qr: projection into the rotary queries of all heads, H Dr columns.
+        num_heads: H.
+        positions: where each token stands in the sequence.
+        inv_freq: radians per position, Dr / 2 of them.
+
+    Returns:
+        The queries, and the rotary queries, rotated.
+
+    Raises:
+        ValueError: if the sizes do not fit.
+
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 12 to 14; half-split rotation, see ``rotate``.
+    """
+    require_projection("x", x, "w_q", w_q)
+    require_projection("x", x, "w_qr", w_qr)
+    rotary_query = split_heads(x @ w_qr, num_heads)
+    return split_heads(x @ w_q, num_heads), rotate(rotary_query, positions, inv_freq)
+
+
+def latent_attention(
+    query: Float[Tensor, "B H T D"],
+    rotary_query: Float[Tensor, "B H T Dr"],
+    latent: Float[Tensor, "B S Dc"],
+    rotary_key: Float[Tensor, "B S Dr"],
+    parameters: LatentParameters,
+    may_attend: Bool[Tensor, "*#mask #T #S"] | None = None,
+) -> Float[Tensor, "B H T Dv"]:
+    r"""Attend as written: every head's keys and values are made from the latent vectors.
+
+    .. math:: k_{hs} = (c_s W^{UK})_h, \quad v_{hs} = (c_s W^{UV})_h, \qquad
+        z_{hts} = \frac{q_{ht} \cdot k_{hs} + q^R_{ht} \cdot k^R_s}{\sqrt{D + D_r}}, \qquad
+        O_h = \mathrm{softmax}(Z_h)\, V_h
+
+    Args:
+        query: of each head, from ``latent_queries``.
+        rotary_query: of each head, rotated.
+        latent: what the tokens that can be read left behind, from ``latent_keys`` or the cache.
+        rotary_key: their rotary keys, one for all heads.
+        parameters: what makes keys and values.
+        may_attend: True where query t may read key s; broadcasts to B H T S; None allows every
+            pair. A query with no key to read gets zeros, never NaN.
+
+    Returns:
+        One mean of values per head and query; ``merge_heads`` and W^O follow, as in every
+        attention of several heads.
+
+    Raises:
+        ValueError: if the sizes do not fit.
+
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 10, 11 and 16 to 18. Where YaRN changes the scale,
+    multiply both queries by its factor (DeepSeek-V2 and V3 do; see ``softmax_scale``).
+    Cost: 2 B S Dc H (D + Dv) FLOPs for the keys and values, which are made anew for every call, and
+    B H S (D + Dr + Dv) numbers in memory.
+    """
+    _require_latent(query, rotary_query, latent, rotary_key, parameters)
+    num_heads = query.shape[1]
+    key = split_heads(latent @ parameters.w_uk, num_heads)
+    value = split_heads(latent @ parameters.w_uv, num_heads)
+    shared = rotary_key[:, None].expand(-1, num_heads, -1, -1)  # B H S Dr
+    return grouped_query_attention(
+        torch.cat([query, rotary_query], dim=-1),
+        torch.cat([key, shared], dim=-1),
+        value,
+        may_attend,
+    )
+
+
+def latent_attention_absorbed(
+    query: Float[Tensor, "B H T D"],
+    rotary_query: Float[Tensor, "B H T Dr"],
+    latent: Float[Tensor, "B S Dc"],
+    rotary_key: Float[Tensor, "B S Dr"],
+    parameters: LatentParameters,
+    may_attend: Bool[Tensor, "*#mask #T #S"] | None = None,
+) -> Float[Tensor, "B H T Dv"]:
+    r"""Attend to the latent vectors themselves: the same output, and no head has keys of its own.
+
+    A product may be bracketed otherwise, so W^UK goes to the query and W^UV to the output:
+
+    .. math:: q_{ht} \cdot (c_s W^{UK}_h) = (q_{ht} W^{UK\top}_h) \cdot c_s, \qquad
+        \sum_s p_{hts}\, (c_s W^{UV}_h) = \Big(\sum_s p_{hts}\, c_s\Big) W^{UV}_h
+
+    What remains is multi-query attention: one key and one value, c, for all heads.
+
+    Args:
+        query: of each head, from ``latent_queries``.
+        rotary_query: of each head, rotated.
+        latent: what the tokens that can be read left behind, from ``latent_keys`` or the cache.
+        rotary_key: their rotary keys, one for all heads.
+        parameters: what makes keys and values.
+        may_attend: True where query t may read key s; broadcasts to B H T S; None allows every
+            pair. A query with no key to read gets zeros, never NaN.
+
+    Returns:
+        One mean of values per head and query.
+
+    Raises:
+        ValueError: if the sizes do not fit.
+
+    Source: DeepSeek-V2 (arXiv:2405.04434), sec. 2.1.2, after eq. 11.
+    Cost: 2 B H T S (2 Dc + Dr) FLOPs for scores and means, more a pair than ``latent_attention``'s
+    D + Dr + Dv; but nothing grows with S and H together except the scores, so decoding reads
+    Dc + Dr numbers a token.
+    """
+    _require_latent(query, rotary_query, latent, rotary_key, parameters)
+    num_heads, head_dim = query.shape[1], query.shape[-1]
+    w_uk = torch.unflatten(parameters.w_uk, -1, (num_heads, -1))  # Dc H D
+    w_uv = torch.unflatten(parameters.w_uv, -1, (num_heads, -1))  # Dc H Dv
+    absorbed = torch.einsum("bhtd,chd->bhtc", query, w_uk)
+    scores = grouped_scores(absorbed, latent[:, None])
+    scores = scores + grouped_scores(rotary_query, rotary_key[:, None])
+    scores = scores * softmax_scale(head_dim + rotary_query.shape[-1])
+    weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
+    return torch.einsum("bhtc,chd->bhtd", grouped_mix(weights, latent[:, None]), w_uv)
+
+
+def _require_latent(
+    query: Tensor,
+    rotary_query: Tensor,
+    latent: Tensor,
+    rotary_key: Tensor,
+    parameters: LatentParameters,
+) -> None:
+    if query.shape[:-1] != rotary_query.shape[:-1]:
+        raise ValueError(
+            "every head and position has a query and a rotary query; "
+            f"query has B, H, T = {tuple(query.shape[:-1])} and rotary_query "
+            f"{tuple(rotary_query.shape[:-1])}; "
+            f"shapes {tuple(query.shape)} and {tuple(rotary_query.shape)}"
+        )
+    if latent.shape[:-1] != rotary_key.shape[:-1]:
+        raise ValueError(
+            "every token has one latent vector and one rotary key; "
+            f"latent has B, S = {tuple(latent.shape[:-1])} and rotary_key "
+            f"{tuple(rotary_key.shape[:-1])}; "
+            f"shapes {tuple(latent.shape)} and {tuple(rotary_key.shape)}"
+        )
+    require_projection("latent", latent, "w_uk", parameters.w_uk)
+    require_projection("latent", latent, "w_uv", parameters.w_uv)
+    columns, wanted = parameters.w_uk.shape[-1], query.shape[1] * query.shape[-1]
+    if columns != wanted:
+        raise ValueError(
+            "w_uk makes keys of size D for each of H heads, so it has H · D columns; "
+            f"w_uk has {columns} and the queries H · D = {wanted}; "
+            f"shapes {tuple(parameters.w_uk.shape)} and {tuple(query.shape)}"
+        )
