@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.grouped import grouped_query_attention
+from course_lib.attention.shapes import require_same_positions
 from course_lib.masks import causal_mask, window_mask
 
 __all__ = [
@@ -63,7 +64,7 @@ class KVCache:
 
         Cost: O(T), for room is doubled when it runs out: S tokens cost fewer than 3 S copies.
         """
-        _require_pairs(key, value)
+        require_same_positions("key", key, "value", value)
         self._key.require(key)
         self._value.require(value)
         return self._key.append(key), self._value.append(value)
@@ -123,7 +124,7 @@ class RollingKVCache:
 
         Cost: O(W + T).
         """
-        _require_pairs(key, value)
+        require_same_positions("key", key, "value", value)
         _require_alike("key", self._key, key)
         _require_alike("value", self._value, value)
         keys, self._key = _roll(self._key, key.detach(), self.window)
@@ -181,13 +182,7 @@ class LatentCache:
 
         Cost: O(T), for room is doubled when it runs out.
         """
-        if latent.shape[:-1] != rotary_key.shape[:-1]:
-            raise ValueError(
-                "every token has one latent vector and one rotary key; "
-                f"latent has B, T = {tuple(latent.shape[:-1])} and rotary_key "
-                f"{tuple(rotary_key.shape[:-1])}; "
-                f"shapes {tuple(latent.shape)} and {tuple(rotary_key.shape)}"
-            )
+        require_same_positions("latent", latent, "rotary_key", rotary_key)
         self._latent.require(latent)
         self._rotary_key.require(rotary_key)
         return self._latent.append(latent), self._rotary_key.append(rotary_key)
@@ -375,15 +370,6 @@ def kv_cache_bytes(
         )
     tokens = sum(T if window is None else min(T, window) for window in reach)
     return 2 * G * D * bytes * tokens
-
-
-def _require_pairs(key: Tensor, value: Tensor) -> None:
-    if key.shape[:-1] != value.shape[:-1]:
-        raise ValueError(
-            "every key has one value, so both agree in B, G and T; "
-            f"key has {tuple(key.shape[:-1])} and value {tuple(value.shape[:-1])}; "
-            f"shapes {tuple(key.shape)} and {tuple(value.shape)}"
-        )
 
 
 def _require_alike(name: str, kept: Tensor | None, new: Tensor) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import split_heads
-from course_lib.attention.shapes import require_projection
+from course_lib.attention.shapes import require_projection, require_same_positions
 from course_lib.layers.norms import rms_norm
 from course_lib.positions.rope import rotate
 from course_lib.scaling import softmax_scale
@@ -225,14 +225,13 @@ def latent_attention_absorbed(
     """
     _require_latent(query, rotary_query, latent, rotary_key, parameters)
     num_heads, head_dim = query.shape[1], query.shape[-1]
-    w_uk = torch.unflatten(parameters.w_uk, -1, (num_heads, -1))  # Dc H D
-    w_uv = torch.unflatten(parameters.w_uv, -1, (num_heads, -1))  # Dc H Dv
-    absorbed = torch.einsum("bhtd,chd->bhtc", query, w_uk)
+    w_uk, w_uv = (split_heads(w, num_heads) for w in (parameters.w_uk, parameters.w_uv))
+    absorbed = torch.einsum("bhtd,hcd->bhtc", query, w_uk)
     scores = grouped_scores(absorbed, latent[:, None])
     scores = scores + grouped_scores(rotary_query, rotary_key[:, None])
     scores = scores * softmax_scale(head_dim + rotary_query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
-    return torch.einsum("bhtc,chd->bhtd", grouped_mix(weights, latent[:, None]), w_uv)
+    return torch.einsum("bhtc,hcd->bhtd", grouped_mix(weights, latent[:, None]), w_uv)
 
 
 def _require_latent(
@@ -242,20 +241,8 @@ def _require_latent(
     rotary_key: Tensor,
     parameters: LatentParameters,
 ) -> None:
-    if query.shape[:-1] != rotary_query.shape[:-1]:
-        raise ValueError(
-            "every head and position has a query and a rotary query; "
-            f"query has B, H, T = {tuple(query.shape[:-1])} and rotary_query "
-            f"{tuple(rotary_query.shape[:-1])}; "
-            f"shapes {tuple(query.shape)} and {tuple(rotary_query.shape)}"
-        )
-    if latent.shape[:-1] != rotary_key.shape[:-1]:
-        raise ValueError(
-            "every token has one latent vector and one rotary key; "
-            f"latent has B, S = {tuple(latent.shape[:-1])} and rotary_key "
-            f"{tuple(rotary_key.shape[:-1])}; "
-            f"shapes {tuple(latent.shape)} and {tuple(rotary_key.shape)}"
-        )
+    require_same_positions("query", query, "rotary_query", rotary_query)
+    require_same_positions("latent", latent, "rotary_key", rotary_key)
     require_projection("latent", latent, "w_uk", parameters.w_uk)
     require_projection("latent", latent, "w_uv", parameters.w_uv)
     columns, wanted = parameters.w_uk.shape[-1], query.shape[1] * query.shape[-1]

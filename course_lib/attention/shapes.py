@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["require_projection", "require_same_batch"]
+__all__ = ["require_projection", "require_same_batch", "require_same_positions"]
 
 
 def require_projection(
@@ -52,4 +52,29 @@ def require_same_batch(
             f"query and {name} agree in their leading axes (batch, heads): nothing is broadcast; "
             f"query has {tuple(query.shape[:-2])} and {name} {tuple(other.shape[:-2])}; "
             f"shapes {tuple(query.shape)} and {tuple(other.shape)}"
+        )
+
+
+def require_same_positions(
+    name: str, vectors: Float[Tensor, "*shape"], other_name: str, other: Float[Tensor, "*other"]
+) -> None:
+    """Refuse two vectors per position that do not come in pairs.
+
+    Args:
+        name: what the first vectors are called in the message.
+        vectors: one vector per position, on the last axis.
+        other_name: what the others are called in the message.
+        other: one more vector per position; it may have another size.
+
+    Returns:
+        Nothing, if all axes but the last agree.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    if vectors.shape[:-1] != other.shape[:-1]:
+        raise ValueError(
+            f"every position has one vector in {name} and one in {other_name}, so all axes but "
+            f"the last agree; {name} has {tuple(vectors.shape[:-1])} and {other_name} "
+            f"{tuple(other.shape[:-1])}; shapes {tuple(vectors.shape)} and {tuple(other.shape)}"
         )
