@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.grouped import grouped_query_attention
-from course_lib.attention.shapes import require_same_positions
+from course_lib.attention.shapes import require_groups, require_same_positions, require_same_size
 from course_lib.masks import causal_mask, window_mask
 
 __all__ = [
@@ -116,7 +116,7 @@ class RollingKVCache:
 
         Returns:
             What the T tokens can reach, in the order of time: the last W - 1 keys and values of
-            before (or as many as there were), then the new ones.
+            before (or as many as there were), then the new ones; to be read and not written.
 
         Raises:
             ValueError: if key and value differ in B, G or T, or from what is kept in B, G, D, dtype
@@ -174,7 +174,8 @@ class LatentCache:
             rotary_key: their rotary keys, rotated, one for all heads.
 
         Returns:
-            All S latent vectors and rotary keys so far, in the order of time: views of the cache.
+            All S latent vectors and rotary keys so far, in the order of time: views of the cache,
+            to be read and not written.
 
         Raises:
             ValueError: if the two differ in B or T, or from what is kept in B, size, dtype or
@@ -271,6 +272,8 @@ def attend_with_cache(
             f"query has T={query.shape[-2]} and key_new T={key_new.shape[-2]}; "
             f"shapes {tuple(query.shape)} and {tuple(key_new.shape)}"
         )
+    require_groups("query", query, "key_new", key_new)  # before the cache changes
+    require_same_size(query, key_new)
     key, value = cache.extend(key_new, value_new)
     may_attend = cache.may_attend(query.shape[-2], key.shape[-2], query.device)
     return grouped_query_attention(query, key, value, may_attend)

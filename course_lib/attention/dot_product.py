@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.attention.shapes import require_projection, require_same_batch
+from course_lib.attention.shapes import require_projection, require_same_batch, require_same_size
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax
 
@@ -85,12 +85,7 @@ def attention_scores(
     tensor([[3., 3.]])
     """
     require_same_batch(query, key, "key")
-    if query.shape[-1] != key.shape[-1]:
-        raise ValueError(
-            "a query and a key have the same size D; "
-            f"the queries have D={query.shape[-1]} and the keys D={key.shape[-1]}; "
-            f"shapes {tuple(query.shape)} and {tuple(key.shape)}"
-        )
+    require_same_size(query, key)
     return torch.einsum("...td,...sd->...ts", query, key)
 
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.attention.shapes import require_groups, require_same_size
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax
 
@@ -34,14 +35,9 @@ def grouped_scores(
     Cost: 2 B H T S D FLOPs; B H T S scores are held in memory, and no copy of the keys:
     ``query @ key.repeat_interleave(R, 1).mT`` would hold R of them.
     """
-    groups = _num_groups("query", query, "key", key)
-    if query.shape[-1] != key.shape[-1]:
-        raise ValueError(
-            "a query and a key have the same size D; "
-            f"the queries have D={query.shape[-1]} and the keys D={key.shape[-1]}; "
-            f"shapes {tuple(query.shape)} and {tuple(key.shape)}"
-        )
-    shared = torch.unflatten(query, 1, (groups, -1))  # B G R T D
+    require_groups("query", query, "key", key)
+    require_same_size(query, key)
+    shared = torch.unflatten(query, 1, (key.shape[1], -1))  # B G R T D
     return torch.einsum("bgrtd,bgsd->bgrts", shared, key).flatten(1, 2)
 
 
@@ -65,14 +61,14 @@ def grouped_mix(
     Source: Ainslie et al. 2023 (arXiv:2305.13245), sec. 2.2.
     Cost: 2 B H T S Dv FLOPs; no copy of the values.
     """
-    groups = _num_groups("weights", weights, "value", value)
+    require_groups("weights", weights, "value", value)
     if weights.shape[-1] != value.shape[-2]:
         raise ValueError(
             "every value has one weight per query, so both have the same number of positions S; "
             f"the weights have S={weights.shape[-1]} and the values S={value.shape[-2]}; "
             f"shapes {tuple(weights.shape)} and {tuple(value.shape)}"
         )
-    shared = torch.unflatten(weights, 1, (groups, -1))  # B G R T S
+    shared = torch.unflatten(weights, 1, (value.shape[1], -1))  # B G R T S
     return torch.einsum("bgrts,bgsd->bgrtd", shared, value).flatten(1, 2)
 
 
@@ -146,20 +142,3 @@ def mha_to_gqa(w_k: Float[Tensor, "C _"], G: int, H: int) -> Float[Tensor, "C _"
         )
     heads = torch.unflatten(w_k, -1, (G, H // G, w_k.shape[-1] // H))  # C G R D
     return heads.mean(-2).flatten(-2)
-
-
-def _num_groups(name: str, by_head: Tensor, shared_name: str, shared: Tensor) -> int:
-    heads, groups = by_head.shape[1], shared.shape[1]
-    if by_head.shape[0] != shared.shape[0]:
-        raise ValueError(
-            f"{name} and {shared_name} belong to the same examples; "
-            f"{name} has B={by_head.shape[0]} and {shared_name} B={shared.shape[0]}; "
-            f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
-        )
-    if groups < 1 or heads % groups:
-        raise ValueError(
-            "every key/value head serves the same number of query heads, so G divides H; "
-            f"{name} has H={heads} and {shared_name} G={groups}; "
-            f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
-        )
-    return groups

@@ -3,7 +3,45 @@
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["require_projection", "require_same_batch", "require_same_positions"]
+__all__ = [
+    "require_groups",
+    "require_projection",
+    "require_same_batch",
+    "require_same_positions",
+    "require_same_size",
+]
+
+
+def require_groups(
+    name: str, by_head: Float[Tensor, "*shape"], shared_name: str, shared: Float[Tensor, "*shared"]
+) -> None:
+    """Refuse heads that cannot share key/value heads evenly.
+
+    Args:
+        name: what has an axis of H heads, in the message.
+        by_head: batch and heads are its first two axes.
+        shared_name: what has an axis of G key/value heads, in the message.
+        shared: batch and key/value heads are its first two axes.
+
+    Returns:
+        Nothing, if the batches agree and G divides H.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    if by_head.shape[0] != shared.shape[0]:
+        raise ValueError(
+            f"{name} and {shared_name} belong to the same examples; "
+            f"{name} has B={by_head.shape[0]} and {shared_name} B={shared.shape[0]}; "
+            f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
+        )
+    heads, groups = by_head.shape[1], shared.shape[1]
+    if groups < 1 or heads % groups:
+        raise ValueError(
+            "every key/value head serves the same number of query heads, so G divides H; "
+            f"{name} has H={heads} and {shared_name} G={groups}; "
+            f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
+        )
 
 
 def require_projection(
@@ -77,4 +115,25 @@ def require_same_positions(
             f"every position has one vector in {name} and one in {other_name}, so all axes but "
             f"the last agree; {name} has {tuple(vectors.shape[:-1])} and {other_name} "
             f"{tuple(other.shape[:-1])}; shapes {tuple(vectors.shape)} and {tuple(other.shape)}"
+        )
+
+
+def require_same_size(query: Float[Tensor, "*shape"], key: Float[Tensor, "*other"]) -> None:
+    """Refuse queries and keys that differ in D.
+
+    Args:
+        query: the queries.
+        key: the keys.
+
+    Returns:
+        Nothing, if they agree.
+
+    Raises:
+        ValueError: if they do not.
+    """
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError(
+            "a query and a key have the same size D; "
+            f"the queries have D={query.shape[-1]} and the keys D={key.shape[-1]}; "
+            f"shapes {tuple(query.shape)} and {tuple(key.shape)}"
         )
