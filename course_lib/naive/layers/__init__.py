@@ -1,0 +1,1 @@
+"""The layers, one vector and one number at a time."""

@@ -1,0 +1,1 @@
+"""The positions, one position and one number at a time."""
