@@ -33,6 +33,11 @@ def permutation(seed: int, size: int) -> Tensor:
     return torch.randperm(size, generator=torch.Generator().manual_seed(seed))
 
 
+def arrays(*tensors: Tensor) -> list[np.ndarray]:
+    """What a twin takes."""
+    return [tensor.double().numpy() for tensor in tensors]
+
+
 def along(twin: Callable[..., object], axis: int, *tensors: Tensor) -> Tensor:
     """Apply a twin, which knows one row, to every row along an axis."""
     arrays = [np.moveaxis(tensor.double().numpy(), axis, -1) for tensor in tensors]

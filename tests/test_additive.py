@@ -2,18 +2,13 @@
 
 import pytest
 import torch
-from strategies import B, C, D, S, T, normal, stacked
-from torch import Tensor
+from strategies import B, C, D, S, T, arrays, normal, stacked
 from torch.testing import assert_close
 
 from course_lib.attention import additive as lib
 from course_lib.naive.attention import additive as naive
 
 DTYPES = (torch.float32, torch.float64)
-
-
-def arrays(*tensors: Tensor) -> list[object]:
-    return [tensor.double().numpy() for tensor in tensors]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

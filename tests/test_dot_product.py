@@ -13,6 +13,7 @@ from strategies import (
     H,
     S,
     T,
+    arrays,
     mask,
     normal,
     permutation,
@@ -40,10 +41,6 @@ def qkv(seed: int = 0, *batch: int, dtype: torch.dtype = torch.float64) -> tuple
 def projections(dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:
     columns = (D, D, DV)
     return tuple(normal(seed, C, size, dtype=dtype) for seed, size in enumerate(columns, start=5))
-
-
-def arrays(*tensors: Tensor) -> list[object]:
-    return [tensor.double().numpy() for tensor in tensors]
 
 
 # Equal to the twin
