@@ -1,6 +1,7 @@
 """The figures: the same bytes on every run, honest errors, colours that can be seen."""
 
 import io
+import itertools
 import json
 import re
 import subprocess
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
 from PIL import Image
 
 from course_lib.plotting import colors
@@ -18,6 +21,8 @@ from course_lib.plotting.live import LiveFigure
 from course_lib.plotting.static import StaticFigure, bars, curves, histograms, weights_heatmap
 
 PARTS = {name: getattr(colors, name) for name in ("QUERY", "KEY", "VALUE", "OUTPUT", "MUTED")}
+# The width of a picture on a phone, in CSS pixels.
+PHONE = 350
 WEIGHTS = torch.tensor([[1.0, 0.0, 0.0], [0.25, 0.75, 0.0], [0.2, 0.3, 0.5]])
 TOKENS = ["the", "animal", "it"]
 
@@ -26,7 +31,7 @@ def still() -> dict[str, StaticFigure]:
     noise = torch.randn(1000, generator=torch.Generator().manual_seed(0))
     return {
         "heatmap": weights_heatmap(WEIGHTS, TOKENS, TOKENS),
-        "curves": curves([1, 2, 4], {"a": [1, 2, 3]}, x_label="x", y_label="y", log_x=True),
+        "curves": curves([1, 2, 4], {"a": [1, 2, 3]}, x_label="x", y_label="y", log="x"),
         "bars": bars({"one": 0.25, "two": 0.75}, y_label="weight"),
         "histograms": histograms({"noise": noise}, x_label="score"),
     }
@@ -58,8 +63,9 @@ def test_every_part_is_seen_on_light_and_on_dark(name: str, page: str) -> None:
     assert colors.contrast(PARTS[name], page) >= 3
 
 
-def test_words_on_a_chosen_token_are_legible() -> None:
-    assert colors.contrast("#ffffff", colors.QUERY) >= 3
+def test_words_on_every_part_are_legible() -> None:
+    for part in PARTS.values():
+        assert colors.contrast(colors.ON_PART, part) >= 4.5
     assert colors.contrast(colors.INK, colors.LIGHT_PAGE) >= 7
 
 
@@ -107,6 +113,80 @@ def test_histograms_share_one_axis_and_lose_no_number() -> None:
     assert panels[0].get_xlim() == panels[1].get_xlim()
     counts = [sum(bar.get_height() for bar in panel.patches) for panel in panels]
     assert counts == [2, 3]
+
+
+def letters(figure: StaticFigure) -> list[float]:
+    """Return the heights of all words of a figure, in CSS pixels on a phone."""
+    figure.canvas.draw()
+    words = [word for word in figure.findobj(Text) if word.get_visible() and word.get_text()]
+    assert words
+    return [word.get_fontsize() / 72 * PHONE / figure.get_figwidth() for word in words]
+
+
+@pytest.mark.parametrize("name", still())
+def test_the_letters_are_read_on_a_phone(name: str) -> None:
+    assert min(letters(still()[name])) >= 11
+    assert min(letters(weights_heatmap(torch.eye(15), ["word"] * 15, ["word"] * 15))) >= 11
+
+
+def test_words_of_a_heatmap_do_not_overlap() -> None:
+    figure = weights_heatmap(torch.eye(15), ["because"] * 15, ["because"] * 15)
+    figure.canvas.draw()
+    for labels, side in (
+        (figure.axes[0].get_yticklabels(), "height"),
+        (figure.axes[0].get_xticklabels(), "width"),
+    ):
+        boxes = [label.get_window_extent() for label in labels]
+        centres = [(box.x0 + box.x1) / 2 if side == "width" else (box.y0 + box.y1) / 2
+                   for box in boxes]  # fmt: skip
+        step = min(abs(one - other) for one, other in itertools.pairwise(centres))
+        # Letters without ascenders or descenders may touch the room of their neighbours.
+        assert max(getattr(box, side) for box in boxes) <= 1.25 * step
+
+
+def test_a_small_heatmap_shows_its_numbers() -> None:
+    words = [text.get_text() for text in weights_heatmap(WEIGHTS, TOKENS, TOKENS).axes[0].texts]
+    assert words == [f"{weight:.2f}" for weight in WEIGHTS.flatten().tolist()]
+    assert not weights_heatmap(torch.eye(15), ["a"] * 15, ["a"] * 15).axes[0].texts
+
+
+def test_four_histograms_stand_two_by_two_with_named_axes() -> None:
+    figure = histograms({str(n): torch.arange(-3.0, 4) * n for n in range(1, 5)}, x_label="score")
+    places = {(axes.get_subplotspec().rowspan.start, axes.get_subplotspec().colspan.start)
+              for axes in figure.axes}  # fmt: skip
+    assert places == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert figure.get_supxlabel() == "score"
+    assert figure.get_supylabel() == "count"
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+
+
+def colours(figure: StaticFigure) -> set[str]:
+    """Return the colours of all marks: bars and lines."""
+    marks = [mark for axes in figure.axes for mark in (*axes.patches, *axes.lines)]
+    found = [m.get_facecolor() if hasattr(m, "get_facecolor") else m.get_color() for m in marks]
+    return {to_hex(colour) for colour in found}
+
+
+def test_marks_that_are_no_query_key_or_value_have_not_their_colours() -> None:
+    kept = {colors.QUERY, colors.KEY, colors.VALUE}
+    four = {str(n): [n, n] for n in range(4)}
+    drawn = [
+        histograms({name: torch.tensor(values) + 0.5 for name, values in four.items()}, x_label=""),
+        curves([1, 2], four, x_label="", y_label=""),
+    ]
+    for figure in drawn:
+        assert colours(figure)
+        assert not colours(figure) & kept
+    scores = json.dumps(live()["histogram"].spec)
+    assert not [colour for colour in kept if colour in scores]
+    keys = json.dumps(live()["explorer"].spec)
+    assert colors.QUERY in keys
+    assert colors.KEY in keys
+
+
+def test_a_limit_and_a_zero_are_drawn_across_the_bars() -> None:
+    figure = bars({"a": -1.0, "b": 2.0}, y_label="y", limit=1.5)
+    assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[1.5, 1.5], [0, 0]]
 
 
 def test_no_state_of_matplotlib_is_touched() -> None:
@@ -170,6 +250,29 @@ def test_the_explorer_starts_where_it_is_told() -> None:
     assert first(attention_explorer(TOKENS, WEIGHTS)) == [{"t": 2}]
     assert first(attention_explorer(TOKENS, WEIGHTS, start=1)) == [{"t": 1}]
     assert first(attention_explorer(["a", "b", "c"], WEIGHTS)) == [{"t": 0}]
+
+
+def test_the_histogram_of_every_choice_is_computed_before_the_page_is_read() -> None:
+    noise = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
+    scores = {2**n: 10 * noise * n for n in (2, 3, 4)}
+    [rows] = [value for value in score_histogram(scores).spec["datasets"].values()]
+    assert len(rows) == 3 * 11
+    for row in rows:
+        divided = scores[row["D"]].double() / row["D"] ** (row["tenths"] / 10)
+        assert row["weight"] == pytest.approx(divided.softmax(-1).amax(-1).mean().item(), abs=1e-4)
+        reached = (divided.abs() <= 40).double().mean().item()
+        assert sum(row["share"]) == pytest.approx(reached, abs=1e-3)
+        for low, share in zip(row["low"], row["share"], strict=True):
+            inside = ((divided >= low) & (divided < low + 0.5)).double().mean().item()
+            assert share == pytest.approx(inside, abs=1e-4)
+
+
+def test_controls_without_words_or_conditions_need_none() -> None:
+    names = {p["name"] for p in live()["bars"].spec["params"]}
+    assert {"temperature_said", "moved_said", "sink_said", "sink_enabled"} <= names
+    assert {p["name"] for p in live()["histogram"].spec["params"]} >= {
+        "power_said", "exponent_said"
+    }  # fmt: skip
 
 
 # -- errors ----------------------------------------------------------------------------------------

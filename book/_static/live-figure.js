@@ -22,14 +22,38 @@
     return getComputedStyle(document.body).color;
   }
 
-  // What a control says to those who hear it: its name, and its value in the words of the figure.
-  function mendControls(figure) {
+  // Follow a signal of the drawing, if it has one of that name: now and at every change.
+  function follow(view, name, tell) {
+    var value;
+    try { value = view.signal(name); } catch (missing) { return false; }
+    tell(value);
+    view.addSignalListener(name, function (_, changed) { tell(changed); });
+    return true;
+  }
+
+  // What a control says to those who see and to those who hear it: its name, and its value in the
+  // words of the figure; a control without effect is off.
+  function mendControls(figure, view) {
     figure.querySelectorAll(".vega-bind").forEach(function (row, number) {
       var name = row.querySelector(".vega-bind-name");
       var input = row.querySelector("input, select");
       if (!name || !input) return;
       name.id = figure.dataset.figure + "-control-" + number;
       input.setAttribute("aria-labelledby", name.id);
+      if (input.type !== "range") return;
+      var bare = input.nextElementSibling;
+      var words = document.createElement("span");
+      words.className = "live-figure-value";
+      words.setAttribute("aria-hidden", "true");
+      var told = follow(view, input.name + "_said", function (text) {
+        input.setAttribute("aria-valuetext", text);
+        words.textContent = text;
+      });
+      if (told && bare) {
+        bare.hidden = true;
+        bare.after(words);
+      }
+      follow(view, input.name + "_enabled", function (on) { input.disabled = !on; });
     });
   }
 
@@ -45,7 +69,7 @@
       // The theme switches by an attribute of the root element; colours follow a frame later.
       new MutationObserver(function () { requestAnimationFrame(paint); })
         .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-      mendControls(figure);
+      mendControls(figure, view);
       still.hidden = true;
       still.setAttribute("data-replaced", "");
       figure.classList.add("is-live");

@@ -14,7 +14,7 @@ import vl_convert
 
 from course_lib.plotting.colors import INK
 
-__all__ = ["LiveFigure", "ink"]
+__all__ = ["LiveFigure", "enabled", "ink", "said"]
 
 VEGA_LITE = "6.4"
 
@@ -26,6 +26,34 @@ def ink() -> alt.Parameter:
         The parameter `ink`, which a chart's own parts may name.
     """
     return alt.param(name="ink", value=INK)
+
+
+def said(control: str, words: str) -> alt.Parameter:
+    """Make the parameter that holds a control's value in the words of the figure.
+
+    The page's script shows it beside the control and hands it to those who hear the page.
+
+    Args:
+        control: the name of the control's own parameter.
+        words: a Vega expression that gives a text.
+
+    Returns:
+        The parameter `<control>_said`.
+    """
+    return alt.param(name=f"{control}_said", expr=words)
+
+
+def enabled(control: str, condition: str) -> alt.Parameter:
+    """Make the parameter that says when a control has an effect; else the page disables it.
+
+    Args:
+        control: the name of the control's own parameter.
+        condition: a Vega expression that gives true or false.
+
+    Returns:
+        The parameter `<control>_enabled`.
+    """
+    return alt.param(name=f"{control}_enabled", expr=condition)
 
 
 class LiveFigure:

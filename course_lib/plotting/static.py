@@ -1,7 +1,8 @@
 """Figures that stand still: a pattern of weights, bars, curves, histograms.
 
 Each function returns a figure that shows itself in a notebook as a small PNG on white, the same
-bytes on every run. No global state of matplotlib is touched::
+bytes on every run. It is as wide as a phone, and so are its letters. No global state of matplotlib
+is touched::
 
     from course_lib.plotting.static import weights_heatmap
     weights_heatmap(weights, tokens, tokens)
@@ -19,13 +20,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from course_lib.plotting.colors import INK, KEY, OUTPUT, QUERY, VALUE
+from course_lib.plotting.colors import INK, KEY, MUTED, OUTPUT, QUERY
 
 __all__ = ["StaticFigure", "bars", "curves", "histograms", "weights_heatmap"]
 
-#: Lines that share a panel differ in colour and in dash, so that neither alone has to be seen.
-STYLES = ((QUERY, "-"), (KEY, "--"), (VALUE, "-."), (OUTPUT, ":"))
-_WEIGHTS = LinearSegmentedColormap.from_list("weights", ["#ffffff", "#c9a8d4", OUTPUT, "#4c2459"])
+# A phone shows the whole width on about 350 CSS pixels: 11 points are then 12 pixels high.
+WIDTH, WORDS = 4.4, 11
+#: Lines that share a panel differ in dash as well as in shade, so that neither alone has to be
+#: seen. None is a query, a key or a value, whose colours are kept for those.
+STYLES = ((OUTPUT, "-"), (INK, "--"), (MUTED, "-."), (INK, ":"))
+_WEIGHTS = LinearSegmentedColormap.from_list("weights", ["#ffffff", "#cbadd6", OUTPUT, "#4c2459"])
 
 
 class StaticFigure(Figure):
@@ -44,14 +48,15 @@ class StaticFigure(Figure):
         return "<StaticFigure>"
 
 
-def _figure(width: float, height: float, panels: int = 1) -> tuple[StaticFigure, list[Axes]]:
-    figure = StaticFigure(figsize=(width, height), dpi=120, facecolor="white", layout="constrained")
+def _figure(height: float, rows: int = 1, columns: int = 1) -> tuple[StaticFigure, list[Axes]]:
+    # Twice the pixels of the place where it is shown: sharp on a fine screen.
+    figure = StaticFigure(figsize=(WIDTH, height), dpi=200, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    for panel in axes:
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flatten()
+    for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)
-        panel.tick_params(colors=INK, labelsize=11)
-    return figure, list(axes)
+        panel.tick_params(colors=INK, labelsize=WORDS)
+    return figure, list(panels)
 
 
 def weights_heatmap(
@@ -65,7 +70,7 @@ def weights_heatmap(
         key_labels: a label for each column.
 
     Returns:
-        The figure, which shows itself as a PNG.
+        The figure, which shows itself as a PNG. A small grid shows each number too.
 
     Raises:
         ValueError: if there is not one label for each row and each column.
@@ -76,14 +81,21 @@ def weights_heatmap(
             f"T={weights.shape[0]}, S={weights.shape[1]}, with {len(query_labels)} query and "
             f"{len(key_labels)} key labels"
         )
-    side = 1.6 + 0.28 * max(len(key_labels), 6)
-    figure, (axes,) = _figure(side + 0.7, 1.6 + 0.28 * max(len(query_labels), 6))
+    queries, keys = weights.shape
+    cell = min(3.3 / keys, 0.6)
+    figure, (axes,) = _figure(1.7 + cell * queries)
     image = axes.imshow(weights.detach().numpy(), cmap=_WEIGHTS, vmin=0, vmax=1)
-    axes.set_xticks(range(len(key_labels)), list(key_labels), rotation=90)
-    axes.set_yticks(range(len(query_labels)), list(query_labels))
-    axes.set_xlabel("key position s", color=KEY, fontsize=12)
-    axes.set_ylabel("query position t", color=QUERY, fontsize=12)
-    figure.colorbar(image, ax=axes, shrink=0.7, label="weight")
+    axes.set_xticks(range(keys), list(key_labels), rotation=90)
+    axes.set_yticks(range(queries), list(query_labels))
+    axes.set_xlabel("key position s", color=KEY, fontsize=WORDS + 1)
+    axes.set_ylabel("query position t", color=QUERY, fontsize=WORDS + 1)
+    if keys <= 6:
+        for (t, s), weight in np.ndenumerate(weights.detach().numpy()):
+            ink = "white" if weight > 0.45 else INK
+            axes.text(s, t, f"{weight:.2f}", ha="center", va="center", color=ink, fontsize=WORDS)
+    scale = figure.colorbar(image, ax=axes, location="bottom", shrink=0.7, aspect=30)
+    scale.set_label("weight", fontsize=WORDS)
+    scale.ax.tick_params(labelsize=WORDS - 1)
     return figure
 
 
@@ -93,16 +105,16 @@ def curves(
     *,
     x_label: str,
     y_label: str,
-    log_x: bool = False,
+    log: str = "",
 ) -> StaticFigure:
-    """Draw lines over a common axis, each with its own colour and dash.
+    """Draw lines over a common axis, each with its own shade and dash.
 
     Args:
         x: the common axis.
         lines: a label for each line, and its values; at most four.
         x_label: what x is, with its letter.
         y_label: what the lines are.
-        log_x: whether x doubles from tick to tick.
+        log: which axes are logarithmic: "", "x", "y" or "xy"; x then shows powers of 2, y of 10.
 
     Returns:
         The figure, which shows itself as a PNG.
@@ -112,44 +124,60 @@ def curves(
     """
     if len(lines) > len(STYLES):
         raise ValueError(f"at most {len(STYLES)} lines can be told apart; {len(lines)} came")
-    figure, (axes,) = _figure(6.4, 3.6)
+    figure, (axes,) = _figure(3.1)
     for (label, values), (color, dash) in zip(lines.items(), STYLES, strict=False):
         if len(values) != len(x):
             raise ValueError(
                 f"each line has one value for each x; x has {len(x)} and {label!r} {len(values)}"
             )
-        axes.plot(x, values, dash, color=color, label=label, linewidth=2, marker="o")
-    if log_x:
+        mark = "o" if len(x) <= 12 else None
+        axes.plot(x, values, dash, color=color, label=label, linewidth=2, marker=mark)
+    if "x" in log:
         axes.set_xscale("log", base=2)
-        axes.set_xticks(list(x), [f"{value:g}" for value in x])
-    axes.set_xlabel(x_label, fontsize=12)
-    axes.set_ylabel(y_label, fontsize=12)
-    axes.legend(frameon=False, fontsize=11)
+        if len(x) <= 12:
+            axes.set_xticks(list(x), [f"{value:g}" for value in x])
+    if "y" in log:
+        axes.set_yscale("log")
+    axes.set_xlabel(x_label, fontsize=WORDS + 1)
+    axes.set_ylabel(y_label, fontsize=WORDS + 1)
+    if len(lines) > 1:
+        axes.legend(frameon=False, fontsize=WORDS)
     return figure
 
 
-def bars(values: Mapping[str, float], *, y_label: str, color: str = OUTPUT) -> StaticFigure:
+def bars(
+    values: Mapping[str, float], *, y_label: str, color: str = OUTPUT, limit: float | None = None
+) -> StaticFigure:
     """Draw one bar for each labelled value, with the number above it.
 
     Args:
-        values: a label for each bar, and its height.
+        values: a label for each bar, and its height; up to eight show their numbers.
         y_label: what the heights are.
         color: the bars' colour.
+        limit: where a dashed line runs across; None draws none.
 
     Returns:
         The figure, which shows itself as a PNG.
     """
-    figure, (axes,) = _figure(6.4, 3.4)
+    figure, (axes,) = _figure(3.0)
     drawn = axes.bar(list(values), list(values.values()), color=color, width=0.6)
-    axes.bar_label(drawn, fmt="%.2f", fontsize=11, padding=2)
-    axes.set_ylabel(y_label, fontsize=12)
+    if len(values) <= 8:
+        axes.bar_label(drawn, fmt="%.2f", fontsize=WORDS, padding=2)
+        axes.margins(y=0.12)
+    if len(values) > 4:
+        axes.tick_params(axis="x", rotation=90 if len(values) > 8 else 30)
+    if limit is not None:
+        axes.axhline(limit, color=INK, linestyle="--", linewidth=1.5)
+    if min(values.values()) < 0:
+        axes.axhline(0, color=INK, linewidth=1)
+    axes.set_ylabel(y_label, fontsize=WORDS + 1)
     return figure
 
 
 def histograms(
     samples: Mapping[str, Float[Tensor, " S"]], *, x_label: str, bins: int = 60
 ) -> StaticFigure:
-    """Draw a histogram for each sample side by side, on one common axis.
+    """Draw a histogram for each sample, two in a row, on common axes.
 
     Args:
         samples: a title for each panel, and its numbers; at most four.
@@ -164,13 +192,18 @@ def histograms(
     """
     if len(samples) > len(STYLES):
         raise ValueError(f"at most {len(STYLES)} histograms fit; {len(samples)} came")
-    figure, panels = _figure(6.4, 3.0, len(samples))
-    reach = max(float(numbers.abs().max()) for numbers in samples.values())
-    edges = np.linspace(-reach, reach, bins + 1)
-    pairs = zip(samples.items(), panels, STYLES, strict=False)
-    for (title, numbers), axes, (color, _) in pairs:
-        axes.hist(numbers.detach().numpy(), bins=edges.tolist(), color=color)
-        axes.set_title(title, fontsize=12)
-        axes.set_xlabel(x_label, fontsize=12)
-        axes.set_yticks([])
+    rows, columns = -(-len(samples) // 2), min(len(samples), 2)
+    figure, panels = _figure(0.6 + 1.7 * rows, rows, columns)
+    low = min(float(numbers.min()) for numbers in samples.values())
+    high = max(float(numbers.max()) for numbers in samples.values())
+    # Zero stands in the middle where the numbers lie on both sides of it.
+    low, high = (-max(-low, high), max(-low, high)) if low < 0 < high else (low, high)
+    edges = np.linspace(low, high, bins + 1)
+    for (title, numbers), axes in zip(samples.items(), panels, strict=False):
+        axes.hist(numbers.detach().numpy(), bins=edges.tolist(), color=MUTED)
+        axes.set_title(title, fontsize=WORDS)
+    for axes in panels[len(samples) :]:
+        axes.set_visible(False)
+    figure.supxlabel(x_label, fontsize=WORDS + 1)
+    figure.supylabel("count", fontsize=WORDS + 1)
     return figure

@@ -6,6 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from course_lib.plotting import colors
+
 FIGURES = Path(__file__).parents[2] / "book" / "figures"
 DRAWINGS = sorted(FIGURES.glob("*.svg"))
 SVG = "{http://www.w3.org/2000/svg}"
@@ -69,3 +71,27 @@ def test_a_drawing_has_a_title_and_loads_nothing(drawing):
     assert drawing.find(f"{SVG}title").text
     source = ElementTree.tostring(drawing, encoding="unicode")
     assert not re.search(r"href|@import|url\((?!#)", source)
+
+
+def chromatic(colour):
+    """Return whether a colour is more than a grey."""
+    parts = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return max(parts) - min(parts) > 24
+
+
+def test_the_colours_of_query_key_and_value_are_the_books(drawing):
+    source = ElementTree.tostring(drawing, encoding="unicode").lower()
+    seen = {colour for colour in re.findall(r"#[0-9a-f]{6}", source) if chromatic(colour)}
+    assert seen
+    assert seen <= {colors.QUERY, colors.KEY, colors.VALUE, colors.OUTPUT}
+
+
+def test_each_part_of_the_path_has_its_own_colour():
+    drawing = ElementTree.fromstring((FIGURES / "attention-path.svg").read_text())
+    parts = {"queries": "QUERY", "keys": "KEY", "values": "VALUE", "output": "OUTPUT"}
+    for text in drawing.iter(f"{SVG}text"):
+        word = (text.text or "").strip()
+        if word in parts:
+            behind = background(drawing, float(text.get("x")), float(text.get("y")))
+            assert behind == getattr(colors, parts.pop(word)), word
+    assert not parts
