@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: help course test book serve lab reset check release site.zip notebooks clean env env-dev browser
+.PHONY: help course test book serve lab reset check release site.zip notebooks clean env env-dev browser vocabularies
 
 help:  ## this list
 	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +15,7 @@ course: env  ## build the book, generate the exercises, grade a sample class
 	@$(RUN) book/_ext/build.py
 	@$(RUN) -m grading class
 
-test: env-dev browser check  ## everything that CI runs
+test: env-dev browser vocabularies check  ## everything that CI runs
 	@$(RUN) -m grading release --check
 	@$(RUN) book/_ext/build.py
 	@$(RUN) -m grading solutions
@@ -58,3 +58,6 @@ env-dev:
 
 browser: env-dev
 	@$(RUN) .ci/browser.py
+
+vocabularies: env-dev
+	@$(RUN) .ci/vocabularies.py

@@ -1,0 +1,1 @@
+"""Tokens and embeddings, one character and one number at a time."""

@@ -1,0 +1,1 @@
+"""Text becomes numbers, numbers become vectors, and back."""

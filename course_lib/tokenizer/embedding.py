@@ -1,0 +1,72 @@
+"""Ids become vectors by a table; the same table turns vectors back into scores over the ids."""
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["embed", "unembed"]
+
+
+def embed(ids: Int[Tensor, "*batch T"], table: Float[Tensor, "V C"]) -> Float[Tensor, "*batch T C"]:
+    r"""Look up the vector of each token: row i of the table for id i.
+
+    It is the product of one-hot rows with the table, without the zeros:
+
+    .. math:: X_t = \mathrm{onehot}(i_t) \, E = E_{i_t}
+
+    Args:
+        ids: token ids, from 0 to V - 1.
+        table: E, one row per token of the vocabulary.
+
+    Returns:
+        One vector per token. Vaswani et al. multiply it by √C, others do not: it is left out here.
+
+    Raises:
+        ValueError: if an id is negative or not below V.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.4.
+    Cost: 0 FLOPs; the table holds V C parameters.
+
+    >>> embed(torch.tensor([2, 0]), torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    tensor([[5., 6.],
+            [1., 2.]])
+    """
+    V = table.shape[0]
+    if ids.numel() and (ids.min() < 0 or ids.max() >= V):
+        raise ValueError(
+            f"an id is from 0 to V - 1; V is {V} and ids go from {ids.min()} to {ids.max()}; "
+            f"shapes {tuple(ids.shape)} and {tuple(table.shape)}"
+        )
+    return table[ids.long()]
+
+
+def unembed(
+    hidden: Float[Tensor, "*batch T C"], table: Float[Tensor, "V C"]
+) -> Float[Tensor, "*batch T V"]:
+    r"""Compare each vector with every token's row: one logit per token of the vocabulary.
+
+    .. math:: \mathrm{logits}_t = X_t \, E^\top
+
+    Args:
+        hidden: what the last layer hands over, one vector per position.
+        table: one row per token. Tied, it is the table of ``embed``; untied, one of its own.
+
+    Returns:
+        The logits.
+
+    Raises:
+        ValueError: if hidden and table differ in C.
+
+    Source: Press and Wolf 2017 (arXiv:1608.05859), sec. 3; Vaswani et al. 2017
+    (arXiv:1706.03762), sec. 3.4.
+    Cost: 2 T C V FLOPs for each sequence.
+
+    >>> table = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> unembed(torch.tensor([[2.0, 3.0]]), table)
+    tensor([[2., 3., 5.]])
+    """
+    if hidden.shape[-1] != table.shape[-1]:
+        raise ValueError(
+            f"hidden and table have the same width C; hidden has {hidden.shape[-1]} and table "
+            f"{table.shape[-1]}; shapes {tuple(hidden.shape)} and {tuple(table.shape)}"
+        )
+    return hidden @ table.T
