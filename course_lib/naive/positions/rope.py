@@ -1,6 +1,5 @@
-"""Rotary positions: each pair of entries is one complex number, times exp(i angle)."""
+"""Rotary positions: each pair of entries is one complex number, times cos + i sin."""
 
-import cmath
 import math
 
 import numpy as np
@@ -31,7 +30,7 @@ def rotate(
         for i in range(half):
             pair = complex(x[row, i], x[row, half + i])
             angle = int(positions[row]) * float(inv_freq[i])
-            turned = cmath.rect(concentration, angle) * pair
+            turned = concentration * complex(math.cos(angle), math.sin(angle)) * pair
             result[row, i], result[row, half + i] = turned.real, turned.imag
     return result
 
