@@ -106,8 +106,13 @@ def lab(arguments: argparse.Namespace) -> int:
 def reset(arguments: argparse.Namespace) -> int:
     """Start one notebook again."""
     from grading.course_directory import ROOT
+    from grading.workspace import released
     from grading.workspace import reset as start_again
 
+    if not arguments.notebook:
+        known = ", ".join(released(ROOT))
+        print(f"usage: make reset NOTEBOOK=softmax\nThe notebooks are {known}.", file=sys.stderr)
+        return 2
     try:
         kept = start_again(arguments.notebook)
     except ValueError as error:
@@ -149,7 +154,8 @@ def arguments_of_all() -> argparse.ArgumentParser:
     command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
     command("lab", lab, f"Copy new exercises to work/ and open JupyterLab there. {REST}")
     one = command("reset", reset, "Start a notebook in work/ again; a dated copy of yours is kept.")
-    one.add_argument("notebook", metavar="NOTEBOOK", help="its name, for example softmax")
+    text = "its name, for example softmax"
+    one.add_argument("notebook", nargs="?", default="", metavar="NOTEBOOK", help=text)
     return parser
 
 

@@ -1,5 +1,6 @@
 """Call a learner's function: within a time limit, and with every error kept as an outcome."""
 
+import math
 import os
 import signal
 import threading
@@ -7,14 +8,19 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 
-__all__ = ["Called", "call", "learner_line"]
+__all__ = ["Called", "all_calls_within", "call", "is_engine", "learner_line", "time_is_over"]
+
+#: Seconds that all calls of one answer may take together.
+TOTAL = 10.0
+# The answer under check and the moment at which its time ends; other functions are not counted.
+_under_check: list[tuple[Callable[..., Any], float]] = []
 
 # Whose lines are no learner's: Python's own, installed packages', and the engine's.
 _STANDARD_LIBRARY = str(Path(os.__file__).parent)
@@ -27,11 +33,15 @@ class OutOfTimeError(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What one call did: it returned a value, raised an error, or ran out of time."""
+    """What one call did: it returned a value, raised an error, or ran out of time.
+
+    ``in_total`` says that not this call alone was too long, but all calls together.
+    """
 
     value: Any = None
     error: BaseException | None = None
     timed_out: bool = False
+    in_total: bool = False
 
     @property
     def returned(self) -> bool:
@@ -45,11 +55,34 @@ def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> 
     On the main thread of POSIX an alarm interrupts a loop that does not end. Elsewhere the function
     runs in a thread of its own, which is left behind when its time is over.
     """
+    left = _left(function)
+    if left <= 0:
+        return Called(timed_out=True, in_total=True)
     in_main = threading.current_thread() is threading.main_thread()
+    by = _with_alarm if hasattr(signal, "setitimer") and in_main else _in_thread
     with _settings_kept():
-        if hasattr(signal, "setitimer") and in_main:
-            return _with_alarm(function, arguments, seconds)
-        return _in_thread(function, arguments, seconds)
+        called = by(function, arguments, min(seconds, left))
+    return replace(called, in_total=True) if called.timed_out and left < seconds else called
+
+
+@contextmanager
+def all_calls_within(answer: Callable[..., Any], seconds: float = TOTAL) -> Iterator[None]:
+    """Let all calls of an answer together take no longer than this."""
+    _under_check.append((answer, time.monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _under_check.pop()
+
+
+def _left(function: Callable[..., Any]) -> float:
+    ends = [end for answer, end in _under_check if answer is function]
+    return ends[-1] - time.monotonic() if ends else math.inf
+
+
+def time_is_over(answer: Callable[..., Any]) -> bool:
+    """Return whether an answer has used up the time of all its calls."""
+    return _left(answer) <= 0
 
 
 @contextmanager
@@ -120,5 +153,9 @@ def learner_line(error: BaseException) -> tuple[int, str] | None:
 def _foreign(filename: str) -> bool:
     if "site-packages" in filename or filename.startswith("<frozen"):
         return True
-    inside_engine = filename.startswith(_ENGINE) and f"{os.sep}exercises{os.sep}" not in filename
-    return inside_engine or filename.startswith(_STANDARD_LIBRARY)
+    return is_engine(filename) or filename.startswith(_STANDARD_LIBRARY)
+
+
+def is_engine(filename: str) -> bool:
+    """Return whether a file is one of the engine's own, and none of its catalogue."""
+    return filename.startswith(_ENGINE) and f"{os.sep}exercises{os.sep}" not in filename

@@ -3,18 +3,22 @@
 import difflib
 from typing import Any
 
+from grading.calling import all_calls_within
 from grading.contract import Finding, described, signature_finding
 from grading.diagnose import diagnose
 from grading.exercise import Answer, Exercise
 from grading.exercises import find, names
-from grading.observe import observe
+from grading.observe import Observation, observe, warn_again
 from grading.own_work import borrowed
 from grading.present import failure, refusal, success
 from grading.result import CheckResult
-from grading.rules import first_finding
-from grading.shrink import smallest_example
+from grading.rules import first_finding, retold
+from grading.shrink import Example, smallest_example
 
 __all__ = ["check"]
+
+#: As many characters of what a function printed are shown for the inputs on which it failed.
+SAID = 2000
 
 
 def check(answer: Any, exercise: str | None = None) -> CheckResult:
@@ -73,6 +77,11 @@ def _checked(task: Exercise, answer: Answer) -> CheckResult:
     finding = signature_finding(task, answer)
     if finding is not None:
         return failure(task, finding)
+    with all_calls_within(answer):
+        return _judged(task, answer)
+
+
+def _judged(task: Exercise, answer: Answer) -> CheckResult:
     seen = []
     for number, probe in enumerate(task.probes):
         # The learner's own printing is shown once and not once for each probe.
@@ -90,6 +99,42 @@ def _checked(task: Exercise, answer: Answer) -> CheckResult:
             return success(task, truth)
         message = f"It uses {name}. This task asks for your own version, so it earns nothing."
         return failure(task, Finding("the work is your own", message))
-    mistake = diagnose(task, seen, finding.stage, finding.gradients) if finding.stage else None
-    example = smallest_example(task, answer, seen, truth) if finding.stage == "values" else None
+    mistake = diagnose(task, finding, seen, truth) if finding.stage else None
+    example = None
+    if finding.stage == "values":
+        finding, example = _shown(task, answer, finding, seen, truth)
+    _say_again(answer, finding, seen)
     return failure(task, finding, mistake, example)
+
+
+def _shown(
+    task: Exercise,
+    answer: Answer,
+    finding: Finding,
+    seen: list[Observation],
+    truth: list[Observation],
+) -> tuple[Finding, Example | None]:
+    """Return the smallest example, and the finding in the words of that example."""
+    example = smallest_example(task, answer, seen, truth)
+    if example is None:
+        return finding, None
+    told = retold(task, finding, example.mine, example.right)
+    if told is finding and example.probe.name != finding.probe:
+        # Another rule breaks on the smallest inputs: those that broke this one say more.
+        at = [number for number, one in enumerate(seen) if one.probe.name == finding.probe]
+        same = smallest_example(task, answer, [seen[i] for i in at], [truth[i] for i in at])
+        if same is not None:
+            told, example = retold(task, finding, same.mine, same.right), same
+    return told, example
+
+
+def _say_again(answer: Answer, finding: Finding, seen: list[Observation]) -> None:
+    """Print what the function printed, and warned of, on the inputs on which it failed."""
+    for number, one in enumerate(seen):
+        if number == 0 or one.probe.name != finding.probe:
+            continue
+        if one.said.strip():
+            print(f'[printed with the inputs "{one.probe.name}"]\n{one.said.rstrip()[:SAID]}')
+        known = {str(warning.message) for warning in seen[0].warned}
+        new = [warning for warning in one.warned if str(warning.message) not in known]
+        warn_again(new, answer, label=f'[with the inputs "{one.probe.name}"] ')

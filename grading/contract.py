@@ -8,11 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from grading.calling import TOTAL
 from grading.errors_in_words import error_message
 from grading.exercise import Answer, Exercise, Output, Probe
-from grading.observe import Observation
+from grading.observe import Draws, Observation
 
-__all__ = ["FORM", "Finding", "kind_finding", "lettered", "signature_finding"]
+__all__ = ["FORM", "TOO_LONG_IN_ALL", "Finding", "kind_finding", "lettered", "signature_finding"]
+
+
+TOO_LONG_IN_ALL = (
+    f"All calls of your function together took longer than {TOTAL:g} seconds. The inputs of a "
+    "check are small: look for work that is done again and again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +31,20 @@ class Finding:
         message: what was seen, in a sentence for the learner.
         stage: where a misconception may show: "values", "gradient", "cost" or "inputs"; "" where
             no diagnosis is wanted.
-        gradients: the answer's gradients, at that stage.
+        probe: the name of the probe on which it was seen.
+        remark: what may explain it, behind the message.
+        gradients, shape, draws: what the diagnosis needs at the stages "gradient", "cost" and
+            "generator".
     """
 
     rule: str
     message: str
     stage: str = ""
+    probe: str = ""
+    remark: str = ""
     gradients: list[Any] = field(default_factory=list)
+    shape: tuple[int, ...] | None = None
+    draws: Draws | None = None
 
 
 def signature_finding(exercise: Exercise, answer: Answer) -> Finding | None:
@@ -61,7 +75,9 @@ def _runs(exercise: Exercise, mine: Observation, right: Observation) -> Finding 
     if mine.called.timed_out:
         return Finding(
             "it comes to an end",
-            f"The function did not return within {exercise.time_limit:g} seconds "
+            TOO_LONG_IN_ALL
+            if mine.called.in_total
+            else f"The function did not return within {exercise.time_limit:g} seconds "
             f"({mine.probe.name}). Look for a loop that never ends.",
         )
     error = mine.called.error
@@ -122,14 +138,33 @@ def kind_finding(
         if isinstance(value, bool) or not (isinstance(value, wanted) or scalar):
             message = f"{output.name} has to be {words}; yours is {described(value)}."
             return Finding("results have the right type", message)
+        if odd := _odd(value):
+            message = f"{output.name} is {odd} tensor; an ordinary, dense one in memory is needed."
+            return Finding("results have the right type", message)
         finding = _dtype(output, value, mine)
         if finding is not None:
             return finding
     return None
 
 
+def _odd(value: Any) -> str:
+    """Say what keeps a tensor from being compared number by number."""
+    if not isinstance(value, torch.Tensor):
+        return ""
+    kinds = (
+        (value.is_nested, "a nested"),
+        (value.is_meta, "a meta"),
+        (value.is_quantized, "a quantized"),
+        (value.layout != torch.strided, "a sparse"),
+    )
+    return next((words for is_so, words in kinds if is_so), "")
+
+
 def _dtype(output: Output, value: Any, mine: Observation) -> Finding | None:
     wanted = output.dtype or _given_dtype(output.kind, mine)
+    if wanted is None and output.kind == "tensor" and not value.dtype.is_floating_point:
+        message = f"{output.name} has to hold floating-point numbers; yours is {described(value)}."
+        return Finding("results have the right type", message)
     if output.kind not in ("tensor", "array") or wanted is None or value.dtype == wanted:
         return None
     names = [str(dtype).removeprefix("torch.") for dtype in (wanted, value.dtype)]

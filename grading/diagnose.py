@@ -1,53 +1,81 @@
 """Which known mistake does this behaviour match?"""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import torch
 
 from grading.calling import Called
 from grading.compare import same
-from grading.exercise import Exercise, Misconception, Tolerance
-from grading.observe import Observation, gradients, observe
+from grading.contract import Finding
+from grading.exercise import Exercise, Misconception
+from grading.observe import Draws, Observation, draws, gradients, largest_tensor, observe
 
 __all__ = ["diagnose"]
 
+Pairs = Sequence[tuple[Observation, Observation]]
+
 
 def diagnose(
-    exercise: Exercise, seen: Sequence[Observation], stage: str, answer_gradients: object = None
+    exercise: Exercise,
+    finding: Finding,
+    seen: Sequence[Observation],
+    truth: Sequence[Observation],
 ) -> Misconception | None:
     """Return the misconception that behaves like the answer, or None.
 
     Args:
         exercise: the task.
+        finding: the broken rule; its stage says where the mistake shows.
         seen: what the answer did, one observation a probe.
-        stage: the rule that broke: "values" for anything in what it returned or raised,
-            "gradient", "cost" or "inputs".
-        answer_gradients: the answer's gradients, where the stage is "gradient".
+        truth: what the reference did on the same probes.
     """
-    for misconception in exercise.misconceptions:
-        if misconception.shows != stage:
-            continue
-        if stage in ("cost", "inputs"):
-            return misconception
-        if stage == "gradient":
-            if _same_gradients(exercise, misconception, answer_gradients):
-                return misconception
-        elif _matches(exercise, misconception, seen):
-            return misconception
-    return None
+    matches: dict[str, Callable[[Misconception], bool]] = {
+        "inputs": lambda mistake: True,
+        "gradient": lambda mistake: _same_gradients(exercise, mistake, finding.gradients),
+        "cost": lambda mistake: _same_cost(exercise, mistake, finding),
+        "generator": lambda mistake: _same_draws(exercise, mistake, finding.draws),
+    }
+    known = [mistake for mistake in exercise.misconceptions if mistake.shows == finding.stage]
+    if finding.stage == "values":
+        return _by_values(exercise, known, list(zip(seen, truth, strict=True)))
+    return next((mistake for mistake in known if matches[finding.stage](mistake)), None)
 
 
-def _matches(exercise: Exercise, mistake: Misconception, seen: Sequence[Observation]) -> bool:
-    if mistake.recognise is not None:
-        views = {one.probe.name: _behaviour(one) for one in seen}
-        return mistake.recognise(views)
+def _by_values(
+    exercise: Exercise, known: Sequence[Misconception], pairs: Pairs
+) -> Misconception | None:
+    """Look for the same behaviour everywhere, then for a family, then on ordinary inputs only."""
+    for mistake in known:
+        if _behaves_like(exercise, mistake, pairs):
+            return mistake
+    views = {one.probe.name: one.called.error or one.view for one, _ in pairs}
+    for mistake in known:
+        if mistake.recognise is not None and mistake.recognise(views):
+            return mistake
+    # Two faults at once: at the limits the second one covers the first.
+    ordinary = [pair for pair in pairs if not (pair[0].probe.edge or pair[0].probe.control)]
+    if exercise.judge is not None or not _wrong_on(exercise, ordinary):
+        return None
+    return next((one for one in known if _behaves_like(exercise, one, ordinary)), None)
+
+
+def _wrong_on(exercise: Exercise, pairs: Pairs) -> bool:
     return any(
-        all(_alike(one, theirs[one.probe.name], exercise.alike) for one in seen)
-        for theirs in _observed(exercise, mistake)
+        not one.view
+        or not right.view
+        or not same(one.view, right.view, one.probe.tolerance or exercise.tolerance)
+        for one, right in pairs
     )
 
 
-def _behaviour(one: Observation) -> object:
-    return one.called.error or one.view
+def _behaves_like(exercise: Exercise, mistake: Misconception, pairs: Pairs) -> bool:
+    return any(
+        all(_alike(exercise, one, theirs[one.probe.name]) for one, _ in pairs)
+        and (exercise.judge is not None or _is_nearer(theirs, pairs))
+        for theirs in _observed(exercise, mistake)
+    )
 
 
 # A mistake's behaviour does not change: a second check in the same notebook finds it here.
@@ -64,12 +92,12 @@ def _observed(exercise: Exercise, mistake: Misconception) -> list[dict[str, Obse
     return _KNOWN[key]
 
 
-def _alike(one: Observation, other: Observation, alike: Tolerance) -> bool:
+def _alike(exercise: Exercise, one: Observation, other: Observation) -> bool:
     if not one.called.returned or not other.called.returned:
         return _same_error(one.called, other.called)
     if one.view is None or other.view is None:
         return False
-    return same(one.view, other.view, alike)
+    return same(one.view, other.view, exercise.alike)
 
 
 def _same_error(one: Called, other: Called) -> bool:
@@ -80,9 +108,50 @@ def _same_error(one: Called, other: Called) -> bool:
     return sorted(numbers[0]) == sorted(numbers[1])
 
 
+def _is_nearer(theirs: dict[str, Observation], pairs: Pairs) -> bool:
+    """Return whether the answer is much nearer to the mistake than the mistake to the truth.
+
+    Some mistakes lie within a few digits of the truth, a small number that is added for one. An
+    answer in float32 lies there too, and is none of them.
+    """
+    near = max(_distance(one, theirs[one.probe.name]) for one, _ in pairs)
+    far = max(_distance(theirs[one.probe.name], right) for one, right in pairs)
+    return near <= far / 20 if math.isfinite(far) else True
+
+
+def _distance(one: Observation, other: Observation) -> float:
+    """Return the largest difference on a probe: infinite where only one is a number at all."""
+    if not one.view or not other.view or len(one.view) != len(other.view):
+        return math.inf
+    largest = 0.0
+    for mine, theirs in zip(one.view, other.view, strict=True):
+        if mine.shape != theirs.shape:
+            return math.inf
+        a, b = mine.to(torch.float64), theirs.to(torch.float64)
+        apart = torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, (a - b).abs())
+        apart = apart.nan_to_num(nan=math.inf)
+        largest = max(largest, float(apart.max()) if apart.numel() else 0.0)
+    return largest
+
+
 def _same_gradients(exercise: Exercise, mistake: Misconception, mine: object) -> bool:
     if not isinstance(mine, list):
         return False
     theirs = [gradients(exercise, mistake.wrong, p) for p in exercise.probes if p.gradient]
     pairs = zip(mine, theirs, strict=True)
     return all(b is not None and same(a, b, exercise.alike) for a, b in pairs)
+
+
+def _same_cost(exercise: Exercise, mistake: Misconception, finding: Finding) -> bool:
+    """Return whether the mistake makes a tensor of that kind: its last axes, or the same sizes."""
+    if finding.shape is None:
+        return True
+    probe = next(probe for probe in exercise.probes if probe.name == finding.probe)
+    _, shape = largest_tensor(exercise, mistake.wrong, probe)
+    mine = tuple(size for size in finding.shape if size > 1)
+    theirs = tuple(size for size in shape if size > 1)
+    return sorted(mine) == sorted(theirs) or mine[-2:] == theirs[-2:]
+
+
+def _same_draws(exercise: Exercise, mistake: Misconception, mine: Draws | None) -> bool:
+    return mine == draws(exercise, mistake.wrong, exercise.probes[-1])

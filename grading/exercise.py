@@ -33,6 +33,7 @@ import torch
 __all__ = ["SINGLE", "Exercise", "Law", "Misconception", "Output", "Probe", "Tolerance"]
 
 Kind = Literal["warm-up", "predict", "implement", "bug", "measure"]
+Stage = Literal["values", "gradient", "cost", "inputs", "generator"]
 Inputs = dict[str, Any]
 Answer = Callable[..., Any]
 
@@ -76,6 +77,8 @@ class Probe:
         sizes: what each letter is here. The linter wants them all different; errors about sizes
             are explained with them.
         edge: a small case where sizes coincide on purpose, exempt from the linter.
+        control: rows at a limit, extreme or empty, where a second fault shows as well. What an
+            answer does on the other probes is enough to recognise its first one.
         gradient: whether the gradient is compared here too. Moderate inputs only.
         single: whether the same inputs in float32 must be accepted too.
         tolerance: overrides the exercise's.
@@ -85,6 +88,7 @@ class Probe:
     draw: Callable[[torch.Generator], Inputs]
     sizes: Mapping[str, int] = field(default_factory=dict)
     edge: bool = False
+    control: bool = False
     gradient: bool = False
     single: bool = False
     tolerance: Tolerance | None = None
@@ -115,10 +119,10 @@ class Misconception:
             is recognised, however it is written.
         recognise: for mistakes that are a family and not one function: gets the observed outputs
             of each probe by name (an exception where the answer raised) and says whether they
-            belong to it.
+            belong to it. Asked where no function of the catalogue behaves like the answer.
         also: variants of the mistake that behave otherwise; each is recognised too.
         shows: where it becomes visible: in what the function returns or raises, or only in its
-            gradient, its cost, or its inputs.
+            gradient, its cost, its inputs, or in what it does with its random generator.
     """
 
     code: str
@@ -126,7 +130,7 @@ class Misconception:
     wrong: Answer
     recognise: Callable[[Mapping[str, Any]], bool] | None = None
     also: tuple[Answer, ...] = ()
-    shows: Literal["values", "gradient", "cost", "inputs"] = "values"
+    shows: Stage = "values"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +151,10 @@ class Exercise:
             right is ever that close to a wrong one: each lies at least 100 times the tolerance
             from the truth (tested). Measures, which draw random numbers, need a wider one.
         forbidden: dotted names that the answer must not call, "torch.softmax" for example.
-        largest: the largest number of elements that a tensor made on the way may have, by inputs.
+            A name of the dispatcher, "aten._softmax", is seen whatever was called to get there.
+        largest: the largest number of elements that a tensor or array made on the way may have,
+            by inputs.
+        loops: whether the task is about loops, so that an answer without any is refused.
         equation: the label of the equation to read, "eq-softmax"; where it stands in another
             chapter, "softmax#eq-softmax".
         next_rung: one sentence shown on success: what to try next.
@@ -177,6 +184,7 @@ class Exercise:
     alike: Tolerance = Tolerance(rtol=1e-5, atol=1e-6)
     forbidden: tuple[str, ...] = ()
     largest: Callable[[Inputs], int] | None = None
+    loops: bool = False
     time_limit: float = 5.0
     next_rung: str = ""
 

@@ -1,22 +1,36 @@
 """Run an answer on an exercise's probes and keep what it did: results, errors, gradients, cost."""
 
+import inspect
 import io
 import math
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-from grading.calling import Called, call
+from grading.calling import Called, call, is_engine
 from grading.compare import as_tensors, plain
+from grading.dispatch import Watch
 from grading.exercise import Answer, Exercise, Inputs, Probe
 
-__all__ = ["Observation", "gradients", "largest_tensor", "observe"]
+__all__ = [
+    "Draws",
+    "Observation",
+    "draws",
+    "gradients",
+    "largest_tensor",
+    "makes_single",
+    "observe",
+    "warn_again",
+]
+
+Warned = tuple[warnings.WarningMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,8 @@ class Observation:
         given: the very objects that it was given, to see whether it changed them.
         outputs: its results, one per output of the exercise; None where it did not return those.
         view: what is compared and shown.
+        said: what it printed, where that was not let through.
+        warned: the warnings that it gave, where they were not let through.
     """
 
     probe: Probe
@@ -36,6 +52,8 @@ class Observation:
     called: Called
     outputs: tuple[Any, ...] | None
     view: list[torch.Tensor] | None
+    said: str = ""
+    warned: Warned = ()
 
 
 def draw(exercise: Exercise, probe: Probe, single: bool = False) -> Inputs:
@@ -54,11 +72,35 @@ def _to_single(value: Any) -> Any:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Let nothing be printed, and no warning be shown or made an error."""
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _silence() -> Iterator[io.StringIO]:
+    """Let nothing be printed; yield what collects it."""
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        yield said
+
+
+@contextmanager
+def _warnings_kept() -> Iterator[list[warnings.WarningMessage]]:
+    """Let no warning be shown or made an error; yield the list that collects them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+
+
+def warn_again(warned: Sequence[warnings.WarningMessage], answer: Answer, label: str = "") -> None:
+    """Show the warnings of an answer, each once, as its own and never as a line of ours."""
+    code = getattr(inspect.unwrap(answer), "__code__", None)
+    shown = set()
+    for one in warned:
+        place = (one.filename, one.lineno)
+        if is_engine(one.filename):  # it was told to blame its caller, and that is the engine
+            place = (code.co_filename, code.co_firstlineno) if code else ("<answer>", 1)
+        if (one.category, str(one.message), place) in shown:
+            continue
+        shown.add((one.category, str(one.message), place))
+        # Where warnings are errors they must be none of ours.
+        with suppress(Warning):
+            warnings.warn_explicit(f"{label}{one.message}", one.category, *place)
 
 
 def observe(
@@ -66,13 +108,20 @@ def observe(
 ) -> Observation:
     """Call the answer once on a probe. ``quiet`` keeps a second run from printing again."""
     given, inputs = draw(exercise, probe, single), draw(exercise, probe, single)
-    if quiet:
-        with _silence():
+    said = ""
+    with _warnings_kept() as caught:
+        if quiet:
+            with _silence() as collected:
+                called = call(answer, list(given.values()), exercise.time_limit)
+            said = collected.getvalue()
+        else:
             called = call(answer, list(given.values()), exercise.time_limit)
-    else:
-        called = call(answer, list(given.values()), exercise.time_limit)
+    warned = tuple(caught)
+    if not quiet:
+        warn_again(warned, answer)
     outputs = _outputs(exercise, called)
-    return Observation(probe, inputs, given, called, outputs, _view(exercise, inputs, outputs))
+    view = _view(exercise, inputs, outputs)
+    return Observation(probe, inputs, given, called, outputs, view, said, warned)
 
 
 def _outputs(exercise: Exercise, called: Called) -> tuple[Any, ...] | None:
@@ -112,7 +161,7 @@ def gradients(exercise: Exercise, answer: Answer, probe: Probe) -> list[torch.Te
     }
     # A copy is handed over: an answer that writes into its input is told so by its own rule.
     given = [leaves[name].clone() if name in leaves else inputs[name] for name in inputs]
-    with _silence():
+    with _silence(), _warnings_kept():
         called = call(answer, given, exercise.time_limit)
     outputs = [value for value in _outputs(exercise, called) or () if torch.is_tensor(value)]
     total = torch.zeros((), dtype=torch.float64)
@@ -133,12 +182,18 @@ def gradients(exercise: Exercise, answer: Answer, probe: Probe) -> list[torch.Te
 
 
 class _Largest(TorchFunctionMode):
-    """Remember the largest tensor that any operation made."""
+    """Remember the largest tensor or array that any operation made."""
 
     def __init__(self) -> None:
         super().__init__()
         self.elements = 0
         self.shape: tuple[int, ...] = ()
+        self.single = False
+
+    def note(self, elements: int, shape: tuple[int, ...]) -> None:
+        """Remember one result."""
+        if elements > self.elements:
+            self.elements, self.shape = elements, shape
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
@@ -146,18 +201,83 @@ class _Largest(TorchFunctionMode):
             # A view costs nothing: what counts is the memory behind a tensor.
             if isinstance(value, torch.Tensor) and value.untyped_storage().size() > 0:
                 held = value.untyped_storage().size() // value.element_size()
-                if min(held, value.numel()) > self.elements:
-                    self.elements, self.shape = min(held, value.numel()), tuple(value.shape)
+                self.note(min(held, value.numel()), tuple(value.shape))
         return result
 
 
+class _Watched(np.ndarray):
+    """An array that reports every array made of it."""
+
+    counter: _Largest | None
+
+    def __array_finalize__(self, source: Any) -> None:
+        self.counter = getattr(source, "counter", None)
+        if self.counter is not None:
+            self.counter.note(self.size, self.shape)
+            self.counter.single |= self.dtype in (np.float32, np.float16)
+
+
+def _watched_inputs(exercise: Exercise, probe: Probe, counter: _Largest) -> list[Any]:
+    """Draw a probe's inputs; arrays among them report to the counter."""
+    given = list(draw(exercise, probe).values())
+    for place, value in enumerate(given):
+        if isinstance(value, np.ndarray):
+            given[place] = value.view(_Watched)
+            given[place].counter = counter
+    return given
+
+
 def largest_tensor(exercise: Exercise, answer: Answer, probe: Probe) -> tuple[int, tuple[int, ...]]:
-    """Return the size and shape of the largest tensor that the answer made on the way."""
-    given = draw(exercise, probe)
+    """Return the size and shape of the largest tensor or array that the answer made on the way."""
     counter = _Largest()
-    with _silence(), counter:
-        call(answer, list(given.values()), exercise.time_limit)
+    given = _watched_inputs(exercise, probe, counter)
+    with _silence(), _warnings_kept(), counter:
+        call(answer, given, exercise.time_limit)
     return counter.elements, counter.shape
+
+
+def makes_single(exercise: Exercise, answer: Answer) -> bool:
+    """Return whether the answer makes numbers of float32 or less of its float64 inputs."""
+    kinds: set[torch.dtype] = set()
+    watch = Watch(lambda name, made: kinds.update(value.dtype for value in made))
+    for probe in exercise.probes:
+        counter = _Largest()
+        given = _watched_inputs(exercise, probe, counter)
+        with _silence(), _warnings_kept(), watch:
+            call(answer, given, exercise.time_limit)
+        if counter.single or any(k.is_floating_point and k.itemsize < 8 for k in kinds):
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What a measure does with the generator that it is given.
+
+    Attributes:
+        moved: whether it drew from it at all.
+        repeats: whether one seed gives one number.
+        varies: whether another seed gives another number.
+    """
+
+    moved: bool
+    repeats: bool
+    varies: bool
+
+
+def draws(exercise: Exercise, answer: Answer, probe: Probe) -> Draws:
+    """Call a measure with one seed, again with the same, and with another."""
+    moved, values = False, []
+    for seed in (1, 1, 2):
+        given = draw(exercise, probe)
+        generator = next(v for v in given.values() if isinstance(v, torch.Generator))
+        before = generator.manual_seed(seed).get_state()
+        with _silence(), _warnings_kept():
+            called = call(answer, list(given.values()), exercise.time_limit)
+        moved = moved or not torch.equal(before, generator.get_state())
+        values.append(plain(called.value) if called.returned else None)
+    same = [str(value) for value in values]
+    return Draws(moved=moved, repeats=same[0] == same[1], varies=same[0] != same[2])
 
 
 def volume(inputs: Inputs) -> int:

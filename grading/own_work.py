@@ -6,6 +6,7 @@ import inspect
 import io
 import sys
 import textwrap
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -13,10 +14,11 @@ from typing import Any
 
 import course_lib
 from grading.calling import call
+from grading.dispatch import Watch
 from grading.exercise import Answer, Exercise, Probe
 from grading.observe import draw
 
-__all__ = ["borrowed"]
+__all__ = ["borrowed", "goes_without_loop"]
 
 LIBRARY = str(Path(course_lib.__file__).parent)
 
@@ -34,13 +36,42 @@ def borrowed(exercise: Exercise, answer: Answer, probe: Probe) -> str | None:
     watch = _watcher(seen, _forbidden(exercise))
     previous = sys.getprofile()
     given = list(draw(exercise, probe).values())
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    own: list[str] = []
+    dispatched = Watch(lambda name, made: own.append(name) if name in exercise.forbidden else None)
+    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with quiet[0], quiet[1], warnings.catch_warnings(), dispatched:
+        warnings.simplefilter("ignore")
         sys.setprofile(watch)
         try:
             call(answer, given, exercise.time_limit)
         finally:
             sys.setprofile(previous)
-    return seen[0] if seen else None
+    return next(iter([*seen, *(f"PyTorch's own {name}" for name in own)]), None)
+
+
+#: Built-in functions that go through nothing.
+_STRAIGHT = {"len", "float", "int", "print", "abs", "isinstance", "tuple", "list", "zip", "range"}
+#: Functions of NumPy that call another one again and again.
+_LOOPING = {"vectorize", "apply_along_axis", "fromiter", "fromfunction", "reduce"}
+
+
+def goes_without_loop(answer: Answer) -> bool:
+    """Return whether the answer's text holds no loop, and calls nothing in which one could be."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    loops = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    for node in ast.walk(tree):
+        if isinstance(node, loops):
+            return False
+        called = node.func if isinstance(node, ast.Call) else None
+        # A function by its bare name may be the learner's own, or map.
+        if isinstance(called, ast.Name) and called.id not in _STRAIGHT:
+            return False
+        if isinstance(called, ast.Attribute) and called.attr in _LOOPING:
+            return False
+    return True
 
 
 def _written(exercise: Exercise, answer: Answer) -> str | None:

@@ -1,5 +1,6 @@
 """Put a finding into words, a small table and a link, for a terminal and for a page."""
 
+import re
 from html import escape
 from typing import Any
 
@@ -33,7 +34,7 @@ def success(exercise: Exercise, truth: list[Observation]) -> CheckResult:
 
 def refusal(name: str, message: str) -> CheckResult:
     """Say that nothing could be checked, because no exercise of that name is known."""
-    body = f"<div><strong>Not checked.</strong> {escape(message)}</div>"
+    body = f"<div><strong>Not checked.</strong> {_marked_up(message)}</div>"
     return CheckResult(name, False, 0.0, 0.0, "check knows the exercise", None, message, "", body)
 
 
@@ -44,7 +45,7 @@ def failure(
     example: Example | None = None,
 ) -> CheckResult:
     """Say which rule broke, which mistake it is, and show the smallest example."""
-    parts = [finding.message]
+    parts = [finding.message + finding.remark]
     if mistake is not None:
         parts.append(f"Mistake {mistake.code}. {mistake.sentence}")
     chapter, label = exercise.to_read
@@ -53,7 +54,7 @@ def failure(
     shown, table = _example(exercise, example) if example is not None else ("", "")
     text = "\n".join([*parts, f"{read}: {link}" if link else f"{read}."])
     anchor = f'<a href="{escape(link)}">{escape(read)}</a>' if link else escape(read)
-    body = "".join(f"<p>{escape(part)}</p>" for part in parts) + table + f"<p>{anchor}</p>"
+    body = "".join(f"<p>{_marked_up(part)}</p>" for part in parts) + table + f"<p>{anchor}</p>"
     return _result(exercise, finding.rule, mistake, text, shown, body)
 
 
@@ -71,13 +72,18 @@ def _result(
     mark = f'<strong style="color:{GOOD if passed else BAD}">'
     mark += f"{'✓ Passed' if passed else '✗ Not yet'}</strong>"
     head = f"{mark} <code>{escape(exercise.name)}</code>: {points:g} of {exercise.points:g} points"
-    broken = f"<p><em>Rule: {escape(rule)}.</em></p>" if rule else f"<p>{escape(message)}</p>"
+    broken = f"<p><em>Rule: {escape(rule)}.</em></p>" if rule else f"<p>{_marked_up(message)}</p>"
     data = f' data-exercise="{escape(exercise.name)}" data-misconception="{escape(code or "")}"'
     edge = f"border-left:4px solid {GOOD if passed else BAD};padding:.2em .8em"
     html = f'<div class="course-check"{data} style="{edge}"><p>{head}</p>{broken}{body}</div>'
     return CheckResult(
         exercise.name, passed, points, exercise.points, rule, code, message, example, html
     )
+
+
+def _marked_up(text: str) -> str:
+    """Return a sentence as HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _example(exercise: Exercise, one: Example) -> tuple[str, str]:
@@ -115,7 +121,10 @@ def _differ(mine: torch.Tensor, truth: torch.Tensor, digits: int) -> bool:
 
 def _numbers(row: torch.Tensor, digits: int) -> list[str]:
     values = row.reshape(-1).tolist()
-    shown = [f"{value:.{digits}g}" if isinstance(value, float) else str(value) for value in values]
+    # 0 is added so that no zero is shown as negative.
+    shown = [
+        f"{value + 0:.{digits}g}" if isinstance(value, float) else str(value) for value in values
+    ]
     return shown if len(shown) <= 12 else [*shown[:12], "…"]
 
 

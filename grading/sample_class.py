@@ -5,6 +5,7 @@ be tried. A second run grades only what changed.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from grading.book_links import local_book
 from grading.course_directory import (
     ROOT,
     digest,
@@ -108,6 +110,8 @@ def reason_of_failure(log: str) -> str:
 def grade(course: Path, pair: PAIR) -> str:
     """Autograde one submission and make its feedback; return why it could not be, or ""."""
     learner, slug = pair
+    if book := local_book():  # the feedback pages are files, and may link to files
+        os.environ["COURSE_BOOK"] = book.as_uri()
     # SQLAlchemy warns of how nbgrader adds rows; an instructor can do nothing about it.
     warnings.filterwarnings("ignore", module="nbgrader")
     api = nbgrader_api(course)

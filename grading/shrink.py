@@ -25,11 +25,18 @@ KEPT = (1, 2, 3)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Inputs on which an answer is wrong, and the first row that differs."""
+    """Inputs on which an answer is wrong, and the first row that differs.
+
+    Attributes:
+        probe: draws these inputs; it has the name of the probe that they were cut from.
+        mine, right: what the answer and the reference do on them.
+    """
 
     probe: Probe
     inputs: Inputs
     difference: Difference
+    mine: Observation
+    right: Observation
 
 
 @dataclass(slots=True)
@@ -48,7 +55,7 @@ class _Search:
         mine = observe(self.exercise, self.answer, probe, quiet=True)
         right = observe(self.exercise, self.exercise.reference, probe, quiet=True)
         difference = _difference(mine, right, self.tolerance)
-        return None if difference is None else Example(probe, inputs, difference)
+        return None if difference is None else Example(probe, inputs, difference, mine, right)
 
     def first(self, candidates: Iterator[Inputs]) -> Example | None:
         """Return the first of the candidates on which the answer is wrong, in time."""
@@ -80,7 +87,7 @@ def smallest_example(
         difference = visible or _difference(mine, right, given)
         if difference is None:
             continue
-        start = Example(mine.probe, mine.inputs, difference)
+        start = Example(mine.probe, mine.inputs, difference, mine, right)
         search = _Search(exercise, answer, tolerance, mine.probe, until)
         found.append(_cut(search, start) if exercise.axes else start)
     return min(found, key=lambda example: volume(example.inputs), default=None)
@@ -96,7 +103,7 @@ def _difference(mine: Observation, right: Observation, tolerance: Tolerance) -> 
 
 def _cut(search: _Search, start: Example) -> Example:
     axes = search.exercise.axes
-    best = search.first(iter([_without_leading(start, axes)])) or start
+    best = search.first(iter([_without_leading(start, axes)])) or _fewer_leading(search, start)
     letters = dict.fromkeys(letter for names in axes.values() for letter in _letters(names))
     for letter in letters:
         best = search.first(_shorter(best.inputs, axes, letter)) or best
@@ -118,6 +125,38 @@ def _without_leading(start: Example, axes: Mapping[str, str]) -> Inputs:
             place = zip(sizes, start.difference.index, strict=False)
             cut[name] = value[tuple(min(index, size - 1) for size, index in place)]
     return cut
+
+
+def _fewer_leading(search: _Search, start: Example) -> Example:
+    """Keep one or two entries of each leading axis, where it takes several to be wrong."""
+    axes, best = search.exercise.axes, start
+    most = max((_leading(start.inputs[name], names) for name, names in axes.items()), default=0)
+    for place in range(most):
+        best = search.first(_shorter_leading(best.inputs, axes, place)) or best
+    return best
+
+
+def _leading(value: Any, names: str) -> int:
+    """Return how many leading axes a value has, whatever they are."""
+    return value.ndim - len(_letters(names)) if "..." in names and hasattr(value, "ndim") else 0
+
+
+def _shorter_leading(inputs: Inputs, axes: Mapping[str, str], place: int) -> Iterator[Inputs]:
+    """Yield the inputs with one entry and with two of the leading axis that ends `place` before
+    the last leading one."""
+    at = {
+        name: _leading(inputs[name], names) - 1 - place
+        for name, names in axes.items()
+        if _leading(inputs[name], names) > place
+    }
+    size = max((inputs[name].shape[axis] for name, axis in at.items()), default=0)
+    for kept in (kept for kept in (1, 2) if kept < size):
+        for indices in itertools.combinations(range(size), kept):
+            cut = dict(inputs)
+            for name, axis in at.items():
+                if cut[name].shape[axis] == size:  # an axis of 1 is broadcast
+                    cut[name] = _taken(cut[name], axis, indices)
+            yield cut
 
 
 def _shorter(inputs: Inputs, axes: Mapping[str, str], letter: str) -> Iterator[Inputs]:

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from grading import check
+from grading.contract import Finding
+from grading.diagnose import diagnose
 from grading.exercise import Exercise, Misconception, Output, Probe
 from grading.exercises import all_exercises, find
 from grading.kill_table import as_markdown, kill_table, wrong_answers
 from grading.lint import complaints
+from grading.observe import gradients, observe
 
 EXERCISES = all_exercises()
 # Some mistakes warn (x.T on four axes); a warning of the learner's code is no error of ours.
@@ -64,23 +67,21 @@ def test_a_mistake_is_refused_under_its_own_name(
 def test_no_mistake_is_taken_for_another(exercise: Exercise) -> None:
     """Each code alone: with the true owner of a behaviour removed, nobody else claims it."""
     for owner in exercise.misconceptions:
-        if owner.shows in ("cost", "inputs"):
+        if owner.shows in ("cost", "inputs", "generator"):
             continue
         others = tuple(m for m in exercise.misconceptions if m is not owner)
-        claimed = _named_by(exercise, others, owner)
-        assert claimed is None, f"{owner.code} would be called {claimed}"
+        for number, wrong in enumerate((owner.wrong, *owner.also)):
+            claimed = _named_by(_with(exercise, others), owner.shows, wrong)
+            assert claimed is None, f"{owner.code}, {number} would be called {claimed}"
 
 
-def _named_by(
-    exercise: Exercise, others: tuple[Misconception, ...], owner: Misconception
-) -> str | None:
-    from grading.diagnose import diagnose
-    from grading.observe import gradients, observe
-
-    seen = [observe(exercise, owner.wrong, probe, quiet=True) for probe in exercise.probes]
-    flowing = [gradients(exercise, owner.wrong, p) for p in exercise.probes if p.gradient]
-    fewer = _with(exercise, others)
-    found = diagnose(fewer, seen, owner.shows, flowing)
+def _named_by(exercise: Exercise, stage: Any, wrong: Callable[..., Any]) -> str | None:
+    seen = [observe(exercise, wrong, probe, quiet=True) for probe in exercise.probes]
+    judged = exercise.judge is not None
+    right = [observe(exercise, exercise.reference, probe, quiet=True) for probe in exercise.probes]
+    flowing = [gradients(exercise, wrong, p) for p in exercise.probes if p.gradient]
+    finding = Finding("", "", stage, gradients=flowing)
+    found = diagnose(exercise, finding, seen, seen if judged else right)
     return found.code if found else None
 
 

@@ -6,7 +6,10 @@ import pytest
 from playwright.sync_api import Browser
 from site_visits import Visit, wake
 
-FIGURE = '<div class="live-figure" data-figure="figure-weights"><div class="live-figure-mount">{}</div></div>'
+FIGURE = (
+    '<div class="live-figure" data-figure="figure-weights">'
+    '<div class="live-figure-mount">{}</div></div>'
+)
 
 
 def page_of(tmp_path: Path, body: str) -> str:
