@@ -189,6 +189,17 @@ def test_a_limit_and_a_zero_are_drawn_across_the_bars() -> None:
     assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[1.5, 1.5], [0, 0]]
 
 
+def test_names_of_bars_do_not_overlap() -> None:
+    for names in (["it", "the"], ["Gemma 2 27B", "Gemma 3 27B", "gpt-oss", "DeepSeek-V3"]):
+        figure = bars(dict.fromkeys(names, 1.0), y_label="y")
+        figure.canvas.draw()
+        labels = figure.axes[0].get_xticklabels()
+        boxes = [label.get_window_extent() for label in labels]
+        turned = labels[0].get_rotation() > 0
+        assert turned == (len(names) > 2)
+        assert turned or all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+
+
 def test_no_state_of_matplotlib_is_touched() -> None:
     run = (
         "import matplotlib;"

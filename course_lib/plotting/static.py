@@ -26,6 +26,8 @@ __all__ = ["StaticFigure", "bars", "curves", "histograms", "weights_heatmap"]
 
 # A phone shows the whole width on about 350 CSS pixels: 11 points are then 12 pixels high.
 WIDTH, WORDS = 4.4, 11
+# More letters than these do not fit beneath the bars unless they are turned.
+LETTERS = 30
 #: Lines that share a panel differ in dash as well as in shade, so that neither alone has to be
 #: seen. None is a query, a key or a value, whose colours are kept for those.
 STYLES = ((OUTPUT, "-"), (INK, "--"), (MUTED, "-."), (INK, ":"))
@@ -162,12 +164,14 @@ def bars(
     figure, (axes,) = _figure(3.0)
     drawn = axes.bar(list(values), list(values.values()), color=color, width=0.6)
     if len(values) <= 8:
-        axes.bar_label(drawn, fmt="%.2f", fontsize=WORDS, padding=2)
+        for number in axes.bar_label(drawn, fmt="%.2f", fontsize=WORDS, padding=2):
+            # A line that runs across stays behind the number.
+            number.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
         axes.margins(y=0.12)
-    if len(values) > 4:
+    if sum(map(len, values)) > LETTERS:
         axes.tick_params(axis="x", rotation=90 if len(values) > 8 else 30)
     if limit is not None:
-        axes.axhline(limit, color=INK, linestyle="--", linewidth=1.5)
+        axes.axhline(limit, color=INK, linestyle="--", linewidth=1.5, zorder=0.5)
     if min(values.values()) < 0:
         axes.axhline(0, color=INK, linewidth=1)
     axes.set_ylabel(y_label, fontsize=WORDS + 1)
@@ -196,8 +200,6 @@ def histograms(
     figure, panels = _figure(0.6 + 1.7 * rows, rows, columns)
     low = min(float(numbers.min()) for numbers in samples.values())
     high = max(float(numbers.max()) for numbers in samples.values())
-    # Zero stands in the middle where the numbers lie on both sides of it.
-    low, high = (-max(-low, high), max(-low, high)) if low < 0 < high else (low, high)
     edges = np.linspace(low, high, bins + 1)
     for (title, numbers), axes in zip(samples.items(), panels, strict=False):
         axes.hist(numbers.detach().numpy(), bins=edges.tolist(), color=MUTED)
