@@ -219,9 +219,9 @@ def test_one_position_reads_itself() -> None:
     assert_close(lib.grouped_query_attention(query, key, value), expected)
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 1.2e-2), (torch.float16, 1.5e-3)])
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 8e-3), (torch.float16, 1.5e-3)])
 def test_half_precision_is_near(dtype: torch.dtype, bound: float) -> None:
-    # Scores, weights and outputs are rounded to 8 (11) bits each; measured 7.6e-3 and 8.2e-4.
+    # Scores, weights and outputs are rounded to 8 (11) bits each; measured 5.4e-3 and 1.1e-3.
     tensors = qkv((6, 2), dtype=dtype)
     low = lib.grouped_query_attention(*tensors)
     assert low.dtype == dtype

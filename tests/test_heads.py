@@ -220,8 +220,7 @@ def test_one_position_hands_over_its_own_value() -> None:
 
 
 def test_bfloat16_is_near() -> None:
-    # 8 bits: an error of 2⁻⁸ on outputs of size 1 (at most 1.5), through five products; measured
-    # 6.3e-3.
+    # Outputs reach 3.0, where 8 bits resolve 2⁻⁷, after five products; measured 9.4e-3.
     x, given = normal(0, B, T, C, dtype=torch.bfloat16), parameters(dtype=torch.bfloat16)
     wide = lib.MultiHeadParameters(
         **{f.name: getattr(given, f.name).double() for f in dataclasses.fields(given)}
@@ -229,7 +228,7 @@ def test_bfloat16_is_near() -> None:
     low = lib.multi_head_attention(x, given, H, causal_mask(T))
     assert low.dtype == torch.bfloat16
     expected = lib.multi_head_attention(x.double(), wide, H, causal_mask(T))
-    assert_close(low.double(), expected, rtol=0, atol=1e-2)
+    assert_close(low.double(), expected, rtol=0, atol=1.5e-2)
 
 
 # Gradients and purity

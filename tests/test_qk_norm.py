@@ -129,9 +129,9 @@ def test_zeros_stay_zeros(dtype: torch.dtype) -> None:
     assert zeros.grad.isfinite().all()
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 9e-2), (torch.float16, 1.2e-2)])
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 6e-2), (torch.float16, 1e-2)])
 def test_half_precision_is_near(dtype: torch.dtype, bound: float) -> None:
-    # A cosine of norm-rounded vectors times 10: measured 5.9e-2 and 8.0e-3.
+    # A cosine of norm-rounded vectors times 10: measured 3.9e-2 and 6.5e-3.
     query, key = normal(0, B, T, D, dtype=dtype), normal(1, B, S, D, dtype=dtype)
     low = lib.cosine_scores(query, key, 10.0)
     assert low.dtype == dtype

@@ -85,11 +85,10 @@ def test_extreme_scores_and_dtypes(dtype: torch.dtype) -> None:
 
 
 def test_bfloat16_is_rounded_twice() -> None:
-    # The division and the product round to 8 bits each: at most 2 · 2⁻⁸ relative, measured 1.1e-2
-    # with tanh's own rounding.
+    # The division, tanh and the product round to 8 bits each, 2⁻⁹ relative; measured 6.7e-3.
     scores = 30 * normal(0, 1000)
     low = lib.soft_cap(scores.bfloat16(), 50.0).double()
-    assert_close(low, lib.soft_cap(scores.bfloat16().double(), 50.0), rtol=1.2e-2, atol=0)
+    assert_close(low, lib.soft_cap(scores.bfloat16().double(), 50.0), rtol=8e-3, atol=0)
 
 
 # Gradients, purity, errors

@@ -8,7 +8,11 @@ from torch import Tensor
 
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import split_heads
-from course_lib.attention.shapes import require_projection, require_same_positions
+from course_lib.attention.shapes import (
+    require_projection,
+    require_same_positions,
+    require_same_size,
+)
 from course_lib.layers.norms import rms_norm
 from course_lib.positions.rope import rotate
 from course_lib.scaling import softmax_scale
@@ -243,6 +247,7 @@ def _require_latent(
 ) -> None:
     require_same_positions("query", query, "rotary_query", rotary_query)
     require_same_positions("latent", latent, "rotary_key", rotary_key)
+    require_same_size(rotary_query, rotary_key)
     require_projection("latent", latent, "w_uk", parameters.w_uk)
     require_projection("latent", latent, "w_uv", parameters.w_uv)
     columns, wanted = parameters.w_uk.shape[-1], query.shape[1] * query.shape[-1]

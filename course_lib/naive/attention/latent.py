@@ -18,7 +18,7 @@ __all__ = [
     "latent_queries",
 ]
 
-Rows = Float64[np.ndarray, "T _"]
+Rows = Float64[np.ndarray, "_ _"]
 Heads = Float64[np.ndarray, "H T _"]
 Parameters = dict[str, np.ndarray]
 Positions = Int[np.ndarray, " T"]
