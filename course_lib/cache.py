@@ -355,11 +355,13 @@ def kv_cache_bytes(
     >>> kv_cache_bytes(24, G=8, D=64, T=131_072, bytes=2, windows=[128, None] * 12)  # gpt-oss-20b
     3224371200
     """
-    for name, size in {"layers": layers, "G": G, "D": D, "T + 1": T + 1, "bytes": bytes}.items():
-        if size < 1:
+    sizes = {"layers": layers, "G": G, "D": D, "T": T, "bytes": bytes}
+    for name, size in sizes.items():
+        least = 0 if name == "T" else 1
+        if size < least:
+            came = ", ".join(f"{other}={number}" for other, number in sizes.items())
             raise ValueError(
-                f"a size counts something, so {name} >= 1; {name} is {size}; "
-                f"layers={layers}, G={G}, D={D}, T={T}, bytes={bytes}"
+                f"a size counts something, so {name} >= {least}; {name} is {size}; {came}"
             )
     reach = [None] * layers if windows is None else list(windows)
     if len(reach) != layers:
