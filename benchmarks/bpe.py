@@ -1,0 +1,177 @@
+"""How fast does byte-pair encoding go? Ours beside tiktoken and Hugging Face's tokenizers.
+
+Each of the three encodes the same play with the same ranks, in a process and on a thread of its
+own; the ids must be equal. What is counted is CPU time, the best of several rounds, without the
+reading of files. Hugging Face's tokenizers remember pieces from earlier rounds, ours remembers them
+within a call, tiktoken not at all.
+
+Run from the repository's root, with the development requirements and vocabularies installed::
+
+    python benchmarks/bpe.py
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+RANKS = ROOT / ".venv" / "vocabularies"
+VOCABULARIES = ("r50k_base", "o200k_harmony")
+IMPLEMENTATIONS = ("ours", "tiktoken", "tokenizers")
+SECONDS = 3.0
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TIKTOKEN_CACHE_DIR": str(RANKS / "tiktoken"),
+}
+
+Encode = Callable[[str], list[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One measurement.
+
+    Attributes:
+        implementation: whose code.
+        vocabulary: whose ranks.
+        tokens: tokens of the play.
+        seconds: CPU seconds for the play, the best round.
+        checksum: of the ids; equal ids have equal ones.
+    """
+
+    implementation: str
+    vocabulary: str
+    tokens: int
+    seconds: float
+    checksum: int
+
+    @property
+    def tokens_per_second(self) -> float:
+        """How fast."""
+        return self.tokens / self.seconds
+
+
+def ours(vocabulary: str) -> Encode:
+    """Return the library's encoder."""
+    from course_lib.tokenizer.vocabulary import gpt2_tokenizer, o200k_harmony_tokenizer
+
+    if vocabulary == "r50k_base":
+        return gpt2_tokenizer(RANKS / "r50k_base.tiktoken").encode
+    return o200k_harmony_tokenizer(RANKS / "o200k_base.tiktoken").encode
+
+
+def tiktoken(vocabulary: str) -> Encode:
+    """Return tiktoken's encoder."""
+    import tiktoken
+
+    return tiktoken.get_encoding(vocabulary).encode_ordinary
+
+
+def tokenizers(vocabulary: str) -> Encode:
+    """Return Hugging Face's encoder, put together from the same ranks."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+
+    from course_lib.tokenizer.bpe import BYTE_RANKS, merges_from_ranks
+    from course_lib.tokenizer.pre_tokens import GPT2_PATTERN, O200K_PATTERN
+    from course_lib.tokenizer.vocabulary import load_ranks
+
+    is_gpt2 = vocabulary == "r50k_base"
+    ranks = load_ranks(RANKS / ("r50k_base.tiktoken" if is_gpt2 else "o200k_base.tiktoken"))
+    letters = dict(zip(BYTE_RANKS, sorted(pre_tokenizers.ByteLevel.alphabet()), strict=True))
+
+    def written(token: bytes) -> str:
+        return "".join(letters[bytes([byte])] for byte in token)
+
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab={written(token): rank for token, rank in ranks.items()},
+            merges=[(written(left), written(right)) for left, right in merges_from_ranks(ranks)],
+        )
+    )
+    pattern = Regex(GPT2_PATTERN if is_gpt2 else O200K_PATTERN)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(pattern, behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    return lambda text: tokenizer.encode(text).ids
+
+
+def measure_here(implementation: str, vocabulary: str) -> Row:
+    """Measure one implementation in this process."""
+    from course_lib.tokenizer.corpus import SHAKESPEARE
+
+    makers = {"ours": ours, "tiktoken": tiktoken, "tokenizers": tokenizers}
+    encode = makers[implementation](vocabulary)
+    text = SHAKESPEARE.read_text(encoding="utf-8")
+    ids = encode(text)
+    rounds: list[float] = []
+    while sum(rounds) < SECONDS:
+        start = time.process_time()
+        encode(text)
+        rounds.append(time.process_time() - start)
+    return Row(
+        implementation=implementation,
+        vocabulary=vocabulary,
+        tokens=len(ids),
+        seconds=min(rounds),
+        checksum=hash(tuple(ids)),
+    )
+
+
+def measure(implementation: str, vocabulary: str) -> Row:
+    """Measure one implementation in a process of its own, on one thread."""
+    command = [sys.executable, __file__, implementation, vocabulary]
+    output = subprocess.run(
+        command, env=os.environ | ONE_THREAD, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return Row(**json.loads(output.stdout))
+
+
+def rows() -> list[Row]:
+    """Measure all three with both vocabularies.
+
+    Returns:
+        Six rows; of one vocabulary all have the same ids.
+    """
+    measured = []
+    for vocabulary in VOCABULARIES:
+        group = [measure(implementation, vocabulary) for implementation in IMPLEMENTATIONS]
+        if len({(row.tokens, row.checksum) for row in group}) > 1:
+            raise ValueError(f"the ids of {vocabulary} must be equal; {group}")
+        measured += group
+    return measured
+
+
+def table(measured: list[Row]) -> str:
+    """Set the rows as a Markdown table.
+
+    Args:
+        measured: the rows; the first of each vocabulary is ours.
+
+    Returns:
+        The table: tokens per CPU second, and how many times faster than ours.
+    """
+    lines = ["| vocabulary | code | tokens | tokens/s | times ours |", "|---|---|--:|--:|--:|"]
+    own = {row.vocabulary: row.seconds for row in measured if row.implementation == "ours"}
+    lines += [
+        f"| {row.vocabulary} | {row.implementation} | {row.tokens:,} "
+        f"| {row.tokens_per_second:,.0f} | {own[row.vocabulary] / row.seconds:.1f} |"
+        for row in measured
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        print(json.dumps(asdict(measure_here(*sys.argv[1:]))))
+    else:
+        print(table(rows()))
