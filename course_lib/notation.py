@@ -38,7 +38,8 @@ class Symbol:
     Attributes:
         latex: as it stands in formulas, for example "Q".
         name: the full word in code, for example "query".
-        shape: its axes in the letters of ``SIZES``; leading batch axes are left out.
+        shape: its axes in the letters of ``SIZES``; leading batch axes are left out, and a single
+            number has none.
         meaning: what it is, in English.
         chinese: the Chinese term.
     """
@@ -95,6 +96,22 @@ SYMBOLS: tuple[Symbol, ...] = (
     _symbol("M", "may_attend", "T S", "True where query t may read key s", "可读掩码"),
     _symbol("O", "output", "T Dv", "what each query reads: the weighted sum of values", "输出"),
     _symbol(r"\sigma", "sink", "H", "a logit that takes weight and hands nothing over", "注意力汇"),
+    _symbol("u_t", "position", "C", "the vector of position t", "位置向量"),
+    _symbol("c", "scale", "", "the factor on q · k before the softmax", "缩放因子"),
+    _symbol(
+        "a",
+        "query_pre_attn_scalar",
+        "",
+        "what c is one over the root of, D unless said",
+        "缩放基数",
+    ),
+    _symbol("f", "yarn_factor", "", "how many times longer YaRN makes the context", "扩展倍数"),
+    _symbol(r"\tau", "temperature", "", "what scores are divided by before the softmax", "温度"),
+    _symbol("m", "maximum", "", "the largest score of a row, or the largest so far", "最大值"),
+    _symbol(r"\ell", "normaliser", "", "the sum of exp(score − m) so far", "归一化因子"),
+    _symbol("g", "grad_weights", "T S", "the gradient that arrives at the weights", "权重的梯度"),
+    _symbol(r"\mathcal{L}", "loss", "", "the number that training makes small", "损失"),
+    _symbol(r"\delta_{sr}", "identity", "S S", "1 where s = r, else 0", "克罗内克符号"),
 )
 
 

@@ -189,6 +189,21 @@ def test_a_limit_and_a_zero_are_drawn_across_the_bars() -> None:
     assert [list(line.get_ydata()) for line in figure.axes[0].lines] == [[1.5, 1.5], [0, 0]]
 
 
+def test_ticks_of_a_common_axis_are_values_and_have_room() -> None:
+    for x, log in (([2.0**n for n in range(-4, 7)], "x"), ([4, 16, 64, 128, 256], "x"),
+                   (list(range(1, 17)), "")):  # fmt: skip
+        figure = curves(x, {"a": list(range(len(x)))}, x_label="x", y_label="y", log=log)
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        low, high = axes.get_xlim()
+        every = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+        shown = [(place, label) for place, label in every if low <= place <= high]
+        assert len(shown) >= 3
+        assert {place for place, _ in shown} <= {*x, 0}
+        boxes = [label.get_window_extent() for _, label in shown]
+        assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
+
+
 def test_names_of_bars_do_not_overlap() -> None:
     for names in (["it", "the"], ["Gemma 2 27B", "Gemma 3 27B", "gpt-oss", "DeepSeek-V3"]):
         figure = bars(dict.fromkeys(names, 1.0), y_label="y")

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 from torch import Tensor
 
@@ -116,7 +117,7 @@ def curves(
         lines: a label for each line, and its values; at most four.
         x_label: what x is, with its letter.
         y_label: what the lines are.
-        log: which axes are logarithmic: "", "x", "y" or "xy"; x then shows powers of 2, y of 10.
+        log: which axes are logarithmic: "", "x", "y" or "xy"; x then doubles from value to value.
 
     Returns:
         The figure, which shows itself as a PNG.
@@ -136,8 +137,11 @@ def curves(
         axes.plot(x, values, dash, color=color, label=label, linewidth=2, marker=mark)
     if "x" in log:
         axes.set_xscale("log", base=2)
-        if len(x) <= 12:
-            axes.set_xticks(list(x), [f"{value:g}" for value in x])
+        named = list(x)[:: -(-len(x) // 6)]
+        axes.set_xticks(named, [f"{value:g}" for value in named])
+        axes.minorticks_off()
+    elif all(float(value).is_integer() for value in x):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if "y" in log:
         axes.set_yscale("log")
     axes.set_xlabel(x_label, fontsize=WORDS + 1)
