@@ -27,7 +27,7 @@ from course_lib.config import (
     UnitOffsetRMSNormConfig,
     YarnScaling,
 )
-from course_lib.layers.activations import gelu, gelu_tanh, silu
+from course_lib.layers.activations import gelu, silu
 from course_lib.model.decoder import Decoder
 from course_lib.zoo.gemma import gemma2_layers, gemma3_layers
 from course_lib.zoo.gpt import gpt_config
@@ -150,9 +150,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             beta_slow=1.0,
             original_max_position_embeddings=16,
         ),
-        ours=_scaled(
-            YarnScaling(factor=4.0, context=16, alpha=1.0, beta=32.0, is_truncated=True)
-        ),
+        ours=_scaled(YarnScaling(factor=4.0, context=16, alpha=1.0, beta=32.0, is_truncated=True)),
     ),
     "Mistral": Architecture(
         theirs=lambda: hf.MistralForCausalLM(
@@ -202,9 +200,7 @@ ARCHITECTURES: dict[str, Architecture] = {
                 )
             )
         ),
-        ours=_decoder(
-            *gemma2_layers(L, replace(LOCAL, soft_cap=2.0), F), **GEMMA, logit_cap=1.5
-        ),
+        ours=_decoder(*gemma2_layers(L, replace(LOCAL, soft_cap=2.0), F), **GEMMA, logit_cap=1.5),
     ),
     "Gemma 3": Architecture(
         theirs=lambda: hf.Gemma3ForCausalLM(
@@ -258,7 +254,6 @@ ARCHITECTURES: dict[str, Architecture] = {
         convert=from_falcon,
     ),
 }
-assert gelu_tanh in {ARCHITECTURES["Gemma 2"].ours.layers[0].feed_forward.activation}
 
 
 def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:
@@ -272,7 +267,7 @@ def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in theirs.parameters():
-            spread = 0.3 if parameter.ndim == 1 else 1.5 * parameter.shape[-1] ** -0.5
+            spread = 0.3 if parameter.ndim == 1 else 0.7 * parameter.shape[-1] ** -0.5
             parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
     ours = Decoder(architecture.ours)
     converted = architecture.convert(theirs.state_dict(), architecture.ours)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
@@ -25,7 +25,7 @@ _NORMS = {
 
 
 def from_bert(
-    tensors: Mapping[str, Float[Tensor, "..."]], num_layers: int
+    tensors: Mapping[str, Shaped[Tensor, "..."]], num_layers: int
 ) -> dict[str, Float[Tensor, "..."]]:
     """Rename a BERT checkpoint, and turn its matrices; the pooler is left out.
 

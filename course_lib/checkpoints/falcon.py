@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
@@ -12,7 +12,7 @@ __all__ = ["from_falcon"]
 
 
 def from_falcon(
-    tensors: Mapping[str, Float[Tensor, "..."]], config: DecoderConfig
+    tensors: Mapping[str, Shaped[Tensor, "..."]], config: DecoderConfig
 ) -> dict[str, Float[Tensor, "..."]]:
     """Rename a Falcon 7B checkpoint, and cut its fused projection into three.
 

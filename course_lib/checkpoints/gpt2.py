@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
@@ -12,7 +12,7 @@ __all__ = ["from_gpt2"]
 
 
 def from_gpt2(
-    tensors: Mapping[str, Float[Tensor, "..."]], config: DecoderConfig
+    tensors: Mapping[str, Shaped[Tensor, "..."]], config: DecoderConfig
 ) -> dict[str, Float[Tensor, "..."]]:
     """Rename a GPT-2 checkpoint, and cut its fused projection into three.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
@@ -30,7 +30,7 @@ _NORMS = {
 
 
 def from_llama(
-    tensors: Mapping[str, Float[Tensor, "..."]], config: DecoderConfig
+    tensors: Mapping[str, Shaped[Tensor, "..."]], config: DecoderConfig
 ) -> dict[str, Float[Tensor, "..."]]:
     """Rename a checkpoint of Llama's kind, and turn its matrices.
 

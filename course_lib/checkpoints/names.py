@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 __all__ = ["Checkpoint"]
@@ -16,7 +16,7 @@ class Checkpoint:
         taken: the names that were asked for.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    def __init__(self, tensors: Mapping[str, Shaped[Tensor, "..."]]) -> None:
         self.tensors = tensors
         self.taken: set[str] = set()
 

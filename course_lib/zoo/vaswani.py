@@ -59,7 +59,7 @@ def encoder_decoder_parameters(config: EncoderDecoderConfig) -> int:
         table 3 prints 65 million: see the Source.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), table 3. Its rows (but for "big") all fit one shared
-    table of 41,000 to 41,200 entries: see ``tests/test_vaswani.py``. "About 37000 tokens" (sec. 5.1)
+    table of 41,004 to 41,208 entries: see ``tests/test_vaswani.py``. "About 37000 tokens" (sec. 5.1)
     gives 63 million. What the other 4,000 entries are could not be verified.
     """
     layers = config.layers

@@ -2,14 +2,17 @@
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, CONTEXT, V, WINDOW, make_pair
+from tiny_models import ARCHITECTURES, CONTEXT, WINDOW, V, make_pair
 
 from course_lib.model.initialise import num_parameters
 from course_lib.zoo.counts import decoder_parameters
 
 B, T = 2, 23  # more than four windows
-#: Measured: at most 2.6e-6 on logits of up to 8 (float32).
-FLOAT32_BOUND = 5e-6
+#: Measured over three seeds, on logits of up to 3.8: at most 4.4e-6, and 8.4e-6 for OLMo 2, whose
+#: norms inside the residual magnify what seven layers round off.
+FLOAT32_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {"OLMo 2": 2e-5, "GPT-2": 3e-6}
+#: transformers rotates by angles in float32 in a float64 model, too; GPT-2 has none.
+FLOAT64_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {"GPT-2": 1e-12}
 NAMES = sorted(ARCHITECTURES)
 
 
@@ -24,7 +27,10 @@ def test_logits_are_those_of_transformers(name: str) -> None:
         expected, logits = theirs(ids()).logits, ours(ids())
     assert expected.abs().max() > 1  # not the silence of small weights
     error = (logits - expected).abs().max().item()
-    assert error < FLOAT32_BOUND, f"{error:.2e}"
+    assert error < FLOAT32_BOUND[name], f"{error:.2e}"
+    with torch.no_grad():
+        error = (ours.double()(ids()) - theirs.double()(ids()).logits).abs().max().item()
+    assert error < FLOAT64_BOUND[name], f"{error:.2e}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -37,11 +43,11 @@ def test_token_by_token_through_the_cache(name: str) -> None:
         caches = ours.new_caches()
         rows = [ours(tokens[:, t : t + 1], caches) for t in range(T)]
         error = (torch.cat(rows, dim=1) - expected).abs().max().item()
-        assert error < FLOAT32_BOUND, f"token by token: {error:.2e}"
+        assert error < FLOAT32_BOUND[name], f"token by token: {error:.2e}"
         caches = ours.new_caches()
         chunks = [ours(chunk, caches) for chunk in tokens.split([9, 1, 8, 5], dim=1)]
         error = (torch.cat(chunks, dim=1) - expected).abs().max().item()
-        assert error < FLOAT32_BOUND, f"in chunks: {error:.2e}"
+        assert error < FLOAT32_BOUND[name], f"in chunks: {error:.2e}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,10 +67,11 @@ def test_gradients_are_those_of_transformers(name: str) -> None:
     grads = {key: value.grad for key, value in theirs.named_parameters()}
     assert all(grad is not None for grad in grads.values())
     converted = ARCHITECTURES[name].convert(grads, ARCHITECTURES[name].ours)
+    scale = max(grad.abs().max().item() for grad in converted.values())
     for key, parameter in ours.named_parameters():
-        scale = converted[key].abs().max()
-        error = (parameter.grad - converted[key]).abs().max() / scale
-        assert error < 1e-4, f"{key}: {error:.2e}"
+        # Relative to the model's largest gradient: that of a key's bias is zero but for rounding.
+        error = (parameter.grad - converted[key]).abs().max().item() / scale
+        assert error < 1e-5, f"{key}: {error:.2e}"
 
 
 def test_learned_positions_run_out() -> None:
