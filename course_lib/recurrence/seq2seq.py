@@ -1,0 +1,237 @@
+"""Encoder-decoder: through one vector of fixed size, or with attention to every encoder state."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from course_lib.attention.additive import additive_scores
+from course_lib.masks import padding_mask
+from course_lib.recurrence.cells import gru_step
+from course_lib.recurrence.sequences import gru_forward
+from course_lib.softmax import masked_softmax
+
+__all__ = ["GRU", "AttentionEncoderDecoder", "Encoded", "EncoderDecoder", "align_step"]
+
+
+def align_step(
+    state: Float[Tensor, "B N"],
+    encoded: Float[Tensor, "B S _"],
+    lengths: Int[Tensor, " B"],
+    w_q: Float[Tensor, "N D"],
+    w_k: Float[Tensor, "_ D"],
+    v: Float[Tensor, " D"],
+) -> tuple[Float[Tensor, "B _"], Float[Tensor, "B S"]]:
+    r"""Let the decoder read the source once: a weighted mean of the encoder's states.
+
+    .. math:: p_s = \mathrm{softmax}_s\big(v \cdot \tanh(h W_Q + e_s W_K)\big), \qquad
+        \text{context} = \sum_s p_s e_s
+
+    Args:
+        state: h, the decoder's state *before* the step that will use the context.
+        encoded: e, the encoder's states, one row per source position.
+        lengths: the tokens of each source; what stands behind them is padding and is not read.
+        w_q: projection of the decoder's state.
+        w_k: projection of an encoder's state.
+        v: the last layer of the small network that makes the score.
+
+    Returns:
+        The context and the weights. A source of no tokens gives zeros.
+
+    Raises:
+        ValueError: if a length is negative or above S, or what ``additive_scores`` refuses.
+
+    Source: Bahdanau et al. 2014 (arXiv:1409.0473), sec. 3.1 and appendix A.1.2.
+    """
+    scores = additive_scores(state.unsqueeze(1), encoded, w_q, w_k, v)  # B 1 S: one query
+    weights = masked_softmax(scores, padding_mask(lengths, encoded.shape[1]))
+    return (weights @ encoded).squeeze(1), weights.squeeze(1)
+
+
+class GRU(nn.Module):
+    """The weights of ``gru_step``, drawn as PyTorch draws them: uniform within ±1/√N."""
+
+    def __init__(self, d_model: int, num_units: int) -> None:
+        super().__init__()
+        self.w_x = _uniform(num_units, d_model, 3 * num_units)
+        self.w_h = _uniform(num_units, num_units, 3 * num_units)
+        self.b_x = _uniform(num_units, 3 * num_units)
+        self.b_h = _uniform(num_units, 3 * num_units)
+
+    def step(self, x: Float[Tensor, "B C"], h: Float[Tensor, "B N"]) -> Float[Tensor, "B N"]:
+        """Return the next state."""
+        return gru_step(x, h, self.w_x, self.w_h, self.b_x, self.b_h)
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], h0: Float[Tensor, "B N"]
+    ) -> Float[Tensor, "B T N"]:
+        """Return the state after each step."""
+        return gru_forward(x, h0, self.w_x, self.w_h, self.b_x, self.b_h)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """What the encoder hands over.
+
+    Attributes:
+        states: one state per source position.
+        last: the state after the last token of each source.
+        lengths: the tokens of each source.
+    """
+
+    states: Float[Tensor, "B S N"]
+    last: Float[Tensor, "B N"]
+    lengths: Int[Tensor, " B"]
+
+
+class EncoderDecoder(nn.Module):
+    r"""A GRU reads the source; another one starts from its last state and writes the target.
+
+    .. math:: h_0 = e_S, \qquad h_t = \mathrm{gru}(x_t, h_{t-1}), \qquad
+        \text{logits}_t = h_t W + b
+
+    All that the decoder ever learns of the source are the N numbers of one state: the
+    fixed-vector bottleneck.
+
+    Args:
+        vocab_size: V, of the source and of the target; they share one table of vectors.
+        num_units: N, of both networks, and the size of a token's vector.
+        pad_id: the id that fills the end of shorter sources.
+
+    Source: Sutskever et al. 2014 (arXiv:1409.3215), sec. 2, with one layer and the GRU of Cho et
+    al. 2014 (arXiv:1406.1078); the source is not reversed.
+    """
+
+    def __init__(self, vocab_size: int, num_units: int, pad_id: int = 0) -> None:
+        super().__init__()
+        self.pad_id = pad_id
+        self.vectors = nn.Parameter(torch.randn(vocab_size, num_units))
+        self.encoder = GRU(num_units, num_units)
+        self.decoder = GRU(num_units, num_units)
+        self.w_out = _uniform(num_units, num_units, vocab_size)
+        self.b_out = _uniform(num_units, vocab_size)
+
+    def forward(
+        self, source: Int[Tensor, "B S"], target_in: Int[Tensor, "B T"]
+    ) -> Float[Tensor, "B T V"]:
+        """Return the logits of every target position, each told the right tokens before it.
+
+        Args:
+            source: the ids to read, padded at their ends.
+            target_in: the start token and the target without its last token: teacher forcing.
+
+        Returns:
+            Row t holds the logits of target token t.
+
+        Raises:
+            ValueError: if padding stands before a source's token, or the batches differ in size.
+        """
+        if len(source) != len(target_in):
+            raise ValueError(
+                "each source has one target; "
+                f"there are {len(source)} sources and {len(target_in)} targets; "
+                f"shapes {tuple(source.shape)} and {tuple(target_in.shape)}"
+            )
+        encoded = self.encode(source)
+        state, logits = encoded.last, []
+        for token in self.vectors[target_in].unbind(1):
+            state, row = self.step(token, state, encoded)
+            logits.append(row)
+        return torch.stack(logits, dim=1)
+
+    def decode(
+        self, source: Int[Tensor, "B S"], start_id: int, num_tokens: int
+    ) -> Int[Tensor, "B T"]:
+        """Write a target greedily: each time the most likely token, which is then read.
+
+        Args:
+            source: the ids to read, padded at their ends.
+            start_id: what the decoder reads first.
+            num_tokens: T, the tokens to write; there is no token that ends a target sooner.
+
+        Returns:
+            The ids, without the start token.
+
+        Raises:
+            ValueError: if padding stands before a source's token, or no token is asked for.
+        """
+        if num_tokens < 1:
+            raise ValueError(
+                f"decode writes at least one token; num_tokens is {num_tokens}; "
+                f"shape of source {tuple(source.shape)}"
+            )
+        encoded = self.encode(source)
+        state, ids = encoded.last, [source.new_full((len(source),), start_id)]
+        for _ in range(num_tokens):
+            state, logits = self.step(self.vectors[ids[-1]], state, encoded)
+            ids.append(logits.argmax(-1))
+        return torch.stack(ids[1:], dim=1)
+
+    def encode(self, source: Int[Tensor, "B S"]) -> Encoded:
+        """Read the source from the first token to the last; the state before it is zero."""
+        is_token = source != self.pad_id
+        lengths = is_token.sum(1)
+        if (is_token[:, 1:] & ~is_token[:, :-1]).any():
+            raise ValueError(
+                f"padding (id {self.pad_id}) stands at the end of a source; "
+                f"{int((is_token[:, 1:] & ~is_token[:, :-1]).any(1).sum())} of {len(source)} "
+                f"sources have a token behind it; shape {tuple(source.shape)}"
+            )
+        h0 = self.vectors.new_zeros(len(source), self.vectors.shape[1])
+        states = self.encoder(self.vectors[source], h0)
+        # Entry n is the state after n tokens; what the encoder read of the padding is left out.
+        after = torch.cat([h0.unsqueeze(1), states], dim=1)
+        last = after[torch.arange(len(source), device=source.device), lengths]
+        return Encoded(states=states, last=last, lengths=lengths)
+
+    def step(
+        self, token: Float[Tensor, "B N"], state: Float[Tensor, "B N"], encoded: Encoded
+    ) -> tuple[Float[Tensor, "B N"], Float[Tensor, "B V"]]:
+        """Read one target token; return the new state and the logits of the next token."""
+        state = self.decoder.step(token, state)
+        return state, state @ self.w_out + self.b_out
+
+
+class AttentionEncoderDecoder(EncoderDecoder):
+    r"""Before each step the decoder reads the encoder's states, every time with other weights.
+
+    .. math:: a_t = \text{context}(h_{t-1}), \qquad h_t = \mathrm{gru}([x_t, a_t], h_{t-1}), \qquad
+        \text{logits}_t = [h_t, a_t] W + b
+
+    Args:
+        vocab_size: V, of the source and of the target; they share one table of vectors.
+        num_units: N, of both networks, of a token's vector and of the network that scores (D).
+        pad_id: the id that fills the end of shorter sources.
+
+    Source: Bahdanau et al. 2014 (arXiv:1409.0473), sec. 3.1 and appendix A. Their encoder reads in
+    both directions and a maxout layer makes the logits; ours reads once and has one matrix.
+    """
+
+    def __init__(self, vocab_size: int, num_units: int, pad_id: int = 0) -> None:
+        super().__init__(vocab_size, num_units, pad_id)
+        self.decoder = GRU(2 * num_units, num_units)
+        self.w_out = _uniform(num_units, 2 * num_units, vocab_size)
+        self.w_q = _uniform(num_units, num_units, num_units)
+        self.w_k = _uniform(num_units, num_units, num_units)
+        self.v = _uniform(num_units, num_units)
+
+    def step(
+        self, token: Float[Tensor, "B N"], state: Float[Tensor, "B N"], encoded: Encoded
+    ) -> tuple[Float[Tensor, "B N"], Float[Tensor, "B V"]]:
+        """Read the source, then one target token; return the new state and the next logits."""
+        context, _ = self.align(state, encoded)
+        state = self.decoder.step(torch.cat([token, context], dim=-1), state)
+        return state, torch.cat([state, context], dim=-1) @ self.w_out + self.b_out
+
+    def align(
+        self, state: Float[Tensor, "B N"], encoded: Encoded
+    ) -> tuple[Float[Tensor, "B N"], Float[Tensor, "B S"]]:
+        """Return what a state reads of the source, and with which weights."""
+        return align_step(state, encoded.states, encoded.lengths, self.w_q, self.w_k, self.v)
+
+
+def _uniform(num_units: int, *shape: int) -> nn.Parameter:
+    bound = 1 / math.sqrt(num_units)
+    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
