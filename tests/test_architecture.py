@@ -44,12 +44,29 @@ WITHOUT_TWIN = {
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
     "twins",
     "course_lib.recurrence.pronunciation": "it reads arrays and calls the GRU, which has a twin",
+    "course_lib.model.blocks": "it picks a class; the functions that the classes call have twins",
+    "course_lib.model.feed_forward_modules": "it picks a class; the networks have twins",
+    "course_lib.model.norm_modules": "it picks a class; the norms have twins",
+    "course_lib.model.rotary": "it picks a function; the functions have twins",
+    "course_lib.model.initialise": "it draws, and it counts; there is no formula to write slowly",
+    "course_lib.zoo": "sums of integers; a second count takes every tensor of the model itself",
+    "course_lib.checkpoints": "it renames; there is no formula",
 }
 #: Functions, or whole modules, that no oracle names: the reason.
 WITHOUT_ORACLE = {
     "course_lib.notation": "it looks words up; nobody else has this alphabet",
     "course_lib.plotting": "a drawing; the browser tests compare it with the numbers drawn",
     "course_lib.attention.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.model.blocks": "it picks a class; whole models are compared with transformers",
+    "course_lib.model.feed_forward_modules": "it picks a class; see blocks",
+    "course_lib.model.norm_modules": "it picks a class; see blocks",
+    "course_lib.zoo.gpt": "sizes; the counts and the tiny models made of them have oracles",
+    "course_lib.zoo.llama": "sizes; see gpt",
+    "course_lib.zoo.gemma": "sizes; see gpt",
+    "course_lib.zoo.vaswani.vaswani_config": "sizes; the count has an oracle",
+    "course_lib.checkpoints.llama": "tests/tiny_models.py loads every model that is compared by it",
+    "course_lib.checkpoints.gpt2": "see llama",
+    "course_lib.checkpoints.falcon": "see llama",
     "course_lib.scaling.score_variance": "random by design: judged by the closed form scale² · D "
     "and, draw for draw, by its twin",
     "course_lib.scaling.saturation": "random by design: judged by published means, its limits "

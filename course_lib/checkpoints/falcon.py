@@ -35,8 +35,9 @@ def from_falcon(
         heads = layer.attention
         wide, narrow = heads.num_heads * heads.head_dim, heads.num_kv_heads * heads.head_dim
         fused = source.matrix(f"{theirs}.self_attention.query_key_value")
-        for letter, weight in zip("qkv", fused.split([wide, narrow, narrow], dim=1), strict=True):
-            ours[f"{block}.attention.w_{letter}"] = weight
+        cuts = {"q": (0, wide), "k": (wide, narrow), "v": (wide + narrow, narrow)}
+        for letter, (start, length) in cuts.items():
+            ours[f"{block}.attention.w_{letter}"] = fused.narrow(1, start, length)
         ours[f"{block}.attention.w_o"] = source.matrix(f"{theirs}.self_attention.dense")
         ours[f"{block}.feed_forward.w_in"] = source.matrix(f"{theirs}.mlp.dense_h_to_4h")
         ours[f"{block}.feed_forward.w_out"] = source.matrix(f"{theirs}.mlp.dense_4h_to_h")

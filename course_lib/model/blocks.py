@@ -45,6 +45,8 @@ class PreNormBlock(Block):
     """GPT-2, GPT-3, Llama, Mistral, Qwen3, SmolLM3."""
 
     norm_names = ("attention_norm", "feed_forward_norm")
+    attention_norm: nn.Module
+    feed_forward_norm: nn.Module
 
     def forward(
         self, x: Float[Tensor, "B T C"], cache: Cache | None = None
@@ -58,6 +60,8 @@ class PostNormBlock(Block):
     """Vaswani's arrangement, in a decoder without a second sequence (GPT-1)."""
 
     norm_names = ("attention_norm", "feed_forward_norm")
+    attention_norm: nn.Module
+    feed_forward_norm: nn.Module
 
     def forward(
         self, x: Float[Tensor, "B T C"], cache: Cache | None = None
@@ -71,6 +75,8 @@ class InnerNormBlock(Block):
     """OLMo 2."""
 
     norm_names = ("attention_norm", "feed_forward_norm")
+    attention_norm: nn.Module
+    feed_forward_norm: nn.Module
 
     def forward(
         self, x: Float[Tensor, "B T C"], cache: Cache | None = None
@@ -89,6 +95,10 @@ class SandwichNormBlock(Block):
         "feed_forward_norm",
         "feed_forward_out_norm",
     )
+    attention_norm: nn.Module
+    attention_out_norm: nn.Module
+    feed_forward_norm: nn.Module
+    feed_forward_out_norm: nn.Module
 
     def forward(
         self, x: Float[Tensor, "B T C"], cache: Cache | None = None
@@ -105,6 +115,7 @@ class ParallelBlock(Block):
     """Falcon 7B, GPT-J."""
 
     norm_names = ("norm",)
+    norm: nn.Module
 
     def forward(
         self, x: Float[Tensor, "B T C"], cache: Cache | None = None

@@ -32,6 +32,14 @@ class CausalAttention(nn.Module):
     (arXiv:2305.13245); for the other steps see the functions that compute them.
     """
 
+    b_q: nn.Parameter | None
+    b_k: nn.Parameter | None
+    b_v: nn.Parameter | None
+    b_o: nn.Parameter | None
+    sinks: nn.Parameter | None
+    norm_q: nn.Module
+    norm_k: nn.Module
+
     def __init__(self, config: AttentionConfig, d_model: int) -> None:
         super().__init__()
         self.config = config

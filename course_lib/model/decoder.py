@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from course_lib.attention.score_steps import soft_cap
 from course_lib.config import DecoderConfig
 from course_lib.model.blocks import block_module
-from course_lib.model.causal_attention import Cache
+from course_lib.model.causal_attention import Cache, CausalAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
 
@@ -27,6 +27,9 @@ class Decoder(nn.Module):
 
     Source: Radford et al. 2019 (GPT-2); the parts are those of the configuration.
     """
+
+    positions: nn.Parameter | None
+    unembedding: nn.Parameter | None
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -97,7 +100,8 @@ class Decoder(nn.Module):
 
     def new_caches(self) -> list[Cache]:
         """Make one empty cache per layer."""
-        return [block.attention.new_cache() for block in self.blocks]
+        attentions = (block.get_submodule("attention") for block in self.blocks)
+        return [layer.new_cache() for layer in attentions if isinstance(layer, CausalAttention)]
 
     def _require_ids(self, ids: Tensor, caches: Sequence[Cache] | None) -> None:
         vocab_size, num_layers = self.config.vocab_size, self.config.num_layers

@@ -17,6 +17,9 @@ __all__ = ["GatedFeedForward", "PlainFeedForward", "feed_forward_module"]
 class PlainFeedForward(nn.Module):
     """Up, activation, down."""
 
+    b_in: nn.Parameter | None
+    b_out: nn.Parameter | None
+
     def __init__(self, config: PlainFeedForwardConfig, d_model: int) -> None:
         super().__init__()
         self.activation = config.activation

@@ -19,6 +19,8 @@ class MultiHeadAttention(nn.Module):
     BERT and ViT have them.
     """
 
+    b_o: nn.Parameter | None
+
     def __init__(self, d_model: int, num_heads: int, head_dim: int, *, has_bias: bool) -> None:
         super().__init__()
         self.num_heads = num_heads

@@ -46,7 +46,7 @@ def patches(images: Float[Tensor, "B _ _ _"], patch_size: int) -> Float[Tensor, 
 class VisionTransformer(nn.Module):
     """Patches, a class token, learned positions, L pre-norm blocks, one row of logits an image.
 
-    Source: Dosovitskiy et al. 2020 (arXiv:2010.11929), eq. 1–4; without dropout.
+    Source: Dosovitskiy et al. 2020 (arXiv:2010.11929), eq. 1 to 4; without dropout.
     """
 
     def __init__(self, config: VisionConfig) -> None:
