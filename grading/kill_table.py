@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from grading.check import check
+from grading.course_directory import ROOT
 from grading.exercise import Answer, Exercise
 from grading.exercises import all_exercises
 from grading.result import CheckResult
 
-__all__ = ["Row", "as_markdown", "kill_table", "wrong_answers"]
+__all__ = ["Row", "as_markdown", "chapter_title", "kill_table", "wrong_answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,12 @@ def _checked(answer: Answer, exercise: Exercise) -> CheckResult:
 
 
 def as_markdown(rows: list[Row] | None = None) -> str:
-    """Return the table as Markdown, one section a chapter and one table an exercise."""
+    """Return the table as Markdown, one section a chapter and one table an exercise.
+
+    Raises:
+        ValueError: if a wrong function is accepted or not refused by its own name, or a right
+            answer is refused: the table then has nothing to say.
+    """
     rows = kill_table() if rows is None else rows
     known = {row.exercise.name: row.exercise for row in rows}
     killed = sum(row.killed for row in rows)
@@ -66,6 +72,12 @@ def as_markdown(rows: list[Row] | None = None) -> str:
         for exercise in known.values()
         for answer in exercise.alternatives
     )
+    missed = [f"{row.exercise.name}: {row.code} is {row.named}" for row in rows if not row.killed]
+    if missed or accepted < right:
+        raise ValueError(
+            "every wrong function is refused by its own name and every right answer is accepted; "
+            f"{killed} of {len(rows)} and {accepted} of {right} were; {'; '.join(missed)}"
+        )
     lines = [
         f"**{killed} of {len(rows)}** wrong functions were refused by name: {codes} mistakes in "
         f"{len(known)} exercises, some in several variants. **{accepted} of {right}** right "
@@ -75,12 +87,13 @@ def as_markdown(rows: list[Row] | None = None) -> str:
     for exercise in known.values():
         if exercise.slug != chapter:
             chapter = exercise.slug
-            lines += ["", f"## {chapter}"]
+            lines += ["", f"## {chapter_title(chapter)}"]
+        unit = "point" if exercise.points == 1 else "points"
         lines += [
             "",
-            f"### `{exercise.name}`",
+            f"### {exercise.title}",
             "",
-            f"{exercise.title}. {exercise.points:g} points.",
+            f"`{exercise.name}`, {exercise.points:g} {unit}.",
         ]
         lines += ["", "| mistake | what the learner is told | first rule broken |", "|---|---|---|"]
         seen: set[str] = set()
@@ -89,6 +102,16 @@ def as_markdown(rows: list[Row] | None = None) -> str:
                 seen.add(row.code)
                 lines.append(f"| `{row.code}` | {_cell(row.sentence)} | {_cell(row.rule or '')} |")
     return "\n".join(lines)
+
+
+def chapter_title(slug: str) -> str:
+    """Return a chapter's title without what follows its colon; where the book is not, its slug."""
+    page = ROOT / "book" / f"{slug}.md"
+    if not page.exists():
+        return slug
+    text = page.read_text(encoding="utf-8")
+    heading = next(line for line in text.splitlines() if line.startswith("# "))
+    return heading.removeprefix("# ").split(":")[0]
 
 
 def _cell(text: str) -> str:

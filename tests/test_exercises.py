@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from grading.contract import Finding
 from grading.diagnose import diagnose
 from grading.exercise import Exercise, Misconception, Output, Probe
 from grading.exercises import all_exercises, find
-from grading.kill_table import as_markdown, kill_table, wrong_answers
+from grading.kill_table import as_markdown, chapter_title, kill_table, wrong_answers
 from grading.lint import complaints
 from grading.observe import gradients, observe
 
@@ -167,3 +168,33 @@ def test_the_page_counts_what_was_refused() -> None:
     page = as_markdown(rows)
     assert f"**{len(rows)} of {len(rows)}** wrong functions were refused by name" in page
     assert "| `SM-GLOBALMAX` |" in page
+    assert "## Softmax\n" in page
+    assert "### A stable softmax\n\n`softmax`, 1.5 points." in page
+
+
+def test_there_is_no_page_when_a_mistake_is_accepted_or_called_by_another_name() -> None:
+    softmax = find("softmax")
+    assert softmax is not None
+    rows = kill_table([softmax])
+    first = rows[0]
+    for wrong in (replace(first, refused=False), replace(first, named="SM-OTHER")):
+        with pytest.raises(ValueError, match=rf"{len(rows) - 1} of {len(rows)}.*{first.code}"):
+            as_markdown([wrong, *rows[1:]])
+
+
+def test_there_is_no_page_when_a_right_answer_is_refused() -> None:
+    softmax = find("softmax")
+    assert softmax is not None
+    spoilt = replace(softmax, alternatives=(softmax.misconceptions[0].wrong,))
+    rows = [replace(row, exercise=spoilt) for row in kill_table([softmax])]
+    with pytest.raises(ValueError, match="0 of 1 were"):
+        as_markdown(rows)
+
+
+def test_a_chapter_is_called_by_its_title_and_one_point_is_one() -> None:
+    assert chapter_title("scaling") == "Scaling"
+    assert chapter_title("queries-keys-values") == "Queries, keys and values"
+    assert chapter_title("not-written-yet") == "not-written-yet"
+    logsumexp = find("logsumexp")
+    assert logsumexp is not None
+    assert "`logsumexp`, 1 point." in as_markdown(kill_table([logsumexp]))

@@ -1,8 +1,8 @@
 """The course's own changes to the site: what the stock theme lacks, in one place.
 
 Pages that are executed or fail (execution), notebooks to download (downloads), the head of a
-chapter (chapter), a page for addresses that do not exist, and no file in the site that no page asks
-for.
+chapter (chapter), how references are written (references), a page for addresses that do not exist,
+and no file in the site that no page asks for.
 """
 
 import shutil
@@ -16,6 +16,7 @@ import chapter
 import downloads
 import execution
 import icons
+import references
 from sphinx.application import Sphinx
 
 # The theme ships them and no page asks for them; fontawesome.js alone is 1.5 MB.
@@ -57,6 +58,7 @@ def remove_unused(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect each part to the moment of the build that it changes."""
+    references.register()
     app.add_config_value("course_notebooks_branch", "notebooks", "html")
     app.add_directive("chapter-times", chapter.ChapterTimes)
     app.add_node(chapter.chapter_times)

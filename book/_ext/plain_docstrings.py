@@ -2,7 +2,8 @@
 
 The shapes stand in the annotations. Napoleon takes whatever comes before a colon in the first line
 of "Returns:", or of an attribute's text, for a type. A line break before the colon keeps it a
-sentence.
+sentence; where the first word carries the colon ("V: entries of the vocabulary"), an empty first
+line does.
 """
 
 import re
@@ -11,14 +12,18 @@ from typing import Any
 from sphinx.application import Sphinx
 
 FIRST_WORD = re.compile(r"(\s*\S+) (?=.*:)")
+# A backslash at the end of a line stands for nothing at all.
+NOTHING = "\\"
 
 
 def keep_sentence(line: str) -> list[str]:
-    """Return the line, broken after its first word if it has a colon further on."""
+    """Return the line, broken so that no colon stands in the first of its parts."""
+    margin = " " * (len(line) - len(line.lstrip()))
+    if ":" in line.split(maxsplit=1)[0]:
+        return [margin + NOTHING, line]
     found = FIRST_WORD.match(line)
     if found is None:
         return [line]
-    margin = " " * (len(line) - len(line.lstrip()))
     return [found[1], margin + line[found.end() :]]
 
 

@@ -1,11 +1,12 @@
 """Every link of the built site that stays within it leads to a file and to a place in that file."""
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from built_site import SITE, demand_site
+from built_site import SITE, chapters, demand_site, pages
 
 
 def parsed() -> dict[Path, BeautifulSoup]:
@@ -53,3 +54,77 @@ def test_no_identifier_stands_twice(site: dict[Path, BeautifulSoup]) -> None:
         names = [tag["id"] for tag in soup.find_all(id=True)]
         twice = {name for name in names if names.count(name) > 1}
         assert not twice, f"{path.name}: {twice}"
+
+
+def test_every_reference_leads_to_its_source_once(site: dict[Path, BeautifulSoup]) -> None:
+    entries = site[SITE / "references.html"].select("article .citation")
+    assert len(entries) >= 20
+    for entry in entries:
+        label = entry.select_one(".label")
+        assert label is not None
+        assert re.search(r"\w, \d{4}[a-z]?", label.get_text()), label.get_text()
+        links = [a["href"] for a in entry.find_all("a", href=re.compile("^https?:"))]
+        assert len(links) == 1, f"{label.get_text()}: {links}"
+        text = entry.get_text()
+        numbers = re.findall(r"\d{4}\.\d{5}", text)
+        assert len(numbers) <= 1, f"{label.get_text()} prints {numbers}"
+
+
+def test_each_line_of_the_notes_leads_to_its_section(site: dict[Path, BeautifulSoup]) -> None:
+    rows = site[SITE / "from-the-notes.html"].select("article tbody tr")
+    assert len(rows) >= 27
+    linked = 0
+    for row in rows:
+        for link in row.find_all("td")[-1].find_all("a", href=True):
+            assert urlsplit(link["href"]).fragment, f"{row.get_text()}: the top of a chapter"
+            linked += 1
+    assert linked >= 15
+    words = site[SITE / "from-the-notes.html"].get_text()
+    for line in ("6.S191", "极大地提升了", "海量训练数据不现实", "128 × 12,288"):
+        assert line in words
+    [root] = [row for row in rows if row.get_text().strip().startswith("√d_k in step 3")]
+    places = [urlsplit(link["href"]).fragment for link in root.find_all("a", href=True)]
+    assert "equation-eq-variance" in places
+
+
+def test_every_term_of_the_glossary_has_its_chinese_name(site: dict[Path, BeautifulSoup]) -> None:
+    terms = site[SITE / "glossary.html"].select("article dl.glossary > dt")
+    assert len(terms) > 50
+    without = [
+        term.get_text() for term in terms
+        if not re.match(r"[^.]*[\u4e00-\u9fff]", term.find_next_sibling("dd").get_text())
+    ]  # fmt: skip
+    assert not without
+
+
+@pytest.mark.parametrize("term", ["projection", "gradient", "online softmax", "RoPE", "μP"])
+def test_a_term_that_a_chapter_needs_leads_to_the_glossary(
+    site: dict[Path, BeautifulSoup], term: str
+) -> None:
+    anchors = {
+        name.get_text().removesuffix("#").strip(): name["id"]
+        for name in site[SITE / "glossary.html"].select("article dl.glossary > dt")
+    }
+    links = {
+        unquote(urlsplit(link["href"]).fragment)
+        for chapter in chapters()
+        for link in site[SITE / f"{chapter}.html"].select("article a[href]")
+    }
+    assert anchors[term] in links
+
+
+def test_the_sections_at_the_end_of_a_chapter_have_one_order(
+    site: dict[Path, BeautifulSoup],
+) -> None:
+    last = [
+        "What it costs", "Exercises", "Where implementations differ", "Find what’s wrong",
+        "Summary", "Sources",
+    ]  # fmt: skip
+    for chapter in chapters():
+        found = site[SITE / f"{chapter}.html"].select("article h2")
+        names = [heading.get_text().removesuffix("#").strip() for heading in found]
+        assert names[-len(last) :] == last, chapter
+
+
+def test_no_page_of_the_site_is_outside_its_contents(site: dict[Path, BeautifulSoup]) -> None:
+    assert {path.stem for path in site} == set(pages())

@@ -1,5 +1,6 @@
 """The site's own parts, each alone: formulas, fingerprint, plain Markdown, the first cell."""
 
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,8 @@ from types import SimpleNamespace
 import pytest
 from built_site import ROOT, load
 from docutils import nodes
+from pybtex.database import parse_string
+from pybtex.plugin import find_plugin
 from sphinx.errors import ExtensionError
 
 EXTENSIONS = ROOT / "book" / "_ext"
@@ -78,6 +81,43 @@ def test_a_change_of_dress_rebuilds_every_page(tmp_path: Path) -> None:
     (tmp_path / "_ext" / "__pycache__" / "chapter.pyc").touch()
     assert appearance.digest(tmp_path) == seen[-1]
     assert appearance.digest() == (ROOT / "_build" / "appearance.txt").read_text(encoding="utf-8")
+
+
+BIBLIOGRAPHY = """
+@misc{z, title = {The {BERT} Paper}, author = {Zhou, A. and B, C. and D, E.}, year = {2019},
+  eprint = {1906.04341}}
+@misc{b, title = {Beta}, author = {{A Team}}, year = {2024}, doi = {10.1/2}}
+@misc{a, title = {Alpha}, author = {{A Team}}, year = {2024}, url = {https://www.example.org/x}}
+"""
+
+
+def test_references_are_named_by_author_and_year_and_link_once() -> None:
+    references = load(EXTENSIONS / "references.py")
+    references.register()
+    style = find_plugin("pybtex.style.formatting", "course")()
+    entries = list(style.format_bibliography(parse_string(BIBLIOGRAPHY, "bibtex")))
+    labels = [entry.label for entry in entries]
+    assert labels == ["A Team, 2024a", "A Team, 2024b", "Zhou et al., 2019"]
+    html = [entry.text.render_as("html") for entry in entries]
+    links = [re.findall(r'href="([^"]+)"', text) for text in html]
+    assert links == [
+        ["https://www.example.org/x"], ["https://doi.org/10.1/2"],
+        ["https://arxiv.org/abs/1906.04341"],
+    ]  # fmt: skip
+    assert ">example.org<" in html[0]
+    assert "Paper" in html[2], "a title keeps its capitals"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("    V: entries of the vocabulary.", ["    \\", "    V: entries of the vocabulary."]),
+        ("    The weights: one a key.", ["    The", "    weights: one a key."]),
+        ("    The weights.", ["    The weights."]),
+    ],
+)
+def test_no_word_of_a_sentence_is_taken_for_a_type(line: str, expected: list[str]) -> None:
+    assert load(EXTENSIONS / "plain_docstrings.py").keep_sentence(line) == expected
 
 
 def test_which_pages_are_executed() -> None:
