@@ -149,6 +149,15 @@ def test_half_precision_rounds_at_the_end_alone(name: str, dtype: torch.dtype) -
     assert ((result.double() - exact).abs() <= allowed).all()
 
 
+def test_rms_norm_rounds_before_the_gain_and_gemmas_does_not() -> None:
+    """The same gain, 1 + g: the results differ where the first rounding shows."""
+    x, offset = normal(0, T, C, dtype=torch.bfloat16), torch.full((C,), 0.5, dtype=torch.bfloat16)
+    gain = 1.5 * torch.ones_like(offset)
+    rounded = plain("rms_norm", x, 1e-6)
+    assert torch.equal(lib.rms_norm(x, gain, 1e-6), rounded * gain)
+    assert not torch.equal(lib.rms_norm_unit_offset(x, offset, 1e-6), rounded * gain)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_float16_does_not_overflow_in_the_squares(name: str) -> None:
     x = 3000 * normal(0, T, C, dtype=torch.float16)  # the squares exceed 65504

@@ -55,7 +55,7 @@ def gelu_tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     .. math:: \mathrm{GELU}(x) \approx \frac{x}{2} \Big(1 +
         \tanh\big(\sqrt{2/\pi} \, (x + 0.044715 \, x^3)\big)\Big)
 
-    It differs from GELU by at most 4.8e-4, near x = ±2.3. A checkpoint wants the form that it was
+    It differs from GELU by at most 4.8e-4, near x = ±2.7. A checkpoint wants the form that it was
     trained with.
 
     Args:

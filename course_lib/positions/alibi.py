@@ -1,7 +1,5 @@
 """Attention with linear biases: the further a key lies back, the lower its score."""
 
-import math
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -39,7 +37,7 @@ def alibi_slopes(
         raise ValueError(
             f"ALiBi has one slope per head, so num_heads >= 1; num_heads is {num_heads}"
         )
-    power = 2 ** int(math.log2(num_heads))
+    power = 1 << (num_heads.bit_length() - 1)  # the power of two at or below H
     steps = [(head + 1) / power for head in range(power)]
     between = [(2 * head + 1) / (2 * power) for head in range(num_heads - power)]
     slopes = [2.0 ** (-8.0 * step) for step in steps + between]
