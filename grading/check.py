@@ -93,12 +93,13 @@ def _judged(task: Exercise, answer: Answer) -> CheckResult:
     judged = task.judge is not None
     truth = seen if judged else [observe(task, task.reference, p, quiet=True) for p in probes]
     finding = first_finding(task, answer, seen, truth)
-    if finding is None:
+    if finding is None or finding.stage == "cost":  # who borrows a product need not hear its size
         name = borrowed(task, answer, task.probes[0])
-        if name is None:
-            return success(task, truth)
-        message = f"It uses {name}. This task asks for your own version, so it earns nothing."
-        return failure(task, Finding("the work is your own", message))
+        if name is not None:
+            message = f"It uses {name}. This task asks for your own version, so it earns nothing."
+            return failure(task, Finding("the work is your own", message))
+    if finding is None:
+        return success(task, truth)
     mistake = diagnose(task, finding, seen, truth) if finding.stage else None
     example = None
     if finding.stage == "values":

@@ -154,4 +154,5 @@ def _same_cost(exercise: Exercise, mistake: Misconception, finding: Finding) -> 
 
 
 def _same_draws(exercise: Exercise, mistake: Misconception, mine: Draws | None) -> bool:
-    return mine == draws(exercise, mistake.wrong, exercise.probes[-1])
+    wrong = (mistake.wrong, *mistake.also)
+    return any(mine == draws(exercise, one, exercise.probes[-1]) for one in wrong)

@@ -1,6 +1,7 @@
 """The exercises of the chapter on queries, keys and values."""
 
 from grading.exercises.queries_keys_values.by_loops import ATTENTION_BY_LOOPS
+from grading.exercises.queries_keys_values.measures import SPREAD_OF_AVERAGE
 from grading.exercises.queries_keys_values.patterns import MAKE_QK_FOR
 from grading.exercises.queries_keys_values.projections import PROJECT_QKV
 from grading.exercises.queries_keys_values.questions import FIND_THE_BUG, PREDICT
@@ -16,5 +17,6 @@ EXERCISES = (
     SDPA,
     ATTENTION_BY_LOOPS,
     MAKE_QK_FOR,
+    SPREAD_OF_AVERAGE,
     FIND_THE_BUG,
 )

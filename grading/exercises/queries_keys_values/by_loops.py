@@ -9,6 +9,7 @@ import torch
 from course_lib.naive.attention import dot_product as naive
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.drawing import normal
+from grading.exercises.recognising import fails_only_on
 
 __all__ = ["ATTENTION_BY_LOOPS"]
 
@@ -35,6 +36,17 @@ def _very_high(generator: torch.Generator) -> Inputs:
     return inputs
 
 
+def _wide(generator: torch.Generator) -> Inputs:
+    """Each row holds scores from -1000 to 1000; no extreme one stands first or last."""
+    inputs = _arrays(generator, 5, 7, 3, 4)
+    inputs["query"][:, 0] = 1700.0
+    inputs["key"][:, 0] = [0.2, -1.0, -0.4, 1.0, 0.5, -0.7, 0.0]
+    return inputs
+
+
+WIDE = "scores from −1000 to 1000 in one row"
+
+
 def _two_by_one(generator: torch.Generator) -> Inputs:
     return _arrays(generator, 2, 2, 1, 1)
 
@@ -44,7 +56,13 @@ def _reference(query: Any, key: Any, value: Any) -> Any:
 
 
 def _loops(
-    start: float = -math.inf, *, one_sum: bool = False, swapped: bool = False, scaled: bool = True
+    start: float = -math.inf,
+    *,
+    one_sum: bool = False,
+    swapped: bool = False,
+    scaled: bool = True,
+    shift: Any = max,
+    guarded: bool = True,
 ) -> Any:
     """Make a version by loops in which one thing may be wrong."""
 
@@ -57,14 +75,42 @@ def _loops(
             for s in range(len(key)):
                 a, b = (key[t], query[s]) if swapped else (query[t], key[s])
                 scores.append(sum(a[d] * b[d] for d in range(len(a))) / root)
-            top = max([start, *scores])
-            exps = [math.exp(min(score - top, 700)) for score in scores]
+            top = max(start, shift(scores))
+            exps = [math.exp(score - top) for score in scores]
             total = total + sum(exps) if one_sum else sum(exps)
             for s in range(len(key)):
-                output[t] += exps[s] / total * value[s] if total else math.nan
+                output[t] += exps[s] / total * value[s] if total or not guarded else math.nan
         return output
 
     return attend
+
+
+def _divided_at_the_end(*, total_of_all: bool) -> Any:
+    """Make a version that divides once, behind the loops: by the sum of all rows, or the last."""
+
+    def attend(query: Any, key: Any, value: Any) -> Any:
+        output, total = np.zeros((len(query), value.shape[1])), 0.0
+        for t in range(len(query)):
+            scores = [sum(query[t] * k) / math.sqrt(query.shape[1]) for k in key]
+            exps = [math.exp(score - max(scores)) for score in scores]
+            total = total + sum(exps) if total_of_all else sum(exps)
+            for s in range(len(key)):
+                output[t] += exps[s] * value[s]
+        return output / total
+
+    return attend
+
+
+def _broadcast(query: Any, key: Any, value: Any) -> Any:
+    scores = (query[:, None] * key[None]).sum(-1) / math.sqrt(query.shape[1])
+    exps = np.exp(scores - scores.max(-1, keepdims=True))
+    weights = exps / exps.sum(-1, keepdims=True)
+    return (weights[:, :, None] * value[None]).sum(1)
+
+
+def _largest(inputs: Inputs) -> int:
+    (T, D), (S, Dv) = inputs["query"].shape, inputs["value"].shape
+    return int(max(T, S) * max(D, Dv))
 
 
 def _one_normaliser(query: Any, key: Any, value: Any) -> Any:
@@ -110,24 +156,28 @@ ATTENTION_BY_LOOPS = Exercise(
     title="Attention by loops", kind="implement", points=1.0, difficulty=2, importance=2,
     minutes=20, parameters=("query", "key", "value"),
     outputs=(Output(name="output", axes="T Dv", kind="array"),),
-    axes={"query": "T D", "key": "S D", "value": "S Dv"}, reference=_reference, equation="eq-weighted-sum",
+    axes={"query": "T D", "key": "S D", "value": "S Dv"}, reference=_reference,
+    equation="eq-weighted-sum", loops=True, largest=_largest,
     forbidden=("@", "numpy.matmul", "numpy.dot", "numpy.einsum", "numpy.inner", "numpy.vdot",
                "numpy.tensordot", "numpy.linalg.multi_dot", "numpy.vecdot"),
     next_rung="These loops never hold the T × S weights. Blockwise attention is built on that.",
     probes=(
         Probe(name="all sizes different", draw=_ordinary, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
-        Probe(name="all scores near −1000", draw=_very_low,
+        Probe(name="all scores near −1000", draw=_very_low, control=True,
               sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
-        Probe(name="all scores near 1000", draw=_very_high,
+        Probe(name="all scores near 1000", draw=_very_high, control=True,
               sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
+        Probe(name=WIDE, draw=_wide, control=True, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
         Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
     ),
     misconceptions=(
-        Misconception(code="LOOP-SUMW", wrong=_loops(one_sum=True), also=(_one_normaliser,),
-                      sentence=(
+        Misconception(code="LOOP-SUMW", wrong=_loops(one_sum=True), also=(
+            _one_normaliser, _divided_at_the_end(total_of_all=True),
+            _divided_at_the_end(total_of_all=False)), sentence=(
             "One sum normalises several rows. Each query has a sum of its own: start it again "
-            "inside the loop over queries.")),
-        Misconception(code="LOOP-INITZERO", wrong=_loops(start=0.0), sentence=(
+            "inside the loop over queries, and divide there.")),
+        Misconception(code="LOOP-INITZERO", wrong=_loops(start=0.0), also=(
+            _loops(start=0.0, guarded=False),), sentence=(
             "The running maximum starts at 0. Where all scores lie near −1000 it stays 0, every "
             "exponential underflows, and the row is 0/0.")),
         Misconception(code="LOOP-JI", wrong=_loops(swapped=True), sentence=(
@@ -135,6 +185,15 @@ ATTENTION_BY_LOOPS = Exercise(
             "query[t] · key[s].")),
         Misconception(code="LOOP-NOSCALE", wrong=_loops(scaled=False), sentence=(
             "The scores are not divided by √D.")),
+        Misconception(code="LOOP-SHIFT", wrong=_loops(shift=min), also=(
+            _loops(shift=lambda z: sum(z) / len(z)), _loops(shift=lambda z: z[0]),
+            _loops(shift=lambda z: z[-1]), _loops(shift=lambda z: sorted(z)[len(z) // 2])),
+            recognise=fails_only_on(WIDE), sentence=(
+            "You subtract the row's mean, minimum or another score. Only the maximum bounds the "
+            "exponentials: in a row from −1000 to 1000 the largest still overflows.")),
+        Misconception(code="LOOP-BROADCAST", wrong=_broadcast, shows="cost", sentence=(
+            "Every query meets every key in one array: NumPy's broadcasting does what the loops "
+            "are for. Keep to single numbers or rows.")),
         Misconception(code="LOOP-NOMAX", wrong=_no_maximum, also=(_no_maximum_numpy,), sentence=(
             "The exponentials are taken of the scores themselves. Near 1000 they overflow, near "
             "−1000 they all become 0. Subtract the row's maximum first.")),

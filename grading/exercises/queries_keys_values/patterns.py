@@ -116,6 +116,21 @@ def _reads(positions: Tensor) -> Any:
     return recognise
 
 
+def _exchanged(pattern: str, T: int) -> Any:
+    query, key = _one_hot(_previous)(pattern, T)
+    return key, query
+
+
+def _rows_and_columns(seen: Mapping[str, Any]) -> bool:
+    """Every token reads the next one; the last, and where two ask for it the first, may waver."""
+    grids = _grids(seen)
+    if grids is None:
+        return False
+    grid, steps = grids["previous token"], torch.arange(T - 1)
+    inner = bool((grid[steps[1:], steps[1:] + 1] > 0.5).all())
+    return inner and bool(grid[0, 1] > 0.45) and bool(grid[-1, 0] < 0.5)
+
+
 def _by_angles(pattern: str, T: int) -> Any:
     """Keys on a circle, queries that point at one of them: another right answer."""
     angles = torch.arange(T, dtype=torch.float64) * (2 * math.pi / T)
@@ -139,7 +154,7 @@ def _probe(pattern: str) -> Probe:
 
 MAKE_QK_FOR = Exercise(
     name="make_qk_for", slug="queries-keys-values", task="patterns",
-    title="Queries and keys for a pattern", kind="implement", points=1.5, difficulty=3,
+    title="Queries and keys for a pattern", kind="implement", points=1.0, difficulty=3,
     importance=2, minutes=25, parameters=("pattern", "T"),
     outputs=(Output(name="query", axes="T D"), Output(name="key", axes="T D")),
     reference=patterns.make_qk_for, equation="eq-weights", judge=_judge, view=_weights,
@@ -154,8 +169,8 @@ MAKE_QK_FOR = Exercise(
                       recognise=_reads(_rolled(torch.arange(T), T)), sentence=(
             "The first token reads the last one: the shift wraps around. Row 0 of 'previous "
             "token' reads itself.")),
-        Misconception(code="PAT-ROWCOL", wrong=_one_hot(_next),
-                      recognise=_reads(_next(torch.arange(T), T)),  sentence=(
+        Misconception(code="PAT-ROWCOL", wrong=_one_hot(_next), also=(_exchanged,),
+                      recognise=_rows_and_columns, sentence=(
             "Each token reads the next one instead of the previous one: rows and columns, or "
             "query and key, are exchanged.")),
         Misconception(code="PAT-ROWCOLWRAP", wrong=_one_hot(lambda p, size: (p + 1) % size),

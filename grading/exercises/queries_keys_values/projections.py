@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course_lib.attention import dot_product as attention
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.drawing import normal
 
 __all__ = ["PROJECT_QKV"]
@@ -32,6 +32,19 @@ def _square_projections(generator: torch.Generator) -> Inputs:
 def _context_asks(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
     source = x if context is None else context
     return source @ w_q, source @ w_k, source @ w_v
+
+
+def _exchanged(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+    source = x if context is None else context
+    return source @ w_q, x @ w_k, x @ w_v
+
+
+def _ordered(*places: int) -> Answer:
+    def project(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
+        three = attention.project_qkv(x, w_q, w_k, w_v, context)
+        return tuple(three[place] for place in places)
+
+    return project
 
 
 def _keys_from_x(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
@@ -88,7 +101,8 @@ def _by_linear(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = 
 
 
 PROJECT_QKV = Exercise(
-    name="project_qkv", slug="queries-keys-values", task="project", title="Queries, keys and values",
+    name="project_qkv", slug="queries-keys-values", task="project",
+    title="Queries, keys and values",
     kind="implement", points=1.0, difficulty=1, importance=3, minutes=10,
     parameters=("x", "w_q", "w_k", "w_v", "context"),
     outputs=(Output(name="query", axes="... T D"), Output(name="key", axes="... S D"),
@@ -104,16 +118,20 @@ PROJECT_QKV = Exercise(
         Probe(name="square matrices", draw=_square_projections, edge=True),
     ),
     misconceptions=(
-        Misconception(code="QKV-CTXQ", wrong=_context_asks, sentence=(
+        Misconception(code="QKV-CTXQ", wrong=_context_asks, also=(_exchanged,), sentence=(
             "The queries come from the context. The sequence that asks is x; the context is "
             "what gets read.")),
+        Misconception(code="QKV-ORDER", wrong=_ordered(1, 0, 2), also=(
+            _ordered(1, 2, 0), _ordered(2, 0, 1), _ordered(2, 1, 0)), sentence=(
+            "The three are right and are returned in another order. The contract asks for query, "
+            "key, value.")),
         Misconception(code="QKV-KX", wrong=_keys_from_x,
                       also=(_values_from_x, _only_keys_from_x),
                       sentence=(
             "Keys or values come from x although a context is given. In cross-attention both "
             "belong to the sequence that is read.")),
         Misconception(code="QKV-SWAPKV", wrong=_swapped, sentence=(
-            "The projections of keys and values are exchanged: the keys were made with w_v.")),
+            "Keys and values are exchanged: what is returned as the key was made with w_v.")),
         Misconception(code="QKV-WT", wrong=_transposed, sentence=(
             "The matrices are transposed. Vectors are rows here, so the projection is x @ w with "
             "w of shape (C, D); nn.Linear stores the transpose.")),

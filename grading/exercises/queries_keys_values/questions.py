@@ -5,7 +5,7 @@ import torch
 from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Misconception, Output
 from grading.exercises.queries_keys_values.attention_variants import variant
-from grading.exercises.questions import asked, band, chose, diagnosis, near, numbered
+from grading.exercises.questions import Diagnosis, asked, band, near
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
 
@@ -44,28 +44,35 @@ def _equal_rows() -> tuple[torch.Tensor, ...]:
     return tuple(torch.ones(3, 2) for _ in range(3))
 
 
+_DIAGNOSIS = Diagnosis(
+    code="WRONG-AXIS",
+    bugs=BUGS,
+    broken=variant(axis=-2),
+    right=attention.scaled_dot_product_attention,
+    inputs=("query", "key", "value"),
+)
+
 FIND_THE_BUG = Exercise(
     name="diagnose_attention", slug="queries-keys-values", task="bug",
     title="Find the bug", kind="bug", points=1.0, difficulty=2, importance=2, minutes=15,
     parameters=(), outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
     reference=lambda: ("WRONG-AXIS", _square()), equation="eq-weights", probes=asked,
-    judge=diagnosis("WRONG-AXIS", variant(axis=-2), attention.scaled_dot_product_attention),
-    view=lambda inputs, outputs: (numbered(BUGS, outputs[0]),),
+    judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     next_rung="Columns that sum to 1 are the trace of this mistake, whatever the sizes.",
     misconceptions=(
         Misconception(code="BUG-SCALE", wrong=lambda: ("NO-SCALE", _square()),
-                      recognise=chose(BUGS, "NO-SCALE"), sentence=(
+                      recognise=_DIAGNOSIS.chose("NO-SCALE"), sentence=(
             "Without the division the rows would still sum to 1. Add up the rows and the columns "
             "of the trace.")),
         Misconception(code="BUG-MASK", wrong=lambda: ("MASK-INVERTED", _square()),
-                      recognise=chose(BUGS, "MASK-INVERTED"), sentence=(
+                      recognise=_DIAGNOSIS.chose("MASK-INVERTED"), sentence=(
             "There is no mask in the trace. Add up its rows and its columns.")),
         Misconception(code="BUG-TRANSPOSED", wrong=lambda: ("WEIGHTS-TRANSPOSED", _square()),
-                      recognise=chose(BUGS, "WEIGHTS-TRANSPOSED"), sentence=(
+                      recognise=_DIAGNOSIS.chose("WEIGHTS-TRANSPOSED"), sentence=(
             "The trace shows the weights before they meet the values. Add up its rows and its "
             "columns.")),
         Misconception(code="BUG-BLIND", wrong=lambda: ("WRONG-AXIS", _equal_rows()),
-                      recognise=chose(BUGS, "WRONG-AXIS"), sentence=(
+                      recognise=_DIAGNOSIS.chose("WRONG-AXIS"), sentence=(
             "The mistake is the right one, but on inputs this regular it cannot be seen. Choose "
             "queries and keys that differ from each other, or more keys than queries.")),
     ),

@@ -1,9 +1,11 @@
 """scaled_dot_product_attention: the core of the course."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Inputs, Law, Misconception, Output, Probe, Tolerance
@@ -13,12 +15,17 @@ from grading.exercises.queries_keys_values.attention_variants import (
     by_exponentials,
     by_torch,
     scaled_after,
+    shifted,
+    swapped,
     variant,
 )
+from grading.exercises.recognising import fails_only_on
+from grading.exercises.softmax.probes import SHIFTS
 
 __all__ = ["SDPA"]
 
 SIZES = {"B": 5, "H": 6, "T": 7, "S": 9, "D": 4, "Dv": 8}
+LOOSE = Tolerance(rtol=1e-6, atol=1e-8)
 HOT = 1e5  # the query's product with a key that it may not read: any leak takes over the row
 
 
@@ -47,6 +54,60 @@ def _control_rows(generator: torch.Generator) -> Inputs:
     may_attend[0, 6], may_attend[1, 5], may_attend[2] = False, False, False
     value = normal(generator, 7, 4)
     return {"query": query, "key": key, "value": value, "may_attend": may_attend}
+
+
+def _masked_by(*shape: int) -> Any:
+    """Return a way to draw inputs with a mask of that shape, which has to broadcast."""
+
+    def draw(generator: torch.Generator) -> Inputs:
+        inputs = _attention_inputs(generator)
+        may_attend = torch.rand(*shape, generator=generator) > 0.4
+        may_attend[..., 0], may_attend[..., 1] = True, False
+        return inputs | {"may_attend": may_attend}
+
+    return draw
+
+
+def _level_rows(generator: torch.Generator) -> Inputs:
+    """All scores of row 0 lie near 1000 and all of row 1 near -1000; the others are ordinary."""
+    inputs = _control_rows(generator) | {"may_attend": None}
+    inputs["query"], inputs["key"] = normal(generator, 5, 3), normal(generator, 7, 3)
+    inputs["key"][:, 0] = 1 + torch.linspace(0, 1e-3, 7, dtype=torch.float64)
+    inputs["query"][0, 0], inputs["query"][1, 0] = 1700.0, -1700.0
+    return inputs
+
+
+def _wide_rows(generator: torch.Generator) -> Inputs:
+    """Row 0 holds scores from -1000 to 1000; no extreme one stands first or last."""
+    inputs = _level_rows(generator)
+    inputs["key"][:, 0] = torch.tensor([0.2, -1.0, -0.4, 1.0, 0.5, -0.7, 0.0])
+    return inputs
+
+
+PLAIN, RANDOM = "no mask, all sizes different", "a random mask"
+PADDING, ONE_ROW = "a padding mask of shape (B, 1, 1, S)", "one mask row for all, (1, S)"
+CONTROL = "a query that may read nothing, and large scores"
+LEVEL, WIDE = "scores near 1000, no mask", "scores from −1000 to 1000 in one row"
+SMALL = ("two queries, two keys, D = 1", "one query, one key")
+MASKED = (RANDOM, PADDING, ONE_ROW, CONTROL, *SMALL)
+
+
+def _needs_a_whole_mask(seen: Mapping[str, Any]) -> bool:
+    """Recognise an answer that raises where the mask has to broadcast, and only there."""
+
+    def raised(*names: str) -> bool:
+        return any(isinstance(seen.get(name), BaseException) for name in names)
+
+    return raised(PADDING, ONE_ROW) and not raised(PLAIN, CONTROL, LEVEL, WIDE, *SMALL)
+
+
+def _identity(scores: Tensor, axis: int) -> Tensor:
+    return scores
+
+
+def _one_hot(scores: Tensor, axis: int) -> Tensor:
+    best = scores.argmax(axis)
+    return torch.nn.functional.one_hot(best, scores.shape[axis]).to(scores.dtype)
 
 
 def _two_by_one(generator: torch.Generator) -> Inputs:
@@ -97,13 +158,19 @@ SDPA = Exercise(
         Law(rule="each row of weights sums to 1, or to 0 with nothing to read", broken=_row_sums),
     ),
     probes=(
-        Probe(name="no mask, all sizes different", draw=_attention_inputs, gradient=True,
+        Probe(name=PLAIN, draw=_attention_inputs, gradient=True,
               single=True, sizes=SIZES),
-        Probe(name="a random mask", draw=_masked_inputs, gradient=True, sizes=SIZES, single=True),
-        Probe(name="a query that may read nothing, and large scores", draw=_control_rows,
-              sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}, tolerance=Tolerance(rtol=1e-6, atol=1e-8)),
-        Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
-        Probe(name="one query, one key", draw=_one_by_one, edge=True),
+        Probe(name=RANDOM, draw=_masked_inputs, gradient=True, sizes=SIZES, single=True),
+        Probe(name=PADDING, draw=_masked_by(5, 1, 1, 9), sizes=SIZES),
+        Probe(name=ONE_ROW, draw=_masked_by(1, 9), sizes=SIZES),
+        Probe(name=CONTROL, draw=_control_rows, control=True,
+              sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}, tolerance=LOOSE),
+        Probe(name=LEVEL, draw=_level_rows, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4},
+              control=True, tolerance=LOOSE),
+        Probe(name=WIDE, draw=_wide_rows, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4},
+              control=True, tolerance=LOOSE),
+        Probe(name=SMALL[0], draw=_two_by_one, edge=True),
+        Probe(name=SMALL[1], draw=_one_by_one, edge=True),
     ),
     misconceptions=(
         Misconception(code="SDPA-NOSCALE", wrong=variant(scale=lambda *_: 1.0), sentence=(
@@ -124,9 +191,24 @@ SDPA = Exercise(
             "products that a score adds up.")),
         Misconception(code="SDPA-CONST8", wrong=variant(scale=lambda *_: 1 / 8), sentence=(
             "The scores are divided by 8. That is √D for D = 64 only.")),
-        Misconception(code="SDPA-AXIS", wrong=variant(axis=-2), sentence=(
-            "The softmax runs over the queries. Each query shares out its own attention, so "
-            "the weights sum to 1 over the keys.")),
+        Misconception(code="SDPA-AXIS", wrong=variant(axis=-2), also=tuple(
+            variant(axis=axis) for axis in (0, 1, 2, 3)), sentence=(
+            "The softmax does not always run over the keys. Each query shares out its own "
+            "attention, so the weights sum to 1 along the last axis, however many axes stand "
+            "before it.")),
+        Misconception(code="SDPA-NOSOFTMAX", wrong=variant(fill="ignored", weigh=_identity), also=(
+            *(variant(fill=fill, weigh=_identity) for fill in (
+                "zeros", "nan", "uniform", "multiplied", "score zero")),), sentence=(
+            "The scores themselves are used as weights. They may be negative and do not sum to "
+            "1: the softmax is missing.")),
+        Misconception(code="SDPA-ARGMAX", wrong=variant(weigh=_one_hot), also=(
+            variant(fill="nan", weigh=_one_hot), variant(fill="ignored", weigh=_one_hot)),
+                      sentence=(
+            "The best key gets all the weight. That is a lookup, the limit of a very low "
+            "temperature, and it has no gradient.")),
+        Misconception(code="SDPA-ORDER", wrong=swapped, sentence=(
+            "The two results are returned in the other order. The contract asks for the output "
+            "first, then the weights.")),
         Misconception(code="SDPA-SCALEAFTER", wrong=scaled_after, sentence=(
             "The division by √D comes after the softmax, so each row of weights sums to 1/√D "
             "and the scores were never tamed.")),
@@ -138,9 +220,15 @@ SDPA = Exercise(
             variant(mix=lambda w, v: w)), sentence=(
             "The output does not depend on the weights and the values together: it is the values, "
             "their plain mean, or the weights themselves.")),
-        Misconception(code="SDPA-MASKINV", wrong=variant(fill="inverted"), sentence=(
+        Misconception(code="SDPA-MASKINV", wrong=variant(fill="inverted"), also=(
+            variant(fill="inverted nan"), variant(fill="inverted uniform")), sentence=(
             "The mask is read the wrong way round. In may_attend, True means that the key may "
             "be read; nn.MultiheadAttention means the opposite.")),
+        Misconception(code="SDPA-MASKSHAPE", wrong=variant(fill="exact shape"),
+                      recognise=_needs_a_whole_mask, sentence=(
+            "may_attend need not have the shape of the scores: it broadcasts. A padding mask is "
+            "(B, 1, 1, S), and (1, S) serves all queries. Broadcast it to the scores' shape "
+            "before you index with it or compare shapes.")),
         Misconception(code="SDPA-MASKNONE", wrong=variant(fill="ignored"), sentence=(
             "The mask is not used: forbidden keys are read.")),
         Misconception(code="SDPA-MASK0", wrong=variant(fill="score zero"),
@@ -158,6 +246,18 @@ SDPA = Exercise(
         Misconception(code="SDPA-NANROW", wrong=variant(fill="nan"), sentence=(
             "A query with nothing to read gives NaN: the softmax of a row of −∞ is 0/0. The "
             "contract asks for zeros in weights and output.")),
+        Misconception(code="SDPA-OVERFLOW", wrong=variant(weigh=shifted(None)),
+                      also=(variant(fill="nan", weigh=shifted(None)),),
+                      recognise=fails_only_on(LEVEL, besides=(*MASKED, WIDE)), sentence=(
+            "The exponentials are taken of the scores themselves: near 1000 they are infinite, "
+            "near −1000 all 0. Subtract the row's maximum first.")),
+        Misconception(code="SDPA-SHIFT", wrong=variant(weigh=shifted(SHIFTS[0])), also=tuple(
+            variant(fill=fill, weigh=shifted(shift))
+            for shift in SHIFTS for fill in ("zeros", "nan")),
+            recognise=fails_only_on(WIDE, besides=MASKED),
+            sentence=(
+            "You subtract the row's mean, minimum or another entry before the exponential. Only "
+            "the maximum bounds it: in a row from −1000 to 1000 the largest still overflows.")),
         Misconception(code="SDPA-UNIFORMROW", wrong=variant(fill="uniform"), sentence=(
             "A query with nothing to read reads everything: equal scores of −10⁹ give equal "
             "weights. The contract asks for zeros.")),

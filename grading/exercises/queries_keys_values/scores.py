@@ -39,10 +39,12 @@ def _summed_batch(query: Tensor, key: Tensor) -> Tensor:
 
 
 ATTENTION_SCORES = Exercise(
-    name="attention_scores", slug="queries-keys-values", task="scores", title="Every query against every key",
+    name="attention_scores", slug="queries-keys-values", task="scores",
+    title="Every query against every key",
     kind="implement", points=1.0, difficulty=1, importance=3, minutes=10,
     parameters=("query", "key"), outputs=(Output(name="scores", axes="... T S"),),
-    axes={"query": "... T D", "key": "... S D"}, reference=attention.attention_scores, equation="eq-scores",
+    axes={"query": "... T D", "key": "... S D"}, reference=attention.attention_scores,
+    equation="eq-scores",
     next_rung="Row t holds the scores of query t. The softmax will run along that row.",
     probes=(
         Probe(name="all sizes different", draw=_query_key, gradient=True, single=True,
@@ -69,6 +71,12 @@ ATTENTION_SCORES = Exercise(
                       sentence=(
             "Queries of one example meet keys of another. Each example, and each head, keeps to "
             "itself.")),
+        Misconception(code="SC-SOFTMAX", wrong=lambda query, key: (query @ key.mT).softmax(-1),
+                      also=(
+            lambda query, key: (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1),
+            lambda query, key: (query @ key.mT).softmax(-2)), sentence=(
+            "A softmax has turned the scores into weights. This function gives the scores before "
+            "it, which may be negative and sum to anything.")),
         Misconception(code="SC-SCALED", wrong=lambda query, key: query @ key.mT
                       / math.sqrt(query.shape[-1]), sentence=(
             "The scores are already divided by √D. This function gives them unscaled; the next "

@@ -1,13 +1,14 @@
 """weight_entropy: how widely a row of weights is spread."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib import softmax as library
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.drawing import normal
 
 __all__ = ["WEIGHT_ENTROPY"]
@@ -46,9 +47,32 @@ def _of_scores(scores: Tensor) -> Tensor:
     return -(scores * scores.log()).sum(-1)
 
 
-def _padded(scores: Tensor) -> Tensor:
-    weights = scores.softmax(-1)
-    return -(weights * (weights + 1e-3).log()).sum(-1)
+def _padded(number: float) -> Answer:
+    def entropy(scores: Tensor) -> Tensor:
+        weights = scores.softmax(-1)
+        return -(weights * (weights + number).log()).sum(-1)
+
+    return entropy
+
+
+def _padded_weights(pad: Callable[[Tensor], Tensor]) -> Answer:
+    def entropy(scores: Tensor) -> Tensor:
+        weights = pad(scores.softmax(-1))
+        return -(weights * weights.log()).sum(-1)
+
+    return entropy
+
+
+#: What people add, or take as the least weight, so that a logarithm stays finite.
+SMALL = tuple(10.0**-power for power in range(2, 11))
+
+
+def _mixed(normal_axis: int, sum_axis: int) -> Answer:
+    def entropy(scores: Tensor) -> Tensor:
+        logs = scores.log_softmax(normal_axis)
+        return -(logs.exp() * logs).sum(sum_axis)
+
+    return entropy
 
 
 def _from_logarithms(scores: Tensor) -> Tensor:
@@ -69,7 +93,8 @@ WEIGHT_ENTROPY = Exercise(
     probes=(
         Probe(name="all sizes different", draw=_ordinary, gradient=True, single=True,
               sizes={"B": 3, "T": 5, "S": 7}),
-        Probe(name="weights that underflow to 0", draw=_one_winner, sizes={"T": 4, "S": 6}),
+        Probe(name="weights that underflow to 0", draw=_one_winner, sizes={"T": 4, "S": 6},
+              control=True),
         Probe(name="two keys", draw=_short, edge=True),
     ),
     misconceptions=(
@@ -80,16 +105,24 @@ WEIGHT_ENTROPY = Exercise(
             "The logarithm has base 2, which gives bits. The contract asks for nats, base e.")),
         Misconception(code="ENT-LOG10", wrong=_entropy(base=torch.log10), sentence=(
             "The logarithm has base 10. The contract asks for nats, base e.")),
-        Misconception(code="ENT-AXIS", wrong=_entropy(axis=-2), also=(_entropy(axis=0),), sentence=(
+        Misconception(code="ENT-AXIS", wrong=_entropy(axis=-2), also=(
+            *(_entropy(axis=axis) for axis in (0, 1, 2)),
+            *(_mixed(-1, axis) for axis in (-2, 0, 1)),
+            *(_mixed(axis, -1) for axis in (-2, 0, 1))), sentence=(
             "The sum runs over another axis than the keys. One row of scores, the last axis, "
             "gives one entropy.")),
         Misconception(code="ENT-SIGN", wrong=_entropy(sign=1.0), sentence=(
             "The sign is missing: logarithms of weights are negative, an entropy is not.")),
         Misconception(code="ENT-SCORES", wrong=_of_scores, sentence=(
-            "The formula is applied to the scores. It needs the weights: the softmax comes first.")),
-        Misconception(code="ENT-EPSILON", wrong=_padded, sentence=(
-            "A small number is added inside the logarithm. It avoids the NaN and changes every "
-            "value; the logarithms of the weights can be had exactly from the scores.")),
+            "The formula is applied to the scores. It needs the weights: the softmax comes "
+            "first.")),
+        Misconception(code="ENT-EPSILON", wrong=_padded(1e-3), also=(
+            *(_padded(number) for number in SMALL[:-1] if number != 1e-3),
+            *(_padded_weights(lambda w, e=number: w + e) for number in SMALL),
+            *(_padded_weights(lambda w, e=number: w.clamp(min=e)) for number in SMALL)),
+            sentence=(
+            "A small number is added to the weights or inside the logarithm. It avoids the NaN and "
+            "changes every value; the weights' logarithms can be had exactly from the scores.")),
         Misconception(code="ENT-MEAN", wrong=lambda scores: _from_logarithms(scores)
                       / scores.shape[-1], also=(
             lambda scores: _from_logarithms(scores) / math.log(scores.shape[-1]),), sentence=(

@@ -1,6 +1,5 @@
 """The chapter's questions: a prediction, and a bug to find."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,7 +7,7 @@ import torch
 from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Misconception, Output
 from grading.exercises.queries_keys_values.attention_variants import variant
-from grading.exercises.questions import asked, band, chose, diagnosis, near, numbered
+from grading.exercises.questions import Diagnosis, asked, band, near
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
 
@@ -51,31 +50,33 @@ def _chosen(code: str, inputs: Any = _inputs) -> Any:
     return lambda: (code, inputs())
 
 
-def _view(inputs: Mapping[str, Any], outputs: tuple[Any, ...]) -> tuple[torch.Tensor, ...]:
-    return (numbered(BUGS, outputs[0]),)
-
+_DIAGNOSIS = Diagnosis(
+    code="DIVIDES-BY-D",
+    bugs=BUGS,
+    broken=variant(scale=lambda q, k, v: 1 / q.shape[-1]),
+    right=attention.scaled_dot_product_attention,
+    inputs=("query", "key", "value"),
+)
 
 FIND_THE_BUG = Exercise(
     name="diagnose_scale", slug="scaling", task="bug", title="Find the bug", kind="bug",
     points=1.0, difficulty=2, importance=2, minutes=15, parameters=(),
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
     reference=_chosen("DIVIDES-BY-D"), equation="eq-unit-variance", probes=asked,
-    judge=diagnosis("DIVIDES-BY-D", variant(scale=lambda q, k, v: 1 / q.shape[-1]),
-                    attention.scaled_dot_product_attention),
-    view=_view,
+    judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     next_rung="Variance 1/D is the trace of this mistake: the weights are too even, not too sharp.",
     misconceptions=(
         Misconception(code="BUG-NOSCALE", wrong=_chosen("NO-SCALE"),
-                      recognise=chose(BUGS, "NO-SCALE"), sentence=(
+                      recognise=_DIAGNOSIS.chose("NO-SCALE"), sentence=(
             "Unscaled scores would have the variance D. Compare with the trace.")),
         Misconception(code="BUG-AFTER", wrong=_chosen("SCALES-AFTER"),
-                      recognise=chose(BUGS, "SCALES-AFTER"), sentence=(
+                      recognise=_DIAGNOSIS.chose("SCALES-AFTER"), sentence=(
             "Then the rows of weights would not sum to 1. In the trace they do.")),
         Misconception(code="BUG-DV", wrong=_chosen("SCALES-BY-DV"),
-                      recognise=chose(BUGS, "SCALES-BY-DV"), sentence=(
+                      recognise=_DIAGNOSIS.chose("SCALES-BY-DV"), sentence=(
             "Then the variance would be D/Dv. Compute it for the sizes of the trace.")),
         Misconception(code="BUG-BLIND", wrong=_chosen("DIVIDES-BY-D", _blind),
-                      recognise=chose(BUGS, "DIVIDES-BY-D"), sentence=(
+                      recognise=_DIAGNOSIS.chose("DIVIDES-BY-D"), sentence=(
             "The mistake is the right one, but on these inputs it cannot be seen: for which D are "
             "D and its root the same?")),
     ),

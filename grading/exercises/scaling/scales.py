@@ -32,7 +32,9 @@ def _scale(
     return scale
 
 
-def _in_logarithms(head_dim: int, query_pre_attn_scalar: Any = None, yarn_factor: Any = None) -> Any:
+def _in_logarithms(
+    head_dim: int, query_pre_attn_scalar: Any = None, yarn_factor: Any = None
+) -> Any:
     a = head_dim if query_pre_attn_scalar is None else query_pre_attn_scalar
     root = torch.rsqrt(torch.tensor(float(a), dtype=torch.float64))
     return root if yarn_factor is None else root * (1 + math.log(yarn_factor) / 10) ** 2
@@ -43,7 +45,8 @@ SOFTMAX_SCALE = Exercise(
     kind="implement", points=1.5, difficulty=2, importance=2, minutes=15,
     parameters=("head_dim", "query_pre_attn_scalar", "yarn_factor"),
     outputs=(Output(name="scale", kind="number"),), reference=scaling.softmax_scale,
-    equation="eq-scale", next_rung="Look up the head_dim of a model you use, and compute its scale.",
+    equation="eq-scale",
+    next_rung="Look up the head_dim of a model you use, and compute its scale.",
     probes=(
         _probe("head_dim 64", 64, None, None),
         _probe("Gemma 2 27B: head_dim 128, scalar 144", 128, 144, None),
@@ -52,13 +55,18 @@ SOFTMAX_SCALE = Exercise(
         _probe("both: head_dim 128, scalar 144, YaRN factor 8", 128, 144, 8.0),
     ),
     misconceptions=(
-        Misconception(code="SCL-HEADDIM", wrong=_scale(size=lambda d, a: d), sentence=(
+        Misconception(code="SCL-HEADDIM", wrong=_scale(size=lambda d, a: d), also=(
+            _scale(size=lambda d, a: d, yarn=lambda factor: 1.0),), sentence=(
             "query_pre_attn_scalar is not used. Where a model names one, it stands under the root "
             "instead of head_dim.")),
+        Misconception(code="SCL-BOTH", wrong=_scale(size=lambda d, a: d * (a or 1)), also=(
+            _scale(size=lambda d, a: d + (a or 0)),), sentence=(
+            "head_dim and query_pre_attn_scalar both stand under the root. Where a model names the "
+            "second, it takes the place of the first.")),
         Misconception(code="SCL-DMODEL", wrong=_scale(size=lambda d, a: (a or d) * 8), also=tuple(
-            _scale(size=lambda d, a, h=heads: (a or d) * h) for heads in (12, 16, 32, 64, 96))
-            + (_scale(size=lambda d, a: d * (a or 1)), _scale(size=lambda d, a: 512),
-               _scale(size=lambda d, a: 768)), sentence=(
+            _scale(size=size) for size in (
+                *(lambda d, a, h=heads: (a or d) * h for heads in (12, 16, 32, 64, 96)),
+                lambda d, a: 512, lambda d, a: 768)), sentence=(
             "The width of the whole model stands under the root. A score adds up the D products of "
             "one head.")),
         Misconception(code="SCL-YARNONCE", wrong=_scale(

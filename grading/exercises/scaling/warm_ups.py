@@ -79,6 +79,8 @@ CROSS_SHAPES = Exercise(
     judge=_judge, view=_shapes, next_rung="D appears in neither: queries and keys use it up.",
     probes=(Probe(name="four sizes", draw=_sizes, sizes={"T": 3, "S": 11, "D": 5, "Dv": 7}),),
     misconceptions=(
+        Misconception(code="SHAPE-ORDER", wrong=lambda T, S, D, Dv: ((T, Dv), (T, S)), sentence=(
+            "The two shapes are returned in the other order: the weights' comes first.")),
         Misconception(code="SHAPE-TS", wrong=lambda T, S, D, Dv: ((S, T), (T, Dv)), sentence=(
             "The weights have one row a query and one column a key.")),
         Misconception(code="SHAPE-OUTS", wrong=lambda T, S, D, Dv: ((T, S), (S, Dv)), sentence=(

@@ -1,6 +1,7 @@
 """The exercises of the chapter on the softmax."""
 
 from grading.exercises.softmax.logarithms import LOG_SOFTMAX, LOGSUMEXP
+from grading.exercises.softmax.measures import SINK_SHARE
 from grading.exercises.softmax.questions import FIND_THE_BUG, PREDICT
 from grading.exercises.softmax.sink import SOFTMAX_WITH_SINK
 from grading.exercises.softmax.stable import SOFTMAX
@@ -18,5 +19,6 @@ EXERCISES = (
     LOG_SOFTMAX,
     SOFTMAX_VJP,
     SOFTMAX_WITH_SINK,
+    SINK_SHARE,
     FIND_THE_BUG,
 )

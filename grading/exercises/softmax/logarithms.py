@@ -1,16 +1,23 @@
 """logsumexp and log_softmax: the softmax's logarithms."""
 
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from course_lib import softmax as library
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.drawing import normal
-from grading.exercises.softmax.probes import three_axes
+from grading.exercises.recognising import fails_only_on
+from grading.exercises.softmax.probes import SHIFTS, WIDE, three_axes
 from grading.exercises.softmax.stable import FORBIDDEN
 
 __all__ = ["LOGSUMEXP", "LOG_SOFTMAX"]
+
+
+EMPTY = "a row of −∞"
 
 
 def _empty_row(generator: torch.Generator) -> Inputs:
@@ -18,6 +25,37 @@ def _empty_row(generator: torch.Generator) -> Inputs:
     x[0] = -torch.inf
     x[1, 2] = -torch.inf
     return {"x": x, "axis": -1}
+
+
+def _shifted(shift: Callable[[Tensor, int], Tensor]) -> Answer:
+    def logsumexp(x: Tensor, axis: int) -> Tensor:
+        by = shift(x, axis)
+        return (x - by).exp().sum(axis).log() + by.squeeze(axis)
+
+    return logsumexp
+
+
+def _padded(number: float) -> Answer:
+    def logsumexp(x: Tensor, axis: int) -> Tensor:
+        top = x.amax(axis, keepdim=True)
+        exps = (x - top.clamp(min=-1e300)).exp()
+        return (exps.sum(axis) + number).log() + top.squeeze(axis)
+
+    return logsumexp
+
+
+def _lost_axis(x: Tensor, axis: int) -> Tensor:
+    top = x.amax(axis)
+    return (x - top).exp().sum(axis).log() + top
+
+
+def _axis_too_many(x: Tensor, axis: int) -> Tensor:
+    top = x.amax(axis, keepdim=True)
+    return (x - top).exp().sum(axis).log() + top
+
+
+def _fixed_axis(fixed: int) -> Answer:
+    return lambda x, axis: library.logsumexp(x, fixed)
 
 
 def _naive_lse(x: Tensor, axis: int) -> Tensor:
@@ -36,10 +74,6 @@ def _subtracts_infinity(x: Tensor, axis: int) -> Tensor:
 
 def _keeps_axis(x: Tensor, axis: int) -> Tensor:
     return library.logsumexp(x, axis).unsqueeze(axis)
-
-
-def _other_axis(x: Tensor, axis: int) -> Tensor:
-    return library.logsumexp(x, -1)
 
 
 def _one_maximum(x: Tensor, axis: int) -> Tensor:
@@ -71,12 +105,24 @@ LOGSUMEXP = Exercise(
     next_rung="One number a row is all that attention needs to keep of a softmax.",
     probes=(
         *three_axes(),
-        Probe(name="a row of −∞", draw=_empty_row, sizes={"T": 3, "S": 4}),
+        Probe(name=EMPTY, draw=_empty_row, sizes={"T": 3, "S": 4}, control=True),
     ),
     misconceptions=(
         Misconception(code="LSE-NAIVE", wrong=_naive_lse, sentence=(
-            "The exponentials are taken of the scores themselves: exp(1000) is infinite, exp(−1000) "
-            "is 0 with the logarithm −∞. Take the maximum out first.")),
+            "The exponentials are taken of the scores themselves: exp(1000) is infinite, "
+            "exp(−1000) is 0 with the logarithm −∞. Take the maximum out first.")),
+        Misconception(code="LSE-SHIFT", wrong=_shifted(SHIFTS[0]), also=tuple(
+            _shifted(shift) for shift in SHIFTS[1:]),
+            recognise=fails_only_on(WIDE, besides=(EMPTY,)), sentence=(
+            "You take the row's mean, minimum or another entry out. Only the maximum bounds the "
+            "exponentials: in a row from −1000 to 1000 the largest still overflows.")),
+        Misconception(code="LSE-NOKEEP", wrong=_lost_axis, also=(_axis_too_many,), sentence=(
+            "The maximum has lost its axis where it is subtracted, or has kept it where it is "
+            "added again: it is matched with another axis.")),
+        Misconception(code="LSE-EPSILON", wrong=_padded(1e-3), also=tuple(
+            _padded(number) for number in (1e-4, 1e-5, 1e-6)), sentence=(
+            "A small number is added to the sum. With the maximum taken out the sum is at least 1, "
+            "so nothing needs protecting, and every value moves.")),
         Misconception(code="LSE-FORGETMAX", wrong=_forgets_maximum, also=(
             lambda x, axis: (x - x.amax(axis, keepdim=True)).exp().sum(axis).log(),), sentence=(
             "The maximum is subtracted and never added again. In the softmax it cancels; here it "
@@ -85,8 +131,9 @@ LOGSUMEXP = Exercise(
             "A row of −∞ gives (−∞) − (−∞) = NaN. The logarithm of an empty sum is −∞.")),
         Misconception(code="LSE-KEEPDIM", wrong=_keeps_axis, sentence=(
             "The axis is still there with size 1. One number a row is asked for: drop the axis.")),
-        Misconception(code="LSE-AXISFIXED", wrong=_other_axis, sentence=(
-            "The axis is not used: the sum always runs along the last one.")),
+        Misconception(code="LSE-AXISFIXED", wrong=_fixed_axis(-1), also=tuple(
+            _fixed_axis(axis) for axis in (0, 1, 2, -2)), sentence=(
+            "The axis is not used: the sum always runs along the same one.")),
         Misconception(code="LSE-GLOBALMAX", wrong=_one_maximum, sentence=(
             "One maximum is subtracted from all rows. A row that lies 1000 lower underflows: its "
             "sum is 0 and its logarithm −∞.")),
@@ -95,12 +142,36 @@ LOGSUMEXP = Exercise(
 )  # fmt: skip
 
 
+def _fixed_log_softmax(fixed: int) -> Answer:
+    return lambda x, axis: x.log_softmax(fixed)
+
+
 def _log_of_softmax(x: Tensor, axis: int) -> Tensor:
     return x.softmax(axis).log()
 
 
-def _log_of_padded(x: Tensor, axis: int) -> Tensor:
-    return (x.softmax(axis) + 1e-9).log()
+def _log_of_padded(number: float) -> Answer:
+    return lambda x, axis: (x.softmax(axis) + number).log()
+
+
+def _all_alike_below(seen: Mapping[str, Any]) -> bool:
+    """Recognise a floor: where weights underflow, the log-weights are all one finite number."""
+    view = seen.get(APART)
+    if not isinstance(view, list) or not bool(view[0].isfinite().all()):
+        return False
+    low = view[0].min()
+    return bool(-700 < low < -3) and int((view[0] - low < 1e-9).sum()) >= 3
+
+
+APART = "scores far apart"
+
+
+def _log_shifted(shift: Callable[[Tensor, int], Tensor]) -> Answer:
+    def log_softmax(x: Tensor, axis: int) -> Tensor:
+        moved = x - shift(x, axis)
+        return moved - moved.exp().sum(axis, keepdim=True).log()
+
+    return log_softmax
 
 
 def _wide(generator: torch.Generator) -> Inputs:
@@ -122,9 +193,13 @@ LOG_SOFTMAX = Exercise(
     name="log_softmax", slug="softmax", task="log-softmax", title="Log-softmax",
     kind="implement", points=1.0, difficulty=2, importance=2, minutes=15,
     parameters=("x", "axis"), outputs=(Output(name="log-weights", axes="..."),),
-    axes={"x": "H T S"}, reference=library.log_softmax, equation="eq-log-softmax", forbidden=FORBIDDEN,
+    axes={"x": "H T S"}, reference=library.log_softmax, equation="eq-log-softmax",
+    forbidden=FORBIDDEN,
     next_rung="A loss is the mean of some of these numbers. None of them is ever −∞.",
-    probes=(*three_axes(), Probe(name="scores far apart", draw=_wide, sizes={"T": 4, "S": 6})),
+    probes=(
+        *three_axes(),
+        Probe(name=APART, draw=_wide, sizes={"T": 4, "S": 6}, control=True),
+    ),
     misconceptions=(
         Misconception(code="LSE-LOGSOFT", wrong=_log_of_softmax, sentence=(
             "This is the logarithm of the softmax. A weight below e⁻⁷⁴⁵ has already become 0, and "
@@ -132,11 +207,23 @@ LOG_SOFTMAX = Exercise(
         Misconception(code="LSE-NAIVE", wrong=lambda x, axis: x
                       - x.exp().sum(axis, keepdim=True).log(), sentence=(
             "The exponentials are taken of the scores themselves: exp(1000) is infinite.")),
-        Misconception(code="LSE-EPSILON", wrong=_log_of_padded, sentence=(
+        Misconception(code="LSE-EPSILON", wrong=_log_of_padded(1e-9), also=(
+            *(_log_of_padded(number) for number in (1e-3, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)),
+            lambda x, axis: x.softmax(axis).clamp(min=1e-9).log()), recognise=_all_alike_below,
+            sentence=(
             "A small number is added inside the logarithm. It hides the −∞ and makes every weight "
             "below it the same.")),
-        Misconception(code="LSE-AXISFIXED", wrong=lambda x, axis: x.log_softmax(-1), sentence=(
-            "The axis is not used: the softmax always runs along the last one.")),
+        Misconception(code="LSE-SHIFT", wrong=_log_shifted(SHIFTS[0]), also=tuple(
+            _log_shifted(shift) for shift in SHIFTS[1:]),
+            recognise=fails_only_on(WIDE, APART, whole_rows=True), sentence=(
+            "You subtract the row's mean, minimum or another entry. Only the maximum bounds the "
+            "exponentials: in a row from −1000 to 1000 the largest still overflows.")),
+        Misconception(code="LSE-NOKEEP", wrong=lambda x, axis: x - x.logsumexp(axis), sentence=(
+            "The log-sum-exp has lost its axis, so it is matched with another one. Keep the axis, "
+            "with size 1.")),
+        Misconception(code="LSE-AXISFIXED", wrong=_fixed_log_softmax(-1), also=tuple(
+            _fixed_log_softmax(axis) for axis in (0, 1, 2, -2)), sentence=(
+            "The axis is not used: the softmax always runs along the same one.")),
         Misconception(code="LSE-ONLYSHIFT", wrong=lambda x, axis: x - x.amax(axis, keepdim=True),
                       sentence=(
             "Only the maximum is subtracted. The logarithm of the sum is missing, so the weights "

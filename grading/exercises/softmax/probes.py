@@ -1,13 +1,33 @@
 """Inputs that the chapter's exercises share: three axes, and rows far from 0."""
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor
 
 from grading.exercise import Inputs, Probe
 from grading.exercises.drawing import normal
 
-__all__ = ["along", "three_axes"]
+__all__ = ["SHIFTS", "WIDE", "along", "three_axes"]
 
 SIZES = {"H": 3, "T": 5, "S": 7}
+#: The probe on which any shift but the maximum overflows.
+WIDE = "one row from −1000 to 1000"
+
+
+def _median(x: Tensor, axis: int) -> Tensor:
+    return x.median(axis, keepdim=True).values
+
+
+#: What people subtract instead of the maximum, by row: it bounds no exponential.
+SHIFTS: tuple[Callable[[Tensor, int], Tensor], ...] = (
+    lambda x, axis: x.mean(axis, keepdim=True),
+    lambda x, axis: x.amin(axis, keepdim=True),
+    _median,
+    lambda x, axis: x.narrow(axis, 0, 1),
+    lambda x, axis: x.narrow(axis, x.shape[axis] - 1, 1),
+    lambda x, axis: (x.amax(axis, keepdim=True) + x.amin(axis, keepdim=True)) / 2,
+)
 
 
 def along(axis: int, *, gradient: bool = False) -> Probe:
@@ -38,13 +58,22 @@ def _low(generator: torch.Generator) -> Inputs:
     return {"x": x, "axis": 1}
 
 
+def _wide(generator: torch.Generator) -> Inputs:
+    """Rows that hold very low and very high scores at once; no maximum stands first or last."""
+    x = normal(generator, 3, 4)
+    x[0, 1], x[0, 2] = -1000.0, 1000.0
+    x[2] = torch.tensor([0.0, 2000.0, 0.0, 0.0])
+    return {"x": x, "axis": -1}
+
+
 def three_axes() -> tuple[Probe, ...]:
     """Return the probes of every function of x along an axis."""
     return (
         along(-1, gradient=True),
         along(0),
         along(1, gradient=True),
-        Probe(name="a row near −1000", draw=_low, sizes={"T": 3, "S": 4}),
-        Probe(name="rows near −1000, 0 and 1000", draw=_far, sizes={"T": 3, "S": 4}),
+        Probe(name="a row near −1000", draw=_low, sizes={"T": 3, "S": 4}, control=True),
+        Probe(name="rows near −1000, 0 and 1000", draw=_far, sizes={"T": 3, "S": 4}, control=True),
+        Probe(name=WIDE, draw=_wide, sizes={"T": 3, "S": 4}, control=True),
         Probe(name="two by two", draw=_two, edge=True),
     )

@@ -1,6 +1,5 @@
 """The chapter's questions: a prediction, and a bug to find."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,7 +7,7 @@ from torch import Tensor
 
 from course_lib.softmax import softmax
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.questions import asked, band, chose, diagnosis, near, numbered
+from grading.exercises.questions import Diagnosis, asked, band, near
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
 
@@ -54,31 +53,35 @@ def _chosen(code: str, inputs: Any = _apart) -> Any:
     return lambda: (code, inputs())
 
 
-def _view(inputs: Mapping[str, Any], outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    return (numbered(BUGS, outputs[0]),)
-
+_DIAGNOSIS = Diagnosis(
+    code="ONE-MAXIMUM",
+    bugs=BUGS,
+    broken=_broken,
+    right=softmax,
+    inputs=("x",),
+)
 
 FIND_THE_BUG = Exercise(
     name="diagnose_softmax", slug="softmax", task="bug", title="Find the bug", kind="bug",
     points=0.5, difficulty=2, importance=2, minutes=10, parameters=(),
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
-    reference=_chosen("ONE-MAXIMUM"), equation="eq-softmax", probes=asked, view=_view,
-    judge=diagnosis("ONE-MAXIMUM", _broken, softmax),
+    reference=_chosen("ONE-MAXIMUM"), equation="eq-softmax", probes=asked,
+    judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     next_rung="Rows of one batch may lie far apart: padding and masks make sure of that.",
     misconceptions=(
         Misconception(code="BUG-NOMAX", wrong=_chosen("NO-MAXIMUM"),
-                      recognise=chose(BUGS, "NO-MAXIMUM"), sentence=(
+                      recognise=_DIAGNOSIS.chose("NO-MAXIMUM"), sentence=(
             "Without any maximum the row near 1000 would have failed as well. Look at it.")),
         Misconception(code="BUG-AXIS", wrong=_chosen("WRONG-AXIS"),
-                      recognise=chose(BUGS, "WRONG-AXIS"), sentence=(
+                      recognise=_DIAGNOSIS.chose("WRONG-AXIS"), sentence=(
             "Along another axis no row of the trace would sum to 1. The first one does.")),
         Misconception(code="BUG-NOEXP", wrong=_chosen("NO-EXPONENTIAL"),
-                      recognise=chose(BUGS, "NO-EXPONENTIAL"), sentence=(
+                      recognise=_DIAGNOSIS.chose("NO-EXPONENTIAL"), sentence=(
             "Without the exponential the weights 0.27 and 0.73 could not come from these scores.")),
         Misconception(code="BUG-BLIND", wrong=_chosen("ONE-MAXIMUM", _together),
-                      recognise=chose(BUGS, "ONE-MAXIMUM"), sentence=(
-            "The mistake is the right one, but on these inputs it cannot be seen. How far below the "
-            "maximum of all rows must a row lie to underflow?")),
+                      recognise=_DIAGNOSIS.chose("ONE-MAXIMUM"), sentence=(
+            "The mistake is the right one, but on these inputs it cannot be seen. How far below "
+            "the maximum of all rows must a row lie to underflow?")),
     ),
     alternatives=(
         lambda: ("ONE-MAXIMUM", (torch.tensor([[500.0, 501.0], [-500.0, -499.0]]),)),

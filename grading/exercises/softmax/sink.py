@@ -1,13 +1,16 @@
 """softmax_with_sink: one more logit in the denominator."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib import softmax as library
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.drawing import normal
+from grading.exercises.recognising import fails_only_on
+from grading.exercises.softmax.probes import SHIFTS
 
 __all__ = ["SOFTMAX_WITH_SINK"]
 
@@ -27,6 +30,15 @@ def _high_sink(generator: torch.Generator) -> Inputs:
 def _high_scores(generator: torch.Generator) -> Inputs:
     inputs = _per_head(generator)
     return {"scores": inputs["scores"] + 1000.0, "sink": inputs["sink"] + 1000.0}
+
+
+WIDE = "scores from −1000 to 1000 in one row"
+
+
+def _wide(generator: torch.Generator) -> Inputs:
+    inputs = _per_head(generator)
+    inputs["scores"][..., 1], inputs["scores"][..., 3] = -1000.0, 1000.0
+    return inputs
 
 
 def _number(generator: torch.Generator) -> Inputs:
@@ -72,6 +84,15 @@ def _top_of_scores(scores: Tensor, sink: Any) -> Tensor:
     return exps / (exps.sum(-1, keepdim=True) + (_column(scores, sink) - top).exp())
 
 
+def _shifted(shift: Callable[[Tensor, int], Tensor]) -> Answer:
+    def softmax_with_sink(scores: Tensor, sink: Any) -> Tensor:
+        by = shift(scores, -1)
+        exps = (scores - by).exp()
+        return exps / (exps.sum(-1, keepdim=True) + (_column(scores, sink) - by).exp())
+
+    return softmax_with_sink
+
+
 def _overflows(scores: Tensor, sink: Any) -> Tensor:
     exps = scores.exp()
     return exps / (exps.sum(-1, keepdim=True) + _column(scores, sink).exp())
@@ -107,17 +128,19 @@ def _by_logarithms(scores: Tensor, sink: Any) -> Tensor:
 
 SOFTMAX_WITH_SINK = Exercise(
     name="softmax_with_sink", slug="softmax", task="sink", title="A softmax with a sink",
-    kind="implement", points=1.5, difficulty=3, importance=3, minutes=25,
+    kind="implement", points=1.25, difficulty=3, importance=3, minutes=25,
     parameters=("scores", "sink"), outputs=(Output(name="weights", axes="... H T S"),),
-    axes={"scores": "H T S", "sink": "H"},
+    axes={"scores": "... H T S", "sink": "H"},
     reference=library.softmax_with_sink, equation="eq-sink",
     next_rung="With the sink at −∞ this is the softmax; with 0 it is called softmax1.",
     probes=(
         Probe(name="one sink a head, all sizes different", draw=_per_head, sizes=SIZES,
               gradient=True, single=True),
         Probe(name="a number as sink", draw=_number, sizes={"H": 3, "T": 5, "S": 7}),
-        Probe(name="scores and sink near 1000", draw=_high_scores, sizes=SIZES),
-        Probe(name="one head's sink at 1000", draw=_high_sink, sizes=SIZES, gradient=True),
+        Probe(name="scores and sink near 1000", draw=_high_scores, sizes=SIZES, control=True),
+        Probe(name=WIDE, draw=_wide, sizes=SIZES, control=True),
+        Probe(name="one head's sink at 1000", draw=_high_sink, sizes=SIZES, gradient=True,
+              control=True),
         Probe(name="two queries, two keys, equal scores", draw=_two, edge=True),
     ),
     misconceptions=(
@@ -136,7 +159,12 @@ SOFTMAX_WITH_SINK = Exercise(
             "The sink is taken as 0 whatever it is: 1 is added to the denominator. That is the "
             "special case called softmax1.")),
         Misconception(code="SINK-OVERFLOW", wrong=_overflows, sentence=(
-            "The exponentials are taken without subtracting a maximum: scores near 1000 give ∞/∞.")),
+            "The exponentials are taken without subtracting a maximum: scores near 1000 give "
+            "∞/∞.")),
+        Misconception(code="SINK-SHIFT", wrong=_shifted(SHIFTS[0]), also=tuple(
+            _shifted(shift) for shift in SHIFTS[1:]), recognise=fails_only_on(WIDE), sentence=(
+            "You subtract the row's mean, minimum or another entry. Only the maximum bounds the "
+            "exponentials: in a row from −1000 to 1000 the largest still overflows.")),
         Misconception(code="SINK-HEADAXIS", wrong=_wrong_axis, also=(_along_keys,), sentence=(
             "The sinks lie along another axis than the heads. There is one a head: H is the third "
             "axis from the right.")),

@@ -1,13 +1,15 @@
 """softmax: stable, along any axis."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib import softmax as library
-from grading.exercise import Exercise, Inputs, Law, Misconception, Output
-from grading.exercises.softmax.probes import three_axes
+from grading.exercise import Answer, Exercise, Inputs, Law, Misconception, Output
+from grading.exercises.recognising import fails_only_on
+from grading.exercises.softmax.probes import SHIFTS, WIDE, three_axes
 
 __all__ = ["FORBIDDEN", "SOFTMAX"]
 
@@ -16,6 +18,10 @@ FORBIDDEN = (
     "torch.Tensor.logsumexp", "torch.log_softmax", "torch.Tensor.log_softmax",
     "torch.nn.functional.log_softmax", "torch.special.softmax", "torch.special.log_softmax",
     "torch.special.logsumexp", "torch.nn.functional.softmin",
+    "aten._softmax", "aten._log_softmax", "aten.logsumexp", "aten.logcumsumexp",
+    "aten._softmax_backward_data", "aten._log_softmax_backward_data", "aten._safe_softmax",
+    "aten._masked_softmax", "aten._scaled_dot_product_flash_attention_for_cpu",
+    "aten._scaled_dot_product_attention_math",
 )  # fmt: skip
 
 
@@ -28,14 +34,44 @@ def _one_maximum(x: Tensor, axis: int) -> Tensor:
     return exps / exps.sum(axis, keepdim=True)
 
 
-def _last_axis(x: Tensor, axis: int) -> Tensor:
-    exps = (x - x.amax(-1, keepdim=True)).exp()
-    return exps / exps.sum(-1, keepdim=True)
+def _one_mean(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.mean()).exp()
+    return exps / exps.sum(axis, keepdim=True)
 
 
-def _first_axis(x: Tensor, axis: int) -> Tensor:
-    exps = (x - x.amax(0, keepdim=True)).exp()
-    return exps / exps.sum(0, keepdim=True)
+def _shifted(shift: Callable[[Tensor, int], Tensor]) -> Answer:
+    def softmax(x: Tensor, axis: int) -> Tensor:
+        exps = (x - shift(x, axis)).exp()
+        return exps / exps.sum(axis, keepdim=True)
+
+    return softmax
+
+
+def _largest_size(x: Tensor, axis: int) -> Tensor:
+    return x.abs().amax(axis, keepdim=True)
+
+
+def _mean_and_maximum(x: Tensor, axis: int) -> Tensor:
+    return x.mean(axis, keepdim=True) + x.amax(axis, keepdim=True)
+
+
+def _rescaled(divide: Callable[[Tensor, int], Tensor]) -> Answer:
+    def softmax(x: Tensor, axis: int) -> Tensor:
+        return torch.softmax(divide(x, axis), axis)
+
+    return softmax
+
+
+def _spread(x: Tensor, axis: int) -> Tensor:
+    return x.amax(axis, keepdim=True) - x.amin(axis, keepdim=True)
+
+
+def _fixed(fixed: int) -> Answer:
+    def softmax(x: Tensor, axis: int) -> Tensor:
+        exps = (x - x.amax(fixed, keepdim=True)).exp()
+        return exps / exps.sum(fixed, keepdim=True)
+
+    return softmax
 
 
 def _no_keepdim(x: Tensor, axis: int) -> Tensor:
@@ -46,6 +82,15 @@ def _no_keepdim(x: Tensor, axis: int) -> Tensor:
 def _no_keepdim_maximum(x: Tensor, axis: int) -> Tensor:
     exps = (x - x.amax(axis)).exp()
     return exps / exps.sum(axis, keepdim=True)
+
+
+def _no_keepdim_no_maximum(x: Tensor, axis: int) -> Tensor:
+    return x.exp() / x.exp().sum(axis)
+
+
+def _no_keepdim_one_maximum(x: Tensor, axis: int) -> Tensor:
+    exps = (x - x.max()).exp()
+    return exps / exps.sum(axis)
 
 
 def _neither_keepdim(x: Tensor, axis: int) -> Tensor:
@@ -73,9 +118,20 @@ def _clamped(x: Tensor, axis: int) -> Tensor:
     return exps / exps.sum(axis, keepdim=True)
 
 
-def _padded_sum(x: Tensor, axis: int) -> Tensor:
-    exps = (x - x.amax(axis, keepdim=True)).exp()
-    return exps / (exps.sum(axis, keepdim=True) + 1e-3)
+def _padded_sum(number: float) -> Answer:
+    def softmax(x: Tensor, axis: int) -> Tensor:
+        exps = (x - x.amax(axis, keepdim=True)).exp()
+        return exps / (exps.sum(axis, keepdim=True) + number)
+
+    return softmax
+
+
+def _padded_powers(number: float) -> Answer:
+    def softmax(x: Tensor, axis: int) -> Tensor:
+        exps = (x - x.amax(axis, keepdim=True)).exp() + number
+        return exps / exps.sum(axis, keepdim=True)
+
+    return softmax
 
 
 def _by_rows(x: Tensor, axis: int) -> Tensor:
@@ -120,14 +176,30 @@ SOFTMAX = Exercise(
             "The exponentials are taken of the scores themselves. exp(1000) is infinite, and a row "
             "near −1000 becomes 0/0. Subtract the row's maximum first.")),
         Misconception(code="SM-GLOBALMAX", wrong=_one_maximum, sentence=(
-            "One maximum is subtracted from all rows. A row that lies 1000 lower then underflows to "
-            "0/0. Each row needs its own.")),
-        Misconception(code="SM-AXISFIXED", wrong=_last_axis, also=(_first_axis,), sentence=(
+            "One number, the maximum or mean of everything, is subtracted from all rows. A row "
+            "that lies 1000 away from it then under- or overflows. Each needs its own maximum."),
+            also=(_one_mean,)),
+        Misconception(code="SM-SHIFT", wrong=_shifted(SHIFTS[0]), also=tuple(
+            _shifted(shift) for shift in (*SHIFTS[1:], _largest_size, _mean_and_maximum)),
+            recognise=fails_only_on(WIDE), sentence=(
+            "You subtract the row's mean, minimum or another entry. Only the maximum bounds the "
+            "exponentials: with it none is above e⁰ = 1. In a row from −1000 to 1000 the largest "
+            "still overflows.")),
+        Misconception(code="SM-RESCALED", wrong=_rescaled(
+            lambda x, axis: (x - x.mean(axis, keepdim=True)) / x.std(axis, keepdim=True)), also=(
+            _rescaled(lambda x, axis: (x - x.amin(axis, keepdim=True)) / _spread(x, axis)),
+            _rescaled(lambda x, axis: x / x.amax(axis, keepdim=True)),
+            _rescaled(lambda x, axis: x / x.norm(dim=axis, keepdim=True))), sentence=(
+            "The scores are divided by their own spread or size. Subtracting changes no weight; "
+            "dividing changes all of them.")),
+        Misconception(code="SM-AXISFIXED", wrong=_fixed(-1), also=tuple(
+            _fixed(axis) for axis in (0, 1, 2, -2)), sentence=(
             "The axis is not used: the softmax always runs along the same one.")),
         Misconception(code="SM-NOKEEP", wrong=_no_keepdim,
-                      also=(_no_keepdim_maximum, _neither_keepdim), sentence=(
+                      also=(_no_keepdim_maximum, _neither_keepdim, _no_keepdim_no_maximum,
+                            _no_keepdim_one_maximum), sentence=(
             "The maximum or the sum has lost its axis, so it is matched with another one: "
-            "keepdim=True keeps it, with size 1. On a square input nothing would have complained.")),
+            "keepdim=True keeps it, with size 1. A square input would have hidden it.")),
         Misconception(code="SM-INPLACE", wrong=_in_place, shows="inputs", sentence=(
             "An operator such as -= writes into the caller's tensor.")),
         Misconception(code="SM-ALL", wrong=_all_entries, sentence=(
@@ -138,9 +210,11 @@ SOFTMAX = Exercise(
         Misconception(code="SM-CLAMP", wrong=_clamped, sentence=(
             "The scores are cut off to keep the exponential finite. Scores of 1000 and 1001 then "
             "get equal weights.")),
-        Misconception(code="SM-EPSILON", wrong=_padded_sum, sentence=(
-            "A number is added to the sum. With the maximum subtracted the sum is at least 1, so "
-            "nothing needs protecting, and the weights no longer sum to 1.")),
+        Misconception(code="SM-EPSILON", wrong=_padded_sum(1e-3), also=(
+            *(_padded_sum(number) for number in (1e-2, 1e-4, 1e-5, 1e-6)),
+            *(_padded_powers(10.0**-power) for power in range(3, 9))), sentence=(
+            "A number is added to the exponentials or their sum. With the maximum subtracted the "
+            "sum is at least 1, so nothing needs protecting, and the weights move.")),
     ),
     alternatives=(_by_rows, _by_logarithm, _shifted_by_minimum_and_maximum),
 )  # fmt: skip

@@ -58,18 +58,20 @@ def _by_einsum(p: Tensor, g: Tensor, axis: int) -> Tensor:
 
 
 def _allowed(inputs: Inputs) -> int:
-    return math.prod(inputs["p"].shape)
+    """Allow a few tensors side by side; the Jacobian is S times as large as p."""
+    return 4 * math.prod(inputs["p"].shape)
 
 
-def _fixed(p: Tensor, g: Tensor, axis: int) -> Any:
-    return p * (g - _mean(p, g, -1))
+def _fixed(fixed: int) -> Any:
+    return lambda p, g, axis: p * (g - _mean(p, g, fixed))
 
 
 SOFTMAX_VJP = Exercise(
     name="softmax_vjp", slug="softmax", task="vjp", title="The gradient of the softmax",
-    kind="implement", points=1.5, difficulty=3, importance=3, minutes=25,
+    kind="implement", points=1.25, difficulty=3, importance=3, minutes=25,
     parameters=("p", "g", "axis"), outputs=(Output(name="gradient", axes="..."),),
     reference=library.softmax_vjp, equation="eq-vjp", largest=_allowed,
+    forbidden=("aten._softmax_backward_data", "aten._log_softmax_backward_data"),
     next_rung="The backward pass of FlashAttention is built on this line.",
     probes=(
         _along(-1), _along(0), _along(1),
@@ -83,10 +85,14 @@ SOFTMAX_VJP = Exercise(
         Misconception(code="VJP-NOSUM", wrong=lambda p, g, axis: p * g, sentence=(
             "The sum over the row is missing. Adding the same number to all scores changes no "
             "weight, so the gradient has to sum to 0.")),
-        Misconception(code="VJP-AXIS", wrong=_fixed, also=(
-            lambda p, g, axis: p * (g - _mean(p, g, 0)),
+        Misconception(code="VJP-AXIS", wrong=_fixed(-1), also=(
+            *(_fixed(axis) for axis in (0, 1, 2, -2)),
             lambda p, g, axis: p * (g - (p * g).sum())), sentence=(
             "The sum runs along another axis than the one that was normalised.")),
+        Misconception(code="VJP-NOKEEP", wrong=lambda p, g, axis: p * (g - (p * g).sum(axis)),
+                      sentence=(
+            "The sum has lost its axis, so it is matched with another one: keepdim=True keeps it, "
+            "with size 1.")),
         Misconception(code="VJP-JT", wrong=lambda p, g, axis: p * (_mean(p, g, axis) - g),
                       sentence=(
             "The sign is turned round: a key whose gradient is above the row's mean has to gain.")),

@@ -1,0 +1,106 @@
+"""spread_of_average: what uniform attention does to noise."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Tolerance
+from grading.exercises.measuring import far, undrawn
+
+__all__ = ["SPREAD_OF_AVERAGE"]
+
+OUTPUTS = 4000
+
+
+def _probe(S: int) -> Probe:
+    def draw(generator: torch.Generator) -> Inputs:
+        return {"S": S, "n": OUTPUTS, "generator": generator}
+
+    return Probe(name=f"S = {S}", draw=draw, sizes={"S": S})
+
+
+def _judge(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
+    S, n = inputs["S"], inputs["n"]
+    truth = 1 / math.sqrt(S)
+    if not far(outputs[0], truth, truth / math.sqrt(2 * n)):
+        return None
+    return (
+        f"With S = {S} keys you measure {float(outputs[0]):.4g}. The spread of the outputs is "
+        "another number there, by more than the noise of the draws."
+    )
+
+
+def _measure(
+    spread: Any = lambda values: values.mean(-1).std(), draw: Any = torch.randn, rows: Any = None
+) -> Any:
+    def measure(S: int, n: int, generator: torch.Generator) -> float:
+        values = draw(rows or n, S, generator=generator, dtype=torch.float64)
+        return float(spread(values.expand(n, S)))
+
+    return measure
+
+
+def _by_attention(S: int, n: int, generator: torch.Generator) -> Tensor:
+    weights = torch.zeros(1, S).softmax(-1)
+    value = torch.randn(n, S, 1, generator=generator)
+    return (weights @ value).std()
+
+
+def _one_by_one(S: int, n: int, generator: torch.Generator) -> float:
+    outputs = [float(torch.randn(S, generator=generator).sum()) / S for _ in range(n)]
+    mean = sum(outputs) / n
+    return math.sqrt(sum((output - mean) ** 2 for output in outputs) / n)
+
+
+def _own_seed(S: int, n: int, generator: torch.Generator) -> Any:
+    return _measure()(S, n, torch.Generator().manual_seed(0))
+
+
+def _global(S: int, n: int, generator: torch.Generator) -> float:
+    return float(torch.randn(n, S).mean(-1).std())
+
+
+def _constant(S: int, n: int, generator: torch.Generator) -> float:
+    torch.randn(n, S, generator=generator)
+    return S**-0.5
+
+
+def _few(seen: Any) -> bool:
+    """Recognise a spread over the S columns: small everywhere, whatever S is, and not 0."""
+    views = [view[0] for view in seen.values() if isinstance(view, list) and view]
+    return len(views) == len(seen) and all(1e-9 < float(view) < 0.06 for view in views)
+
+
+SPREAD_OF_AVERAGE = Exercise(
+    name="spread_of_average", slug="queries-keys-values", task="average",
+    title="What uniform attention does to noise", kind="measure", points=0.5, difficulty=1,
+    importance=2, minutes=10, parameters=("S", "n", "generator"),
+    outputs=(Output(name="spread", kind="number"),), reference=_measure(),
+    equation="eq-weighted-sum", judge=_judge, alike=Tolerance(rtol=0.1, atol=1e-6),
+    next_rung="Four times as many keys halve the spread: a head that reads all alike blurs.",
+    probes=(_probe(4), _probe(9), _probe(25)),
+    misconceptions=(
+        Misconception(code="AVG-SUM", wrong=_measure(lambda v: v.sum(-1).std()), sentence=(
+            "The values are added up. Uniform attention gives each the weight 1/S, so the output "
+            "is their mean.")),
+        Misconception(code="AVG-VAR", wrong=_measure(lambda v: v.mean(-1).var()), sentence=(
+            "This is the variance, the square of the standard deviation.")),
+        Misconception(code="AVG-VALUES", wrong=_measure(lambda v: v.std()), also=(
+            _measure(lambda v: v.std(-1).mean()),), sentence=(
+            "This is the spread of the values. Average them first; the spread of the outputs is "
+            "asked for.")),
+        Misconception(code="AVG-AXIS", wrong=_measure(lambda v: v.mean(0).std()), recognise=_few,
+                      sentence=(
+            "The mean runs over the n outputs. Each output is the mean of its own S values.")),
+        Misconception(code="AVG-SHARED", wrong=_measure(rows=1), sentence=(
+            "All outputs are made of the same values, so they do not differ. Draw S values for "
+            "each output.")),
+        Misconception(code="AVG-UNIFORM", wrong=_measure(draw=torch.rand), sentence=(
+            "torch.rand draws between 0 and 1, with the spread 0.29. The values of the task have "
+            "the spread 1: torch.randn.")),
+        *undrawn("AVG", (lambda S, n, generator: S**-0.5, _own_seed, _constant), (_global,)),
+    ),
+    alternatives=(_by_attention, _one_by_one),
+)  # fmt: skip
