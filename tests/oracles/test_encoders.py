@@ -177,6 +177,17 @@ def test_the_encoder_decoder_is_torchs(has_bias: bool) -> None:
     assert (ours(source, target) - expected)[1].abs().max() > 1e-3  # the padding mattered
 
 
+def test_the_embedding_is_scaled_and_the_positions_are_not() -> None:
+    ours = EncoderDecoder(EncoderDecoderConfig(vocab_size=V, layers=LAYERS)).double()
+    draw(ours)
+    source = tokens(B, S)
+    rates = 10_000.0 ** (-torch.arange(0, C, 2, dtype=torch.float64) / C)
+    angles = torch.arange(S, dtype=torch.float64)[:, None] * rates
+    waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+    expected = nn.functional.embedding(source, ours.embedding) * C**0.5 + waves
+    assert_close(ours.embed(source), expected, rtol=1e-6, atol=1e-6)  # sinusoids in float32
+
+
 def test_the_target_does_not_read_its_future_nor_the_padding() -> None:
     ours = EncoderDecoder(EncoderDecoderConfig(vocab_size=V, layers=LAYERS)).double()
     initialise(ours, torch.Generator().manual_seed(0), std=0.5)
