@@ -62,11 +62,23 @@ def test_a_vocabulary_and_its_merges(text: str) -> None:
     ranks = lib.ranks_from_merges(merges)
     assert ranks == naive.ranks_from_merges(merges)
     assert list(ranks.values()) == list(range(len(ranks)))
-    if len(ranks) == 256 + len(merges):  # else two merges made the same token
-        assert lib.merges_from_ranks(ranks) == naive.merges_from_ranks(ranks)
+    assert lib.merges_from_ranks(ranks) == naive.merges_from_ranks(ranks) == merges
+
+
+def test_a_token_that_two_merges_make_keeps_its_id() -> None:
+    merges = [(b"a", b"a"), (b"aa", b"a"), (b"a", b"aa"), (b"b", b"b")]
+    ranks = lib.ranks_from_merges(merges)
+    assert ranks == naive.ranks_from_merges(merges)
+    assert [ranks[token] for token in (b"aa", b"aaa", b"bb")] == [256, 257, 258]
 
 
 # Learning
+
+
+@given(text=repetitive_text | any_text)
+def test_no_two_merges_make_the_same_token(text: str) -> None:
+    made = [left + right for left, right in lib.bpe_train(text, 30)]
+    assert len(made) == len(set(made))
 
 
 def test_ties_go_to_the_smallest_ids() -> None:

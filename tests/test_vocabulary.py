@@ -63,9 +63,14 @@ def test_plain_text_never_becomes_a_special_token(text: str) -> None:
     assert set(SMALL.encode(text + "<|end|>")).isdisjoint(SPECIALS.values())
 
 
-def test_pieces_are_encoded_one_by_one() -> None:
-    # "d" and " t" meet in "and the", across a cut.
-    assert SMALL.encode("and the") == SMALL.encode("and") + SMALL.encode(" the")
+def test_no_token_reaches_across_a_cut() -> None:
+    # "d" and " t" meet in "and the"; these ranks would join them.
+    ranks = {**BYTE_RANKS, b" t": 256, b"d t": 257}
+    tokenizer = Tokenizer(ranks=ranks)
+    assert tokenizer.encode("and the") == tokenizer.encode("and") + tokenizer.encode(" the")
+    assert 257 not in tokenizer.encode("and the")
+    whole = Tokenizer(ranks=ranks, pre_tokens=lambda text: [text])
+    assert 257 in whole.encode("and the")
 
 
 # Special tokens

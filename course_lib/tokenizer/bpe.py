@@ -91,16 +91,13 @@ def bpe_train(
     counts = Counter(pre_tokens(text))
     words = [[BYTE_RANKS[bytes([byte])] for byte in word.encode()] for word in counts]
     pairs = _PairCounts(words, list(counts.values()))
-    ids = dict(BYTE_RANKS)
-    tokens = list(ids)
+    tokens = list(BYTE_RANKS)
     merges: list[tuple[bytes, bytes]] = []
     while len(merges) < num_merges and pairs.counts:
         pair = pairs.most_frequent()
         left, right = tokens[pair[0]], tokens[pair[1]]
-        merged = ids.setdefault(left + right, len(ids))
-        if merged == len(tokens):
-            tokens.append(left + right)
-        pairs.merge(pair, merged)
+        pairs.merge(pair, len(tokens))
+        tokens.append(left + right)
         merges.append((left, right))
     return merges
 
