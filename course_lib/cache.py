@@ -103,7 +103,8 @@ class RollingKVCache:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return sum(kept.nbytes for kept in (self._key, self._value) if kept is not None)
+        kept = (part for part in (self._key, self._value) if part is not None)
+        return sum(part.untyped_storage().nbytes() for part in kept)
 
     def extend(
         self, key: Float[Tensor, "B G T D"], value: Float[Tensor, "B G T Dv"]

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 from allocations import Allocations
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import DV, B, D, arrays, normal, seeds
 from torch import Tensor
@@ -161,6 +161,7 @@ def test_rotated_once_at_their_own_positions(
     assert_close(torch.cat(outputs, dim=2), at_once(rotated, window), **EXACT)
 
 
+@settings(max_examples=30)
 @given(seed=seeds, cuts=cuts)
 def test_latent_cache_gives_the_output_of_one_call(seed: int, cuts: list[int]) -> None:
     d_model, latent_dim, rotary_dim = 8, 5, 4
@@ -403,7 +404,7 @@ def test_gradient_of_rolling_write() -> None:
 @pytest.mark.parametrize("window", [None, 3])
 def test_a_cache_filled_in_inference_mode_can_be_used_outside_it(window: int | None) -> None:
     query, key, value = qkv()
-    cache = new_cache(window)
+    cache = lib.KVCache(TOKENS) if window is None else lib.RollingKVCache(window)
     with torch.inference_mode():
         cache.extend(key[:, :, :4].clone(), value[:, :, :4].clone())
     output = lib.attend_with_cache(query[:, :, 4:], key[:, :, 4:], value[:, :, 4:], cache)
