@@ -46,7 +46,7 @@ def _zeros(scores: Tensor, may: Any, weigh: Any) -> Any:
 
 
 def _filled_with(number: float) -> Any:
-    def masked(scores: Tensor, may: Any, weigh: Any) -> Tensor:
+    def masked(scores: Tensor, may: Any, weigh: Any) -> Any:
         weights = weigh(scores if may is None else scores.masked_fill(~may, number))
         return weights if may is None else weights * may.any(-1, keepdim=True)
 
@@ -61,7 +61,7 @@ def _only_filled_with(number: float) -> Any:
 
 
 def _added(number: float) -> Any:
-    def masked(scores: Tensor, may: Any, weigh: Any) -> Tensor:
+    def masked(scores: Tensor, may: Any, weigh: Any) -> Any:
         weights = weigh(scores if may is None else scores + number * ~may)
         return weights if may is None else weights * may.any(-1, keepdim=True)
 

@@ -64,7 +64,7 @@ def _global(S: int, n: int, generator: torch.Generator) -> float:
 
 def _constant(S: int, n: int, generator: torch.Generator) -> float:
     torch.randn(n, S, generator=generator)
-    return S**-0.5
+    return 1 / math.sqrt(S)
 
 
 def _few(seen: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -118,8 +119,8 @@ WEIGHT_ENTROPY = Exercise(
             "first.")),
         Misconception(code="ENT-EPSILON", wrong=_padded(1e-3), also=(
             *(_padded(number) for number in SMALL[:-1] if number != 1e-3),
-            *(_padded_weights(lambda w, e=number: w + e) for number in SMALL),
-            *(_padded_weights(lambda w, e=number: w.clamp(min=e)) for number in SMALL)),
+            *(_padded_weights(partial(torch.add, other=number)) for number in SMALL),
+            *(_padded_weights(partial(torch.clamp, min=number)) for number in SMALL)),
             sentence=(
             "A small number is added to the weights or inside the logarithm. It avoids the NaN and "
             "changes every value; the weights' logarithms can be had exactly from the scores.")),

@@ -59,7 +59,7 @@ def _by_einsum(p: Tensor, g: Tensor, axis: int) -> Tensor:
 
 def _allowed(inputs: Inputs) -> int:
     """Allow a few tensors side by side; the Jacobian is S times as large as p."""
-    return 4 * math.prod(inputs["p"].shape)
+    return 4 * int(math.prod(inputs["p"].shape))
 
 
 def _fixed(fixed: int) -> Any:
