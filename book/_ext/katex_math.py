@@ -7,6 +7,7 @@ fails the build.
 
 import atexit
 import json
+import re
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,11 +85,20 @@ _renderers: list[Renderer] = []
 def _html(node: nodes.math | nodes.math_block, *, display: bool) -> str:
     if not _renderers:
         _renderers.append(Renderer())
+    tex = aligned(node.astext()) if display else node.astext()
     try:
-        return _renderers[0].render(node.astext(), display=display)
+        return _renderers[0].render(tex, display=display)
     except ValueError as error:
         LOGGER.warning("KaTeX: %s", error, location=node, type="katex")
         return ""
+
+
+def aligned(tex: str) -> str:
+    """Return the lines of a formula as one whole, as Sphinx's other renderers read them."""
+    lines = r"\\" in tex or re.search(r"(?<!\\)&", tex)
+    if not lines or r"\begin{" in tex:
+        return tex
+    return rf"\begin{{aligned}}{tex}\end{{aligned}}"
 
 
 def _number(writer: Any, node: nodes.math_block) -> str:

@@ -37,7 +37,18 @@ def untype(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: lis
     lines[:] = changed
 
 
+def plain_shapes(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep the star of a shape ("*batch T") a star: napoleon copies types as they are."""
+    lines[:] = [
+        re.sub(r"(?<!\\)\*", r"\\*", line) if re.match(r"\s*:(var)?type\b", line) else line
+        for line in lines
+    ]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Run before napoleon."""
+    """Run before napoleon, and once more after it."""
     app.connect("autodoc-process-docstring", untype, priority=400)
+    app.connect("autodoc-process-docstring", plain_shapes, priority=600)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

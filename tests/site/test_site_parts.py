@@ -108,6 +108,21 @@ def test_references_are_named_by_author_and_year_and_link_once() -> None:
     assert "Paper" in html[2], "a title keeps its capitals"
 
 
+def test_formulas_of_several_lines_are_set_as_one() -> None:
+    katex = load(EXTENSIONS / "katex_math.py")
+    assert katex.aligned(r"a &= b \\ c &= d") == r"\begin{aligned}a &= b \\ c &= d\end{aligned}"
+    for whole in (r"a = b", r"a \& b", r"\begin{pmatrix}1&0\end{pmatrix}"):
+        assert katex.aligned(whole) == whole
+    renderer = katex.Renderer()
+    assert "katex-display" in renderer.render(katex.aligned(r"a &= b \\ c &= d"), display=True)
+
+
+def test_the_star_of_a_shape_stays_a_star() -> None:
+    lines = [":vartype x: Float[Tensor, '*batch T']", "The *whole* of it."]
+    load(EXTENSIONS / "plain_docstrings.py").plain_shapes(None, "class", "", None, None, lines)
+    assert lines == [r":vartype x: Float[Tensor, '\*batch T']", "The *whole* of it."]
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
