@@ -377,8 +377,8 @@ def test_the_dtype_is_kept_and_huge_scores_stay_finite(
 
 
 def test_chunks_in_bfloat16_are_near() -> None:
-    # Measured: equal. Chunks multiply matrices of other shapes, so another machine may sum in another
-    # order: one last digit of outputs up to 2.1.
+    # Measured: equal. Chunks multiply matrices of other shapes, so another machine may sum in
+    # another order: one last digit of outputs up to 2.1.
     tensors = qkv(dtype=torch.bfloat16)
     expected = chunked(tensors, [], lib.KVCache())
     for name in CUTS:
