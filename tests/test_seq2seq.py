@@ -61,6 +61,19 @@ def test_float64_is_not_computed_in_float32() -> None:
         assert_close(ours[0], torch.from_numpy(expected), rtol=1e-12, atol=1e-14)
 
 
+def test_bfloat16_is_as_close_as_its_digits_allow() -> None:
+    tensors = [normal(0, 64, N), normal(1, 64, S, N + 2), *parameters(2)]
+    state, encoded, *shared = (tensor.bfloat16() for tensor in tensors)
+    lengths = torch.arange(64) % (S + 1)
+    context, weights = lib.align_step(state, encoded, lengths, *shared)
+    assert context.dtype == weights.dtype == torch.bfloat16
+    doubles = (tensor.double() for tensor in shared)
+    exact = lib.align_step(state.double(), encoded.double(), lengths, *doubles)
+    # 8 binary digits of scores as large as 5 and of states as large as 3: measured .014 and .005.
+    assert (context.double() - exact[0]).abs().max() < 0.03
+    assert (weights.double() - exact[1]).abs().max() < 0.01
+
+
 @given(seed=seeds, length=st.integers(0, S))
 def test_padding_has_no_influence_and_the_rest_sums_to_one(seed: int, length: int) -> None:
     state, encoded, shared = normal(seed, 1, N), normal(seed + 1, 1, S, N + 2), parameters(seed)
