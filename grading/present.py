@@ -51,7 +51,12 @@ def failure(
     chapter, label = exercise.to_read
     link = equation_link(chapter, label)
     read = f"Read the equation in the chapter {chapter.replace('-', ' ')}"
-    shown, table = _example(exercise, example) if example is not None else ("", "")
+    shown, table = "", ""
+    if example is not None:
+        # Inputs that break another rule first are an example of their own.
+        other = finding.probe and example.probe.name != finding.probe
+        head = "Another example on which it is wrong" if other else "Smallest example"
+        shown, table = _example(exercise, example, f"{head} ({example.probe.name}):")
     text = "\n".join([*parts, f"{read}: {link}" if link else f"{read}."])
     anchor = f'<a href="{escape(link)}">{escape(read)}</a>' if link else escape(read)
     body = "".join(f"<p>{_marked_up(part)}</p>" for part in parts) + table + f"<p>{anchor}</p>"
@@ -86,8 +91,8 @@ def _marked_up(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
-def _example(exercise: Exercise, one: Example) -> tuple[str, str]:
-    """Return the smallest failing example as text and as an HTML table."""
+def _example(exercise: Exercise, one: Example, head: str) -> tuple[str, str]:
+    """Return a failing example as text and as an HTML table, under its heading."""
     found = one.difference
     output = exercise.outputs[min(found.output, len(exercise.outputs) - 1)].name
     place = f"[{', '.join(map(str, found.index))}]" if found.index else ""
@@ -98,14 +103,14 @@ def _example(exercise: Exercise, one: Example) -> tuple[str, str]:
         "expected": _numbers(found.expected, digits),
     }
     given = {name: _shown(value) for name, value in one.inputs.items()}
-    lines = [f"Smallest example ({one.probe.name}):"]
+    lines = [head]
     lines += [f"  {name} = {value}" for name, value in given.items()]
     width = max(len(number) for row in rows.values() for number in row)
     for name, row in rows.items():
         cells = " ".join(number.rjust(width) for number in row)
         lines.append(f"  {output}{place}, {name:8}: {cells}")
     cells = "".join(f"<li><code>{escape(n)} = {escape(v)}</code></li>" for n, v in given.items())
-    html = f"<p>Smallest example ({escape(one.probe.name)}):</p><ul>{cells}</ul>"
+    html = f"<p>{escape(head)}</p><ul>{cells}</ul>"
     html += f'<table style="{TABLE}">' + "".join(
         f'<tr><th scope="row" style="{CELL};text-align:left">{output}{place}, {name}</th>'
         + "".join(f'<td style="{CELL}">{escape(number)}</td>' for number in row)

@@ -192,7 +192,8 @@ SDPA = Exercise(
         Misconception(code="SDPA-CONST8", wrong=variant(scale=lambda *_: 1 / 8), sentence=(
             "The scores are divided by 8. That is √D for D = 64 only.")),
         Misconception(code="SDPA-AXIS", wrong=variant(axis=-2), also=tuple(
-            variant(axis=axis) for axis in (0, 1, 2, 3)), sentence=(
+            variant(axis=axis, fill=fill) for axis in (-2, 0, 1, 2, 3)
+            for fill in ("zeros", "nan", "uniform")), sentence=(
             "The softmax does not always run over the keys. Each query shares out its own "
             "attention, so the weights sum to 1 along the last axis, however many axes stand "
             "before it.")),

@@ -152,7 +152,9 @@ SOFTMAX_WITH_SINK = Exercise(
             sentence=(
             "The weights sum to 1, so the sink has no effect. Either they were normalised again, "
             "or the sink was added to every score, which a softmax ignores.")),
-        Misconception(code="SINK-NOEXP", wrong=_no_exponential, sentence=(
+        Misconception(code="SINK-NOEXP", wrong=_no_exponential, also=(
+            lambda scores, sink: scores.exp()
+            / (scores.exp().sum(-1, keepdim=True) + _column(scores, sink)),), sentence=(
             "The sink is added to the denominator without its exponential. It is a logit, like a "
             "score.")),
         Misconception(code="SINK-ZERO", wrong=_zero, sentence=(

@@ -1,0 +1,94 @@
+"""Who measures draws: a formula, a table, a seed of one's own and the global generator fail."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from course_lib.scaling import saturation
+from course_lib.softmax import softmax_with_sink
+from grading import check
+from grading.exercise import Exercise
+from grading.exercises import all_exercises
+from grading.exercises.scaling.measures import LARGEST
+from grading.exercises.softmax.measures import SHARES
+from grading.observe import draw
+
+MEASURES = [exercise for exercise in all_exercises() if exercise.kind == "measure"]
+by_name = pytest.mark.parametrize("exercise", MEASURES, ids=lambda exercise: exercise.name)
+
+
+def test_every_chapter_has_a_measure() -> None:
+    slugs = {exercise.slug for exercise in all_exercises()}
+    assert {exercise.slug for exercise in MEASURES} == slugs
+
+
+def undrawn(exercise: Exercise, **change: Any) -> Any:
+    """Return an answer which measures rightly, with the generator replaced."""
+
+    def answer(*arguments: Any) -> Any:
+        given = dict(zip(exercise.parameters, arguments, strict=True))
+        replace = change["replace"]
+        return exercise.alternatives[0](**given | {"generator": replace(given["generator"])})
+
+    return answer
+
+
+@by_name
+def test_the_number_has_to_come_from_the_generator(exercise: Exercise) -> None:
+    own = undrawn(exercise, replace=lambda generator: torch.Generator().manual_seed(5))
+    fixed = check(own, exercise=exercise.name)
+    assert fixed.rule == "every draw comes from the generator"
+    assert fixed.misconception is not None
+    assert fixed.misconception.endswith("-NODRAW")
+    assert "same for every seed" in fixed.message
+
+    unused = undrawn(exercise, replace=lambda generator: torch.default_generator)
+    elsewhere = check(unused, exercise=exercise.name)
+    assert elsewhere.rule == "every draw comes from the generator"
+    assert elsewhere.misconception is not None
+    assert elsewhere.misconception.endswith("-GLOBAL")
+    assert "the generator is not used" in elsewhere.message
+
+
+@by_name
+def test_a_drawn_generator_and_a_constant_are_no_measure(exercise: Exercise) -> None:
+    truth: dict[str, float] = {}
+    for probe in exercise.probes:
+        given = draw(exercise, probe)
+        truth[repr([v for v in given.values() if not isinstance(v, torch.Generator)])] = float(
+            exercise.alternatives[0](*given.values())
+        )
+
+    def table(*arguments: Any) -> float:
+        given = dict(zip(exercise.parameters, arguments, strict=True))
+        torch.randn(3, generator=given["generator"])
+        return truth[repr([v for v in arguments if not isinstance(v, torch.Generator)])]
+
+    result = check(table, exercise=exercise.name)
+    assert not result.passed
+    assert result.misconception is not None
+    assert result.misconception.endswith("-NODRAW")
+
+
+def test_the_refusal_tells_no_formula() -> None:
+    result = check(lambda D, n, generator, scale: scale * D, exercise="score_variance")
+    assert not result.passed
+    assert "scale² · D" not in str(result)
+    assert " 16 " not in result.message.split("you measure")[1]
+    assert "1 " not in result.message.split("it is")[1][:4]
+
+
+def test_the_tables_of_expected_numbers_are_measured_again() -> None:
+    for (D, S, scale), (mean, spread) in LARGEST.items():
+        trials = 20_000
+        generator = torch.Generator().manual_seed(3)
+        measured = saturation(D, S, scale, trials, generator)
+        assert abs(measured - mean) < 4 * spread / math.sqrt(trials) + 6e-4
+    for (S, sink), (mean, spread) in SHARES.items():
+        generator = torch.Generator().manual_seed(3)
+        scores = torch.randn(100_000, 1, 1, S, generator=generator, dtype=torch.float64)
+        shares = 1 - softmax_with_sink(scores, sink).sum(-1)
+        assert abs(float(shares.mean()) - mean) < 4 * spread / math.sqrt(100_000) + 6e-5
+        assert abs(float(shares.std()) / spread - 1) < 0.02
