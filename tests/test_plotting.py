@@ -204,6 +204,19 @@ def test_ticks_of_a_common_axis_are_values_and_have_room() -> None:
         assert all(one.x1 < other.x0 for one, other in itertools.pairwise(boxes))
 
 
+def test_a_legend_stands_above_the_lines() -> None:
+    lines = {name: [0, n] for n, name in enumerate(("undivided", "divided by √D", "third"))}
+    figure = curves([1, 2], lines, x_label="x", y_label="y")
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent().y0 >= axes.get_window_extent().y1 - 1
+    assert legend.get_window_extent().x1 <= figure.bbox.width
+    assert legend.get_window_extent().y1 <= figure.bbox.height
+    assert curves([1, 2], {"one": [0, 1]}, x_label="", y_label="").axes[0].get_legend() is None
+
+
 def test_names_of_bars_do_not_overlap() -> None:
     for names in (["it", "the"], ["Gemma 2 27B", "Gemma 3 27B", "gpt-oss", "DeepSeek-V3"]):
         figure = bars(dict.fromkeys(names, 1.0), y_label="y")

@@ -147,7 +147,10 @@ def curves(
     axes.set_xlabel(x_label, fontsize=WORDS + 1)
     axes.set_ylabel(y_label, fontsize=WORDS + 1)
     if len(lines) > 1:
-        axes.legend(frameon=False, fontsize=WORDS)
+        # Above the panel, where no line runs.
+        axes.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=WORDS
+        )
     return figure
 
 

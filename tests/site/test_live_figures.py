@@ -89,8 +89,46 @@ def texts(page: Page) -> list[str]:
     return page.locator(".live-figure-mount svg text").all_text_contents()
 
 
+def marks(page: Page) -> list[str]:
+    """Return the words of the marks; an axis has numbers of its own."""
+    return page.locator(".live-figure-mount svg .role-mark text").all_text_contents()
+
+
 def slide(page: Page, name: str, value: float) -> None:
     page.locator(f'.live-figure input[name="{name}"]').fill(f"{value:g}")
+
+
+# Words whose boxes leave the drawing's: what lies there is cut off.
+CUT_OFF = """() => {
+  const svg = document.querySelector(".live-figure-mount svg");
+  const frame = svg.getBoundingClientRect();
+  return [...svg.querySelectorAll("text")].filter((text) => text.textContent).map((text) => {
+    const box = text.getBoundingClientRect();
+    const out = Math.max(frame.left - box.left, box.right - frame.right,
+                         frame.top - box.top, box.bottom - frame.bottom);
+    return [text.textContent, out];
+  }).filter(([_, out]) => out > 0.5);
+}"""
+
+
+def demand_words_inside(page: Page) -> None:
+    """Fail when a word lies outside the drawing, or the drawing outside the figure."""
+    assert not page.evaluate(CUT_OFF)
+    figure, drawing = (
+        page.locator(selector).bounding_box()
+        for selector in (".live-figure", ".live-figure-mount svg")
+    )
+    assert figure is not None
+    assert drawing is not None
+    assert drawing["x"] >= figure["x"] - 1
+    assert drawing["x"] + drawing["width"] <= figure["x"] + figure["width"] + 1
+
+
+def spoken(page: Page, name: str) -> tuple[str, str]:
+    """Return a slider's value as it is heard and as it is seen."""
+    slider = page.locator(f'.live-figure input[name="{name}"]')
+    seen = slider.locator("xpath=..").locator("span:visible").last.inner_text()
+    return slider.get_attribute("aria-valuetext") or "", seen
 
 
 # -- the sentence ----------------------------------------------------------------------------------
@@ -114,16 +152,20 @@ def demand_row(page: Page, explorer: tuple[list[str], torch.Tensor], t: int) -> 
     assert lengths(page) == pytest.approx((weights[t] * scale).tolist(), abs=1.5)
     marked = page.locator('.live-figure-mount svg text[fill="#ffffff"]').all_text_contents()
     assert marked == [tokens[t]]
+    demand_words_inside(page)
 
 
 def token(page: Page, t: int) -> Any:
     return page.locator('.live-figure-mount [aria-roledescription="rect mark"]').nth(t)
 
 
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_a_token_is_chosen_from_the_list(
-    context: BrowserContext, server: str, where: str, explorer: Any
+    context: BrowserContext, server: str, where: str, explorer: Any, size: Any
 ) -> None:
-    page = awake(context.new_page(), address(where, server, "queries-keys-values"))
+    page = context.new_page()
+    page.set_viewport_size(size)
+    awake(page, address(where, server, "queries-keys-values"))
     demand_row(page, explorer, explorer[0].index("it"))
     for t in range(len(explorer[0])):
         page.locator(".live-figure select").select_option(str(t))
@@ -184,24 +226,33 @@ def demand_histogram(page: Page, scores: dict[int, torch.Tensor], D: int, power:
     largest = shown.pop("mean largest weight")
     truth = softmax(divided).amax(-1).mean().item()
     assert largest == pytest.approx(truth, abs=0.003)
-    written = [float(word) for word in texts(page) if re.fullmatch(r"\d\.\d\d", word)]
-    assert written == pytest.approx([truth], abs=0.008)
+    written = [word for word in marks(page) if re.fullmatch(r"\d\.\d\d", word)]
+    assert [float(word) for word in written] == pytest.approx([truth], abs=0.008)
     assert f"D = {D}, scores divided by {float(f'{D**power:.3g}'):g}" in texts(page)
-    count, edges = torch.histogram(divided.clamp(-39.9, 39.9), torch.arange(-40.0, 41, 2).double())
+    count, edges = torch.histogram(divided.flatten(), torch.arange(-40.0, 40.5, 0.5).double())
     expected = {
-        f"scores from {int(low)} to {int(low) + 2}": share
-        for low, share in zip(edges.tolist(), (count / count.sum()).tolist(), strict=False)
+        f"scores from {low:g} to {low + 0.5:g}": share
+        for low, share in zip(edges.tolist(), (count / divided.numel()).tolist(), strict=False)
         if share
     }
-    assert set(shown) == set(expected)
-    # The page holds scores with two digits: a few of 1,536 may fall on the other side of an edge.
-    assert [shown[name] for name in expected] == pytest.approx(list(expected.values()), abs=0.004)
+    assert shown == pytest.approx(expected, abs=1e-4)
+    heights = page.locator('.live-figure-mount [aria-roledescription="bar"]').evaluate_all(
+        "(all) => all.map((bar) => bar.getBBox().height)"
+    )
+    assert max(heights) > 100, "the hill does not fill its panel"
+    demand_words_inside(page)
+    assert spoken(page, "power") == (f"{D}", f"{D}")
+    by = f"{power:.1f}, that is by {float(f'{D**power:.3g}'):g}"
+    assert spoken(page, "exponent") == (by, by)
 
 
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_both_sliders_move_the_histogram_and_the_bar(
-    context: BrowserContext, server: str, where: str, scores: Any
+    context: BrowserContext, server: str, where: str, scores: Any, size: Any
 ) -> None:
-    page = awake(context.new_page(), address(where, server, "scaling"))
+    page = context.new_page()
+    page.set_viewport_size(size)
+    awake(page, address(where, server, "scaling"))
     demand_histogram(page, scores, 64, 0.0)
     for D, power in ((256, 0.0), (256, 0.5), (4, 0.5), (4, 1.0), (16, 0.3), (256, 1.0)):
         slide(page, "power", math.log2(D))
@@ -238,20 +289,31 @@ def demand_bars(
     if sink is not None:
         weights = softmax_with_sink(logits[None, None], sink)[0, 0]
     expected = dict(zip(("it", "street", "animal"), weights.tolist(), strict=True))
-    if sink is not None:
-        expected["sink"] = 1 - sum(expected.values())
+    expected["sink"] = 1 - sum(expected.values())
     assert said(page) == pytest.approx(expected, abs=THREE)
     words = texts(page)
     assert f"The weights of the keys sum to {weights.sum():.3f}" in words
-    assert [f"{weight:.2f}" for weight in expected.values()] == [
-        word for word in words if re.fullmatch(r"\d\.\d\d", word)
-    ]
+    numbers = [f"{weight:.2f}" for weight in expected.values()]
+    if sink is None:
+        numbers[-1] = "off"
+    # The axis has words of its own: 0.25, 0.50, 0.75.
+    assert [word for word in marks(page) if re.fullmatch(r"\d\.\d\d|off", word)] == numbers
+    demand_words_inside(page)
+    assert spoken(page, "temperature") == (f"{temperature:.1f}", f"{temperature:.1f}")
+    assert spoken(page, "moved") == (f"{moved:.1f}", f"{moved:.1f}".replace("-", "−"))
+    slider = page.locator('.live-figure input[name="sink"]')
+    assert slider.is_disabled() == (sink is None)
+    if sink is None:
+        assert spoken(page, "sink") == ("off", "off")
 
 
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_temperature_score_and_sink_move_every_bar(
-    context: BrowserContext, server: str, where: str, start: Any
+    context: BrowserContext, server: str, where: str, start: Any, size: Any
 ) -> None:
-    page = awake(context.new_page(), address(where, server, "softmax"))
+    page = context.new_page()
+    page.set_viewport_size(size)
+    awake(page, address(where, server, "softmax"))
     demand_bars(page, start, temperature=1.0, moved=2.0, sink=None)
     for temperature in (0.1, 5.0, 2.0):
         slide(page, "temperature", temperature)
@@ -275,6 +337,9 @@ def test_the_bars_obey_the_keyboard(context: BrowserContext, server: str, start:
     for _ in range(2):
         page.keyboard.press("Tab")
     page.keyboard.press("Space")
+    # The slider of the sink, which was off, is reached now.
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.name") == "sink"
     demand_bars(page, start, temperature=0.1, moved=2.0, sink=0.0)
 
 
