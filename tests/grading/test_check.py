@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import random
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from grading import check, diagnose
+from grading import calling, check, diagnose
 from grading.exercises import all_exercises, find, names
 from grading.result import CheckResult
 
@@ -35,6 +36,12 @@ def refused(answer: Any, exercise: str | None = NAME) -> CheckResult:
     for shown in (str(result), result.html):
         assert not [word for word in HOUSE if word in shown], shown
     return result
+
+
+@pytest.fixture(autouse=True)
+def _book(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let links lead to one address, wherever the course lies."""
+    monkeypatch.setenv("COURSE_BOOK", "https://example.org/book")
 
 
 # -- what is no function, or no exercise -----------------------------------------------------------
@@ -221,6 +228,106 @@ def test_printing_and_warnings_are_kept_and_shown_once(capsys: pytest.CaptureFix
         assert check(talks, NAME).passed
     assert capsys.readouterr().out.count("shape") == 1
     assert "careful" in {str(one.message) for one in caught}
+
+
+def test_what_the_failing_inputs_print_is_shown_with_their_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def talks(x: torch.Tensor, axis: int) -> torch.Tensor:
+        powers = x.exp()
+        print("least", float(powers.sum(axis).min()))
+        if bool((powers.sum(axis) == 0).any()):
+            warnings.warn("all powers are 0", RuntimeWarning, stacklevel=1)
+        return powers / powers.sum(axis, keepdim=True)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = check(talks, "softmax")
+    assert result.misconception == "SM-OVERFLOW"
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == ['[printed with the inputs "a row near −1000"]', "least 0.0"]
+    assert "(a row near −1000)" in result.message
+    warned = [str(one.message) for one in caught]
+    assert warned == ['[with the inputs "a row near −1000"] all powers are 0']
+
+
+def test_the_first_inputs_are_not_printed_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    def talks(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        print("here")
+        return query
+
+    refused(talks)
+    assert capsys.readouterr().out == "here\n"
+
+
+def test_a_warning_that_blames_its_caller_shows_no_line_of_ours() -> None:
+    def blames(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        for _ in range(3):
+            warnings.warn("look at the caller", UserWarning, stacklevel=2)
+        return query @ key.mT
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert check(blames, NAME).passed
+    mine = [one for one in caught if str(one.message) == "look at the caller"]
+    assert [(one.filename, one.lineno) for one in mine] == [
+        (__file__, blames.__code__.co_firstlineno)
+    ]
+
+
+def test_a_warning_is_no_error_even_where_warnings_are_errors() -> None:
+    def warns(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        warnings.warn("careful", UserWarning, stacklevel=1)
+        return query @ key.mT
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check(warns, NAME).passed
+
+
+def test_all_calls_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(x: torch.Tensor, axis: int) -> torch.Tensor:
+        time.sleep(0.15)
+        return torch.softmax(x, axis)
+
+    start = time.monotonic()
+    within = calling.all_calls_within
+    monkeypatch.setattr(sys.modules["grading.check"], "all_calls_within", lambda f: within(f, 0.4))
+    result = refused(slow, "softmax")
+    assert time.monotonic() - start < 3
+    assert result.rule == "it comes to an end"
+    assert "together took longer than 10 seconds" in result.message
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda z: z.to_sparse(), "a sparse tensor"),
+        (lambda z: z.to("meta"), "a meta tensor"),
+        (lambda z: torch.nested.nested_tensor([z[0], z[0]]), "a nested tensor"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_of_another_kind_are_said_to_be_that(change: Any, word: str) -> None:
+    assert f"scores is {word}" in refused(lambda query, key: change(query @ key.mT)).message
+
+
+def test_whole_numbers_are_no_queries() -> None:
+    def make_qk_for(pattern: str, T: int) -> Any:
+        return torch.eye(T).long() * 1000, torch.eye(T).long()
+
+    message = refused(make_qk_for, None).message
+    assert "query has to hold floating-point numbers; yours is a tensor of int64" in message
+
+
+def test_backticks_are_code_on_a_page() -> None:
+    def fails(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        return query @ key
+
+    result = refused(fails)
+    assert "`return query @ key`" in result.message
+    assert "<code>return query @ key</code>" in result.html
+    assert "`" not in result.html
 
 
 def test_a_generator_and_a_coroutine_are_no_results() -> None:

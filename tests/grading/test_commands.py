@@ -35,6 +35,22 @@ def test_a_wrong_notebook_is_answered_with_the_right_names():
     assert "Traceback" not in done.stderr
 
 
+def test_a_reset_without_a_name_shows_how_it_is_called():
+    for words in (("reset",), ("reset", "")):
+        done = run(*words)
+        assert done.returncode == 2
+        assert "usage: make reset NOTEBOOK=softmax" in done.stderr
+        assert "queries-keys-values, scaling, softmax" in done.stderr
+
+
+def test_what_nbgrader_makes_in_the_root_is_ignored():
+    made = ("submitted/a/b", "autograded/a", "feedback/a", "release/a", "exchange/a")
+    own = ("grading/templates/feedback/mathjax.html.j2", "grading/release.py", "exercises/x.ipynb")
+    command = ["git", "check-ignore", "--no-index", *made, "gradebook.db", *own]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == [*made, "gradebook.db"]
+
+
 def test_a_course_without_a_gradebook_is_refused(tmp_path):
     for command in ("formgrader", "report"):
         done = run(command, str(tmp_path))

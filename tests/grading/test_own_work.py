@@ -42,6 +42,22 @@ TAKEN = {
     "from a module": lambda x, axis=-1: torch.nn.Softmax(axis)(x),
     "by another way": lambda x, axis=-1: torch.log_softmax(x, axis).exp(),
     "by log-sum-exp": lambda x, axis=-1: (x - torch.logsumexp(x, axis, keepdim=True)).exp(),
+    "by an inner name": lambda x, axis=-1: torch._softmax(x, axis, False),
+    "by the dispatcher": lambda x, axis=-1: torch.ops.aten.softmax(x, axis),
+    "by the inner logarithm": lambda x, axis=-1: torch._log_softmax(x, axis, False).exp(),
+    "by a running log-sum-exp": lambda x, axis=-1: (
+        x - torch.logcumsumexp(x, axis).narrow(axis, -1, 1)
+    ).exp(),
+    "by attention": lambda x, axis=-1: (
+        functional.scaled_dot_product_attention(
+            x.movedim(axis, -1).unsqueeze(-2),
+            torch.eye(x.shape[axis], dtype=x.dtype).expand(*x.movedim(axis, -1).shape[:-1], -1, -1),
+            torch.eye(x.shape[axis], dtype=x.dtype).expand(*x.movedim(axis, -1).shape[:-1], -1, -1),
+            scale=1.0,
+        )
+        .squeeze(-2)
+        .movedim(-1, axis)
+    ),
     "from the library": lambda x, axis=-1: ours(x, axis),
     "the library itself": ours,
     "by an attribute": lambda x, axis=-1: getattr(library, "softmax")(x, axis),  # noqa: B009
@@ -54,7 +70,22 @@ def test_a_forbidden_call_is_seen(way: str) -> None:
     result = check(TAKEN[way], exercise="softmax")
     assert (result.passed, result.points) == (False, 0)
     assert result.rule == "the work is your own"
-    assert "softmax" in result.message or "logsumexp" in result.message
+    assert any(word in result.message for word in ("softmax", "sumexp", "attention"))
+
+
+def by_autograd(p: torch.Tensor, g: torch.Tensor, axis: int) -> torch.Tensor:
+    with torch.enable_grad():
+        x = p.log().requires_grad_()
+        return torch.autograd.grad(x.softmax(axis), x, g)[0]
+
+
+def test_the_gradient_of_pytorchs_own_softmax_is_no_answer() -> None:
+    inner = check(
+        lambda p, g, axis: torch._softmax_backward_data(g, p, axis, p.dtype), exercise="softmax_vjp"
+    )
+    for result in (inner, check(by_autograd, exercise="softmax_vjp")):
+        assert result.rule == "the work is your own", str(result)
+        assert "PyTorch's own aten._softmax_backward_data" in result.message
 
 
 def test_a_word_in_a_text_is_no_call() -> None:

@@ -62,6 +62,56 @@ def test_the_example_holds_round_numbers_where_they_are_enough() -> None:
     assert all(value == value.round(decimals=1) for value in one.inputs.values())
 
 
+def test_heads_that_cannot_be_dropped_are_cut() -> None:
+    def over_heads(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        scores = query @ key.mT / query.shape[-1] ** 0.5
+        if may_attend is not None:
+            scores = scores.masked_fill(~may_attend, -1e300)
+        weights = scores.softmax(1 if scores.ndim == 4 else -1)
+        if may_attend is not None:
+            weights = weights * may_attend
+        return weights @ value, weights
+
+    result = check(over_heads, exercise="scaled_dot_product_attention")
+    assert "numbers of shape" not in result.example
+    exercise = find("scaled_dot_product_attention")
+    assert exercise is not None
+    one = example(exercise, over_heads)
+    assert one is not None
+    assert tuple(one.inputs["query"].shape) == (1, 1, 1, 1)
+
+
+def test_a_batch_axis_that_is_mixed_is_cut_to_two() -> None:
+    def mixed(query: Any, key: Any) -> Any:
+        return query @ (key.flip(0) if key.ndim == 4 else key).mT
+
+    exercise = find("attention_scores")
+    assert exercise is not None
+    one = example(exercise, mixed)
+    assert one is not None
+    assert tuple(one.inputs["query"].shape) == (2, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [(e.name, m.wrong) for e in CUT for m in e.misconceptions if m.shows == "values"],
+)
+def test_the_sentence_and_the_example_speak_of_the_same_inputs(name: str, wrong: Any) -> None:
+    result = check(wrong, exercise=name)
+    if not result.example.startswith("Smallest example"):
+        return  # it fails by an error, or says that the example is another one
+    place = re.findall(r"Smallest example \((.*)\):", result.example)[0]
+    others = [probe.name for probe in find(name).probes if probe.name != place]  # type: ignore[union-attr]
+    sentence = result.message.split("\n")[0]
+    assert not [other for other in others if f"({other})" in sentence], str(result)
+
+
+def test_no_zero_is_shown_as_negative() -> None:
+    result = check(lambda query, key: -(query @ key.mT) * 0.0, exercise="attention_scores")
+    assert "-0 " not in f"{result.example} ".replace("\n", " ")
+    assert re.search(r"yours *: +0\b", result.example)
+
+
 def test_both_rows_can_be_told_apart_in_what_is_printed() -> None:
     result = check(lambda query, key: query @ key.mT + 1e-5, exercise="attention_scores")
     rows = re.findall(r"(yours|expected) *: +(.+)", result.example)
