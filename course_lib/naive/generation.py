@@ -1,0 +1,74 @@
+"""The choice of one token, number by number."""
+
+import numpy as np
+from jaxtyping import Float64
+
+from course_lib.naive.softmax import softmax
+
+__all__ = ["greedy", "pick", "sample", "temperature_logits", "top_k_logits", "top_p_logits"]
+
+Row = Float64[np.ndarray, " V"]
+
+
+def greedy(logits: Row) -> int:
+    """The first token that no other beats."""
+    best = 0
+    for v in range(len(logits)):
+        if logits[v] > logits[best]:
+            best = v
+    return best
+
+
+def temperature_logits(logits: Row, temperature: float) -> Row:
+    """Each logit over the temperature."""
+    return np.array([logit / temperature for logit in logits])
+
+
+def top_k_logits(logits: Row, k: int) -> Row:
+    """Take the largest that is left, k times; the lower id where two are equal."""
+    result = np.full(len(logits), -np.inf)
+    left = list(range(len(logits)))
+    for _ in range(k):
+        best = left[0]
+        for v in left:
+            if logits[v] > logits[best]:
+                best = v
+        result[best] = logits[best]
+        left.remove(best)
+    return result
+
+
+def top_p_logits(logits: Row, p: float) -> Row:
+    """Take the heaviest that is left until the weights taken reach p; at 1 take all."""
+    weights = softmax(logits)
+    result = np.full(len(logits), -np.inf)
+    left = list(range(len(logits)))
+    taken = 0.0
+    while left and (taken < p or p == 1):
+        best = left[0]
+        for v in left:
+            if weights[v] > weights[best]:
+                best = v
+        result[best] = logits[best]
+        taken += weights[best]
+        left.remove(best)
+    return result
+
+
+def pick(logits: Row, uniform: float) -> int:
+    """Walk over the weights until the point is behind; tokens of no weight are stepped over."""
+    weights = softmax(logits)
+    end = 0.0
+    chosen = 0
+    for v in range(len(logits)):
+        if weights[v] > 0:
+            chosen = v
+            end += weights[v]
+            if end > uniform:
+                break
+    return chosen
+
+
+def sample(logits: Row, generator: np.random.Generator) -> int:
+    """Draw the point, then pick."""
+    return pick(logits, generator.random())

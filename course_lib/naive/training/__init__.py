@@ -1,0 +1,1 @@
+"""The loss, and what is measured, in loops; one idea a module."""

@@ -1,0 +1,1 @@
+"""How a model learns: tasks, the loss, one plain loop, recipes."""

@@ -1,0 +1,132 @@
+"""One plain loop: a batch, its loss, its gradient, one step."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from tqdm import tqdm
+
+__all__ = ["Optimisation", "train", "warm_up"]
+
+Model = TypeVar("Model", bound=nn.Module)
+Given = TypeVar("Given")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimisation:
+    """How the weights are moved.
+
+    Attributes:
+        learning_rate: the step's size once it is warm.
+        warmup_steps: steps during which it grows in a straight line; 0 means that none do.
+        max_norm: the longest gradient, all weights taken together; longer ones are cut to it.
+        betas: AdamW's memory of the gradient and of its square.
+        weight_decay: the share of each weight that a step of size 1 would take away.
+    """
+
+    learning_rate: float
+    warmup_steps: int = 0
+    max_norm: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.learning_rate > 0 and self.warmup_steps >= 0 and self.max_norm > 0):
+            raise ValueError(
+                "learning_rate > 0, warmup_steps >= 0 and max_norm > 0; "
+                f"learning_rate is {self.learning_rate}, warmup_steps {self.warmup_steps} and "
+                f"max_norm {self.max_norm}"
+            )
+
+
+def warm_up(step: int, warmup_steps: int) -> float:
+    r"""Say which share of the learning rate a step gets.
+
+    .. math:: \min\Big(1, \frac{\text{step} + 1}{\text{warm-up steps}}\Big)
+
+    Args:
+        step: steps made so far; 0 at the first.
+        warmup_steps: the steps until the share is 1.
+
+    Returns:
+        The share, from 1 / warmup_steps to 1.
+
+    Source: Goyal et al. 2017 (arXiv:1706.02677), sec. 2.2. Vaswani et al. 2017 (arXiv:1706.03762),
+    eq. 3, let the rate fall again afterwards.
+    """
+    return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+
+
+def train(
+    model: Model,
+    batches: Iterable[Given],
+    loss: Callable[[Model, Given], Float[Tensor, ""]],
+    num_steps: int,
+    optimisation: Optimisation,
+    *,
+    show_progress: bool = True,
+) -> list[float]:
+    r"""Train a model: at each step one batch, its loss, the gradient, a step of AdamW.
+
+    Nothing here is random: the model's first weights and the batches decide everything.
+
+    Args:
+        model: any module; its parameters are modified.
+        batches: one a step; what they are is between them and the loss.
+        loss: the number to make small, from the model and a batch.
+        num_steps: the steps.
+        optimisation: how the weights are moved.
+        show_progress: True draws a bar on the error stream.
+
+    Returns:
+        The loss of each step, before the step. The model is left in the mode that it came in.
+
+    Raises:
+        ValueError: if the batches end too early, or a loss is not a finite number.
+
+    Source: AdamW: Loshchilov and Hutter 2017 (arXiv:1711.05101), alg. 2; clipping: Pascanu et al.
+    2012 (arXiv:1211.5063), alg. 1.
+    """
+    parameters = [weight for weight in model.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(
+        parameters, betas=optimisation.betas, weight_decay=optimisation.weight_decay
+    )
+    losses: list[float] = []
+    was_training = model.training
+    model.train()
+    iterator = iter(batches)
+    with tqdm(total=num_steps, disable=not show_progress, unit="step") as bar:
+        for step in range(num_steps):
+            value = loss(model, _next(iterator, step, num_steps))
+            _require_finite(value, step)
+            optimiser.zero_grad()
+            value.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(parameters, optimisation.max_norm)
+            for group in optimiser.param_groups:
+                group["lr"] = optimisation.learning_rate * warm_up(step, optimisation.warmup_steps)
+            optimiser.step()
+            losses.append(value.item())
+            bar.update()
+            bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+    model.train(was_training)
+    return losses
+
+
+def _next(iterator: Iterator[Given], step: int, num_steps: int) -> Given:
+    try:
+        return next(iterator)
+    except StopIteration:
+        raise ValueError(
+            f"every step takes one batch; num_steps is {num_steps} and there were {step} batches"
+        ) from None
+
+
+def _require_finite(value: Tensor, step: int) -> None:
+    if not value.isfinite():
+        raise ValueError(
+            "training needs a loss that is a finite number, and a smaller learning rate may keep "
+            f"it so; at step {step} the loss is {value.item()}"
+        )
