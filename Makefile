@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: help course test book serve lab reset check release site.zip notebooks clean env env-dev browser vocabularies
+.PHONY: help course test book serve lab reset check release site.zip notebooks bench clean env env-dev browser vocabularies
 
 help:  ## this list
 	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ site.zip: book  ## the whole site as one file to unzip and read offline
 
 notebooks: book  ## the notebooks for download and Colab, in _build/notebooks
 	@$(RUN) book/_ext/downloads.py _build/notebooks
+
+bench: env-dev vocabularies  ## time and memory beside PyTorch and tiktoken (under ten minutes)
+	@$(RUN) -m benchmarks
 
 clean:  ## remove everything that was made, but never work/
 	@rm -rf _build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

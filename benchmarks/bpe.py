@@ -1,35 +1,26 @@
 """How fast does byte-pair encoding go? Ours beside tiktoken and Hugging Face's tokenizers.
 
 Each of the three encodes the same play with the same ranks, in a process and on a thread of its
-own; the ids must be equal. What is counted is CPU time, the best of several rounds, without the
+own; the ids must be equal. What is counted is CPU time, the median of several rounds, without the
 reading of files. Hugging Face's tokenizers remember pieces from earlier rounds, ours remembers them
 within a call, tiktoken not at all.
 
 Run from the repository's root, with the development requirements and vocabularies installed::
 
-    python benchmarks/bpe.py
+    python -m benchmarks.bpe
 """
 
 import json
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.measure import ROOT, Bar, Section, cpu_seconds, in_own_process, markdown
+
 RANKS = ROOT / ".venv" / "vocabularies"
 VOCABULARIES = ("r50k_base", "o200k_harmony")
 IMPLEMENTATIONS = ("ours", "tiktoken", "tokenizers")
-SECONDS = 3.0
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "RAYON_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "TIKTOKEN_CACHE_DIR": str(RANKS / "tiktoken"),
-}
 
 Encode = Callable[[str], list[int]]
 
@@ -42,7 +33,7 @@ class Row:
         implementation: whose code.
         vocabulary: whose ranks.
         tokens: tokens of the play.
-        seconds: CPU seconds for the play, the best round.
+        seconds: CPU seconds for the play.
         checksum: of the ids; equal ids have equal ones.
     """
 
@@ -71,6 +62,7 @@ def tiktoken(vocabulary: str) -> Encode:
     """Return tiktoken's encoder."""
     import tiktoken
 
+    os.environ["TIKTOKEN_CACHE_DIR"] = str(RANKS / "tiktoken")
     return tiktoken.get_encoding(vocabulary).encode_ordinary
 
 
@@ -113,27 +105,13 @@ def measure_here(implementation: str, vocabulary: str) -> Row:
     encode = makers[implementation](vocabulary)
     text = SHAKESPEARE.read_text(encoding="utf-8")
     ids = encode(text)
-    rounds: list[float] = []
-    while sum(rounds) < SECONDS:
-        start = time.process_time()
-        encode(text)
-        rounds.append(time.process_time() - start)
     return Row(
         implementation=implementation,
         vocabulary=vocabulary,
         tokens=len(ids),
-        seconds=min(rounds),
+        seconds=cpu_seconds(lambda: encode(text), seconds=3.0),
         checksum=hash(tuple(ids)),
     )
-
-
-def measure(implementation: str, vocabulary: str) -> Row:
-    """Measure one implementation in a process of its own, on one thread."""
-    command = [sys.executable, __file__, implementation, vocabulary]
-    output = subprocess.run(
-        command, env=os.environ | ONE_THREAD, cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return Row(**json.loads(output.stdout))
 
 
 def rows() -> list[Row]:
@@ -144,7 +122,10 @@ def rows() -> list[Row]:
     """
     measured = []
     for vocabulary in VOCABULARIES:
-        group = [measure(implementation, vocabulary) for implementation in IMPLEMENTATIONS]
+        group = [
+            Row(**in_own_process("benchmarks.bpe", implementation, vocabulary))
+            for implementation in IMPLEMENTATIONS
+        ]
         if len({(row.tokens, row.checksum) for row in group}) > 1:
             raise ValueError(f"the ids of {vocabulary} must be equal; {group}")
         measured += group
@@ -160,14 +141,44 @@ def table(measured: list[Row]) -> str:
     Returns:
         The table: tokens per CPU second, and how many times faster than ours.
     """
-    lines = ["| vocabulary | code | tokens | tokens/s | times ours |", "|---|---|--:|--:|--:|"]
-    own = {row.vocabulary: row.seconds for row in measured if row.implementation == "ours"}
-    lines += [
-        f"| {row.vocabulary} | {row.implementation} | {row.tokens:,} "
-        f"| {row.tokens_per_second:,.0f} | {own[row.vocabulary] / row.seconds:.1f} |"
+    lines = [
+        [
+            row.vocabulary,
+            row.implementation,
+            f"{row.tokens:,}",
+            f"{row.tokens_per_second:,.0f}",
+            f"{times_ours(measured, row):.1f}",
+        ]
         for row in measured
     ]
-    return "\n".join(lines)
+    header = ["vocabulary", "code", "tokens", "tokens per CPU s", "times ours"]
+    return markdown(header, lines, words=2)
+
+
+def times_ours(measured: list[Row], row: Row) -> float:
+    """Return how many times faster a row is than ours with the same vocabulary."""
+    own = {row.vocabulary: row.seconds for row in measured if row.implementation == "ours"}
+    return own[row.vocabulary] / row.seconds
+
+
+def section(measured: list[Row]) -> Section:
+    """Tell by how much ours loses."""
+    losses = [
+        f"{times_ours(measured, row):.1f} times to {row.implementation} on {row.vocabulary}"
+        for row in measured
+        if row.implementation != "ours"
+    ]
+    text = (
+        "One play of Shakespeare, the same ranks, equal ids. Ours is written in Python, for "
+        f"reading, and loses: {', '.join(losses)}."
+    )
+    equal = Bar(
+        claim="the ids are those of tiktoken and tokenizers",
+        measured=" and ".join(f"{tokens:,}" for tokens in sorted({row.tokens for row in measured}))
+        + " equal ids",
+        holds=True,
+    )
+    return Section(title="Byte-pair encoding", text=text, table=table(measured), bars=(equal,))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""How fast and how large: the library beside the fast code that it explains (``make bench``)."""
