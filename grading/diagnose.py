@@ -9,7 +9,7 @@ import torch
 from grading.calling import Called
 from grading.compare import same
 from grading.contract import Finding
-from grading.exercise import Exercise, Misconception
+from grading.exercise import Exercise, Misconception, Probe
 from grading.observe import Draws, Observation, draws, gradients, largest_tensor, observe
 
 __all__ = ["diagnose"]
@@ -80,24 +80,28 @@ def _wrong_on(exercise: Exercise, pairs: Pairs) -> bool:
 
 
 def _behaves_like(exercise: Exercise, mistake: Misconception, pairs: Pairs) -> bool:
-    return any(
-        all(_alike(exercise, one, theirs[one.probe.name]) for one, _ in pairs)
-        and (exercise.judge is not None or _is_nearer(theirs, pairs))
-        for theirs in _observed(exercise, mistake)
-    )
+    for number in range(1 + len(mistake.also)):
+        theirs: list[Observation] = []
+        for one, _ in pairs:  # up to the first probe on which they part: most part at once
+            theirs.append(_observed(exercise, mistake, number, one.probe))
+            if not _alike(exercise, one, theirs[-1]):
+                break
+        else:
+            if exercise.judge is not None or _is_nearer(theirs, pairs):
+                return True
+    return False
 
 
 # A mistake's behaviour does not change: a second check in the same notebook finds it here.
-_KNOWN: dict[tuple[str, str], list[dict[str, Observation]]] = {}
+_KNOWN: dict[tuple[str, str, int, str], Observation] = {}
 
 
-def _observed(exercise: Exercise, mistake: Misconception) -> list[dict[str, Observation]]:
-    key = (exercise.name, mistake.code)
+def _observed(exercise: Exercise, mistake: Misconception, number: int, probe: Probe) -> Observation:
+    """Return what a mistake, or one of its variants by number, does on a probe."""
+    key = (exercise.name, mistake.code, number, probe.name)
     if key not in _KNOWN:
-        _KNOWN[key] = [
-            {probe.name: observe(exercise, wrong, probe, quiet=True) for probe in exercise.probes}
-            for wrong in (mistake.wrong, *mistake.also)
-        ]
+        wrong = (mistake.wrong, *mistake.also)[number]
+        _KNOWN[key] = observe(exercise, wrong, probe, quiet=True)
     return _KNOWN[key]
 
 
@@ -117,14 +121,15 @@ def _same_error(one: Called, other: Called) -> bool:
     return sorted(numbers[0]) == sorted(numbers[1])
 
 
-def _is_nearer(theirs: dict[str, Observation], pairs: Pairs) -> bool:
+def _is_nearer(theirs: Sequence[Observation], pairs: Pairs) -> bool:
     """Return whether the answer is much nearer to the mistake than the mistake to the truth.
 
     Some mistakes lie within a few digits of the truth, a small number that is added for one. An
     answer in float32 lies there too, and is none of them.
     """
-    near = max(_distance(one, theirs[one.probe.name]) for one, _ in pairs)
-    far = max(_distance(theirs[one.probe.name], right) for one, right in pairs)
+    three = [(mine, right, other) for (mine, right), other in zip(pairs, theirs, strict=True)]
+    near = max(_distance(mine, other) for mine, _, other in three)
+    far = max(_distance(other, right) for _, right, other in three)
     return near <= far / 20 if math.isfinite(far) else True
 
 

@@ -275,9 +275,9 @@ def draws(exercise: Exercise, answer: Answer, probe: Probe) -> Draws:
         with _silence(), _warnings_kept():
             called = call(answer, list(given.values()), exercise.time_limit)
         moved = moved or not torch.equal(before, generator.get_state())
-        values.append(plain(called.value) if called.returned else None)
-    same = [str(value) for value in values]
-    return Draws(moved=moved, repeats=same[0] == same[1], varies=same[0] != same[2])
+        value = plain(called.value) if called.returned else None
+        values.append(value.tolist() if isinstance(value, torch.Tensor) else None)
+    return Draws(moved=moved, repeats=values[0] == values[1], varies=values[0] != values[2])
 
 
 def volume(inputs: Inputs) -> int:
