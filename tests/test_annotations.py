@@ -12,7 +12,9 @@ from course_lib.softmax import masked_softmax, softmax
 
 
 def test_a_wrong_size_is_refused_by_the_annotation() -> None:
-    with pytest.raises(TypeCheckError, match=r"parameters of course_lib\.attention\.dot_product\.att"):
+    with pytest.raises(
+        TypeCheckError, match=r"parameters of course_lib\.attention\.dot_product\.att"
+    ):
         attention_scores(torch.zeros(3, 7), torch.zeros(5, 6))
     with pytest.raises(TypeCheckError, match="'may_attend'"):
         masked_softmax(torch.zeros(3, 5), torch.ones(5, 3, dtype=torch.bool))

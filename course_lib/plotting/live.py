@@ -77,6 +77,8 @@ class LiveFigure:
         axis = words | lines | {"grid": False, "labelFontSize": 13, "titleFontSize": 13}
         spec["config"] = {
             "background": "transparent",
+            # A line of text is taller than its letters: none is cut off at the edge.
+            "padding": 8,
             "font": "system-ui, sans-serif",
             "axis": axis,
             "title": {"color": {"expr": "ink"}, "fontSize": 13, "anchor": "start"},

@@ -62,7 +62,7 @@ def test_every_reference_leads_to_its_source_once(site: dict[Path, BeautifulSoup
     for entry in entries:
         label = entry.select_one(".label")
         assert label is not None
-        assert re.search(r"\w, \d{4}[a-z]?", label.get_text()), label.get_text()
+        assert re.search(r"[\w.], \d{4}[a-z]?\]", label.get_text()), label.get_text()
         links = [a["href"] for a in entry.find_all("a", href=re.compile("^https?:"))]
         assert len(links) == 1, f"{label.get_text()}: {links}"
         text = entry.get_text()

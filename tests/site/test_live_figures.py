@@ -300,7 +300,7 @@ def demand_bars(
     assert [word for word in marks(page) if re.fullmatch(r"\d\.\d\d|off", word)] == numbers
     demand_words_inside(page)
     assert spoken(page, "temperature") == (f"{temperature:.1f}", f"{temperature:.1f}")
-    assert spoken(page, "moved") == (f"{moved:.1f}", f"{moved:.1f}".replace("-", "−"))
+    assert spoken(page, "moved") == (f"{moved:.1f}".replace("-", "−"),) * 2
     slider = page.locator('.live-figure input[name="sink"]')
     assert slider.is_disabled() == (sink is None)
     if sink is None:

@@ -8,8 +8,8 @@ from built_site import SITE, chapters, demand_site
 from playwright.sync_api import Browser, Page
 
 DESK, PHONE = (1280, 800), (390, 844)
-# Screens of a desk between two figures; the last part is folded answers, a table and the sources.
-SCREENS, LAST_SCREENS = 2.1, 2.5
+# Screens of a desk between two figures, and from the last one to the end.
+SCREENS, LAST_SCREENS = 2.15, 2.15
 # All folded cells and answers are open: their lines are read too.
 OPEN = """() => {
   document.querySelectorAll("details").forEach((fold) => { fold.open = true; });
