@@ -79,7 +79,9 @@ class SharingRow:
     peak: int | None
 
 
-def measure_layer(layer: str, sizes: tuple[int, ...] = SIZES) -> list[LayerRow]:
+def measure_layer(
+    layer: str, sizes: tuple[int, ...] = SIZES, rounds: int = ROUNDS
+) -> list[LayerRow]:
     """Measure a token's time at each length, in this process."""
     generator, order = torch.Generator().manual_seed(0), Random(0)
     config = AttentionConfig(
@@ -97,7 +99,7 @@ def measure_layer(layer: str, sizes: tuple[int, ...] = SIZES) -> list[LayerRow]:
         for n, cache in caches.items():
             key, value = torch.randn(2, 1, NUM_KV_HEADS, n, HEAD_DIM, generator=generator)
             cache.extend(key, value)
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for n in order.sample(sizes, len(sizes)):
                 token = torch.randn(1, 1, D_MODEL, generator=generator)
                 start = time.process_time()
