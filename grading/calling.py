@@ -145,12 +145,15 @@ def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: floa
 def learner_line(error: BaseException) -> tuple[int, str] | None:
     """Return the line of the learner's own code at which an error arose, and its text."""
     frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if not _foreign(frame.filename)
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not is_foreign(frame.filename)
     ]
     return (frames[-1].lineno or 0, frames[-1].line or "") if frames else None
 
 
-def _foreign(filename: str) -> bool:
+def is_foreign(filename: str) -> bool:
+    """Return whether a file is no learner's: Python's own, an installed package's, the engine's."""
     if "site-packages" in filename or filename.startswith("<frozen"):
         return True
     return is_engine(filename) or filename.startswith(_STANDARD_LIBRARY)

@@ -1,6 +1,7 @@
 """What a notebook's check cell calls: one answer in, one result out, and never an exception."""
 
 import difflib
+from dataclasses import replace
 from typing import Any
 
 from grading.calling import all_calls_within
@@ -104,6 +105,8 @@ def _judged(task: Exercise, answer: Answer) -> CheckResult:
     example = None
     if finding.stage == "values":
         finding, example = _shown(task, answer, finding, seen, truth)
+    if mistake is not None:  # which says more than a guess
+        finding = replace(finding, remark="")
     _say_again(answer, finding, seen)
     return failure(task, finding, mistake, example)
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-from grading.calling import Called, call, is_engine
+from grading.calling import Called, call, is_engine, is_foreign
 from grading.compare import as_tensors, plain
 from grading.dispatch import Watch
 from grading.exercise import Answer, Exercise, Inputs, Probe
@@ -98,9 +98,11 @@ def warn_again(warned: Sequence[warnings.WarningMessage], answer: Answer, label:
         if (one.category, str(one.message), place) in shown:
             continue
         shown.add((one.category, str(one.message), place))
+        # Some warnings are shown only where they come from the notebook itself.
+        module = None if is_foreign(place[0]) else getattr(answer, "__module__", None)
         # Where warnings are errors they must be none of ours.
         with suppress(Warning):
-            warnings.warn_explicit(f"{label}{one.message}", one.category, *place)
+            warnings.warn_explicit(f"{label}{one.message}", one.category, *place, module=module)
 
 
 def observe(

@@ -275,6 +275,23 @@ def test_a_warning_that_blames_its_caller_shows_no_line_of_ours() -> None:
     ]
 
 
+def test_a_warning_for_authors_is_shown_where_the_notebook_gives_it() -> None:
+    code = """
+import warnings
+def old(query, key):
+    warnings.warn("the old way", DeprecationWarning, stacklevel=1)
+    return query @ key.mT
+"""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, "/tmp/ipykernel_1/2.py", "exec"), space)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore", DeprecationWarning)  # as Python does, but for one module
+        warnings.filterwarnings("default", category=DeprecationWarning, module="__main__")
+        assert check(space["old"], NAME).passed
+    assert [str(one.message) for one in caught] == ["the old way"]
+
+
 def test_a_warning_is_no_error_even_where_warnings_are_errors() -> None:
     def warns(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         warnings.warn("careful", UserWarning, stacklevel=1)

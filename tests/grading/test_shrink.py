@@ -20,6 +20,12 @@ from grading.shrink import Example, smallest_example
 CUT = [e for e in all_exercises() if e.axes and e.judge is None]
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search as long as it takes on a busy machine."""
+    monkeypatch.setattr("grading.shrink.BUDGET", 3.0)
+
+
 def example(exercise: Exercise, wrong: Any) -> Example | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -11,7 +11,7 @@ from grading.exercises.measuring import far, undrawn
 
 __all__ = ["SPREAD_OF_AVERAGE"]
 
-OUTPUTS = 4000
+OUTPUTS = 2000
 
 
 def _probe(S: int) -> Probe:
@@ -70,7 +70,7 @@ def _constant(S: int, n: int, generator: torch.Generator) -> float:
 def _few(seen: Any) -> bool:
     """Recognise a spread over the S columns: small everywhere, whatever S is, and not 0."""
     views = [view[0] for view in seen.values() if isinstance(view, list) and view]
-    return len(views) == len(seen) and all(1e-9 < float(view) < 0.06 for view in views)
+    return len(views) == len(seen) and all(1e-9 < float(view) < 0.1 for view in views)
 
 
 SPREAD_OF_AVERAGE = Exercise(
@@ -78,7 +78,7 @@ SPREAD_OF_AVERAGE = Exercise(
     title="What uniform attention does to noise", kind="measure", points=0.5, difficulty=1,
     importance=2, minutes=10, parameters=("S", "n", "generator"),
     outputs=(Output(name="spread", kind="number"),), reference=_measure(),
-    equation="eq-weighted-sum", judge=_judge, alike=Tolerance(rtol=0.1, atol=1e-6),
+    equation="eq-weighted-sum", judge=_judge, alike=Tolerance(rtol=0.12, atol=1e-6),
     next_rung="Four times as many keys halve the spread: a head that reads all alike blurs.",
     probes=(_probe(4), _probe(9), _probe(25)),
     misconceptions=(
