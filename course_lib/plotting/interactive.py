@@ -177,9 +177,9 @@ def _spread(base: alt.Chart) -> alt.Chart:
         x2="high:Q",
         # The place of the numbers is kept: the drawing has one size, whatever they are.
         y=alt.Y("share:Q", title="share of scores",
-                axis=alt.Axis(tickCount=4, minExtent=40, maxExtent=40, format=".2~g")),
+                axis=alt.Axis(tickCount=4, minExtent=52, maxExtent=52, format=".2~g")),
         description="said:N",
-    ).properties(width=250, height=150, title=alt.Title(alt.expr(
+    ).properties(width=240, height=150, title=alt.Title(alt.expr(
         f"'D = ' + pow(2, power) + ', scores divided by ' + {DIVISOR}"
     )))  # fmt: skip
     return drawn
@@ -193,13 +193,13 @@ def _largest(base: alt.Chart) -> alt.LayerChart:
     )
     x = alt.X(
         "weight:Q", title="mean largest weight", scale=alt.Scale(domain=[0, 1.2]),
-        axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1]),
+        axis=alt.Axis(values=[0, 0.5, 1]),
     )  # fmt: skip
     bar = largest.mark_bar(color=OUTPUT, height=22).encode(x=x, description="said:N")
     number = largest.mark_text(align="left", dx=5, fontSize=14).encode(
         x=x, text="label:N", color=alt.value(INK)
     )
-    drawn: alt.LayerChart = (bar + number).properties(width=250, height=40)
+    drawn: alt.LayerChart = (bar + number).properties(width=240, height=40)
     return drawn
 
 
@@ -264,7 +264,7 @@ def softmax_bars(scores: Float[Tensor, " S"], labels: Sequence[str]) -> LiveFigu
 def _weights(base: alt.Chart, order: list[str]) -> alt.LayerChart:
     y = alt.Y("key:N", sort=order, title=None)
     x = alt.X("weight:Q", title="weight", scale=alt.Scale(domain=[0, 1.2]),
-              axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1]))  # fmt: skip
+              axis=alt.Axis(values=[0, 0.5, 1]))  # fmt: skip
     bars = base.mark_bar(cornerRadiusEnd=3).encode(
         x=x, y=y, description="said:N",
         color=alt.when("datum.key == 'sink'").then(alt.value(MUTED)).otherwise(alt.value(OUTPUT)),

@@ -111,9 +111,23 @@ CUT_OFF = """() => {
 }"""
 
 
+# Words of axes and marks that lie on each other.
+COVERED = """() => {
+  const words = [...document.querySelectorAll(".live-figure-mount svg text")]
+    .filter((text) => text.textContent && getComputedStyle(text).opacity !== "0")
+    .map((text) => [text.textContent, text.getBoundingClientRect()]);
+  const pairs = words.flatMap((one, n) => words.slice(n + 1).map((other) => [one, other]));
+  return pairs.filter(([[, a], [, b]]) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1.5 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4.5
+  ).map(([[one], [other]]) => [one, other]);
+}"""
+
+
 def demand_words_inside(page: Page) -> None:
-    """Fail when a word lies outside the drawing, or the drawing outside the figure."""
+    """Fail when a word leaves the drawing or lies on another, or the drawing leaves the figure."""
     assert not page.evaluate(CUT_OFF)
+    assert not page.evaluate(COVERED)
     figure, drawing = (
         page.locator(selector).bounding_box()
         for selector in (".live-figure", ".live-figure-mount svg")
@@ -296,7 +310,6 @@ def demand_bars(
     numbers = [f"{weight:.2f}" for weight in expected.values()]
     if sink is None:
         numbers[-1] = "off"
-    # The axis has words of its own: 0.25, 0.50, 0.75.
     assert [word for word in marks(page) if re.fullmatch(r"\d\.\d\d|off", word)] == numbers
     demand_words_inside(page)
     assert spoken(page, "temperature") == (f"{temperature:.1f}", f"{temperature:.1f}")
