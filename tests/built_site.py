@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import yaml
 
@@ -48,8 +49,15 @@ def pages() -> list[str]:
     """Return the names of all pages of the book's contents, and the search page."""
     demand_site()
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    listed = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    listed = [name for part in toc["parts"] for name in files(part["chapters"])]
     return [toc["root"], *listed, "search"]
+
+
+def files(entries: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the pages of a list of contents, each before those that stand below it."""
+    for entry in entries:
+        yield entry["file"]
+        yield from files(entry.get("sections", []))
 
 
 def chapters() -> list[str]:
