@@ -53,17 +53,30 @@ SCROLL = """async () => {
   }
   scrollTo({top: 0, behavior: "instant"});
 }"""
-ASLEEP = """() => {
-  const figureOf = (mount) => (mount.closest("[data-figure]") || {dataset: {}}).dataset.figure
-    || `number ${[...document.querySelectorAll(".live-figure-mount")].indexOf(mount) + 1}`;
-  return [
+# What has not come: drawings of live figures, and images that are shown.
+SLEEPERS = """[
     ...[...document.querySelectorAll(".live-figure-mount")]
-      .filter((mount) => !mount.querySelector("svg, canvas"))
-      .map((mount) => `the live figure ${figureOf(mount)}`),
-    ...[...document.images].filter((image) => !image.complete && image.offsetParent)
-      .map((image) => `the image ${image.currentSrc || image.src}`)];
-}"""
-AWAKE = f"() => ({ASLEEP})().length === 0"
+      .filter((mount) => !mount.querySelector("svg, canvas")),
+    ...[...document.images].filter((image) => !image.complete && image.offsetParent)]"""
+ASLEEP = f"""() => {{
+  const figureOf = (mount) => (mount.closest("[data-figure]") || {{dataset: {{}}}}).dataset.figure
+    || `number ${{[...document.querySelectorAll(".live-figure-mount")].indexOf(mount) + 1}}`;
+  return {SLEEPERS}.map((one) => one.matches("img")
+    ? `the image ${{one.currentSrc || one.src}}` : `the live figure ${{figureOf(one)}}`);
+}}"""
+# A scroll can pass a figure between two frames: its observer never saw it, and sleeps on. So what
+# is still asleep is brought into view, one after the other, and stays there for some frames.
+AWAKE = f"""() => {{
+  const sleepers = {SLEEPERS};
+  if (!sleepers.length) {{
+    scrollTo({{top: 0, behavior: "instant"}});
+    return true;
+  }}
+  const turn = Math.floor(performance.now() / 500) % sleepers.length;
+  const shown = sleepers[turn].closest(".live-figure") || sleepers[turn];
+  shown.scrollIntoView({{block: "center", behavior: "instant"}});
+  return false;
+}}"""
 # Milliseconds for all that a page draws by itself, once it was scrolled through.
 WAKING = 60_000
 
@@ -123,8 +136,8 @@ def watch(page: Page, visit: Visit) -> None:
 def wake(page: Page, visit: Visit, within: int = WAKING) -> None:
     """Scroll through the page, so that all which waits for the reader comes.
 
-    A page that stays asleep is loaded once more: on a busy machine a browser loses a drawing now
-    and then.
+    What the scroll passed too fast is shown once more; a page that stays asleep even so is loaded
+    a second time.
 
     Args:
         page: the page, loaded.

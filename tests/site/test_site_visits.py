@@ -66,6 +66,28 @@ def test_a_figure_that_came_at_the_second_load_is_awake(
     page.close()
 
 
+def test_what_the_scroll_passed_too_fast_is_shown_once_more(
+    browser: Browser, tmp_path: Path
+) -> None:
+    # Drawn when it was seen twice in a row, 200 ms apart: a quick scroll does not do that.
+    slow = """<div style="height: 9000px"></div>%s<div style="height: 9000px"></div><script>
+      let seen = 0;
+      setInterval(() => {
+        const mount = document.querySelector(".live-figure-mount");
+        const box = mount.getBoundingClientRect();
+        seen = box.top < innerHeight && box.bottom >= 0 ? seen + 1 : 0;
+        if (seen > 1) mount.innerHTML = "<svg></svg>";
+      }, 200)</script>"""
+    page = browser.new_page()
+    page.goto(page_of(tmp_path, slow % FIGURE.format("")))
+    loads: list[str] = []
+    page.on("load", lambda page: loads.append(page.url))
+    wake(page, visit(), within=5000)
+    assert not loads
+    assert page.evaluate("scrollY") == 0
+    page.close()
+
+
 def test_a_page_that_is_awake_is_loaded_once(browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page()
     page.goto(page_of(tmp_path, FIGURE.format("<svg></svg>")))
