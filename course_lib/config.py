@@ -355,7 +355,7 @@ class EncoderConfig:
         d_model: C, width of a token's vector.
         num_heads: H, heads.
         head_dim: D, size of a head.
-        num_layers: L.
+        num_layers: L, the number of blocks.
         feed_forward: the feed-forward network of each layer.
         norm: each norm.
         has_bias: True where the attention's projections have biases.

@@ -78,7 +78,7 @@ def temperature_logits(
 def top_k_logits(logits: Float[Tensor, "*batch V"], k: int) -> Float[Tensor, "*batch V"]:
     r"""Keep the k largest logits; the others become minus infinity, which is weight zero.
 
-    .. math:: z'_v = z_v \text{ if fewer than } k \text{ tokens stand before } v,
+    .. math:: z'_v = z_v \text{ if fewer than } k \text{ stand before } v,
         \text{ else } -\infty
 
     Tokens stand in the order of their logits; of equal ones the lower id stands first. So exactly

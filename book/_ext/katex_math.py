@@ -85,7 +85,7 @@ _renderers: list[Renderer] = []
 def _html(node: nodes.math | nodes.math_block, *, display: bool) -> str:
     if not _renderers:
         _renderers.append(Renderer())
-    tex = aligned(node.astext()) if display else node.astext()
+    tex = breakable(aligned(node.astext())) if display else node.astext()
     try:
         return _renderers[0].render(tex, display=display)
     except ValueError as error:
@@ -101,6 +101,21 @@ def aligned(tex: str) -> str:
     return rf"\begin{{aligned}}{tex}\end{{aligned}}"
 
 
+def breakable(tex: str) -> str:
+    """Let a formula on a narrow page go on below: after a comma that stands in no bracket.
+
+    KaTeX itself allows a break after a relation and after an operator.
+    """
+    if r"\begin{" in tex:
+        return tex
+    depth, parts = 0, []
+    for part in re.split(r"((?<!\\),(?:\s|\\q?quad\b)+|[{(\[\])}])", tex):
+        depth += (part in tuple("{([")) - (part in tuple("])}"))
+        after_comma = part.startswith(",") and depth == 0
+        parts.append(part + (r"\allowbreak " if after_comma else ""))
+    return "".join(parts)
+
+
 def _number(writer: Any, node: nodes.math_block) -> str:
     """Return the equation's number as {eq} shows it: with the chapter's, where it has one."""
     numbers = writer.builder.fignumbers.get("displaymath", {})
@@ -108,10 +123,23 @@ def _number(writer: Any, node: nodes.math_block) -> str:
     return ".".join(map(str, number)) or str(node["number"])
 
 
+def hold_signs(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Hand the sign that follows a formula to the formula, which writes it."""
+    for node in doctree.findall(nodes.math):
+        position = node.parent.index(node) + 1
+        behind = node.parent[position : position + 1]
+        text = behind[0].astext() if behind and isinstance(behind[0], nodes.Text) else ""
+        if app.builder.format == "html" and text.startswith(tuple(",.;:!?)")):
+            node["sign"] = text[0]
+            node.parent[position] = nodes.Text(text[1:])
+
+
 def visit_math(writer: Any, node: nodes.math) -> None:
-    """Write an inline formula."""
-    writer.body.append(writer.starttag(node, "span", "", CLASS="math"))
-    writer.body.append(_html(node, display=False) + "</span>")
+    """Write an inline formula. In one piece it holds its comma, which else may begin a line."""
+    formula, sign = _html(node, display=False), node.get("sign", "")
+    whole = writer.starttag(node, "span", "", CLASS="math") + formula + "</span>" + sign
+    one_piece = sign and formula.count('class="base"') == 1
+    writer.body.append(f'<span class="one-piece">{whole}</span>' if one_piece else whole)
     raise nodes.SkipNode
 
 
@@ -130,5 +158,6 @@ def visit_displaymath(writer: Any, node: nodes.math_block) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the renderer under the name that _config.yml chooses."""
     app.add_html_math_renderer("katex_math", (visit_math, None), (visit_displaymath, None))
+    app.connect("doctree-resolved", hold_signs)
     # A parallel writer would share one pipe: the book is small and is written by one process.
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

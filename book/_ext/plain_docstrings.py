@@ -7,6 +7,7 @@ line does.
 """
 
 import re
+from enum import Enum
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -47,8 +48,18 @@ def plain_shapes(
     ]
 
 
+def plain_members(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Show an enumeration without a signature: its members are read, never called."""
+    if what == "class" and issubclass(obj, Enum):
+        return "", ""
+    return None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Run before napoleon, and once more after it."""
     app.connect("autodoc-process-docstring", untype, priority=400)
     app.connect("autodoc-process-docstring", plain_shapes, priority=600)
+    app.connect("autodoc-process-signature", plain_members)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -116,9 +116,12 @@ def gru_step(
     r"""Move each unit of the state a part of the way to a new value.
 
     .. math::
-        (r_x, z_x, n_x) &= x W_x + b_x, \qquad (r_h, z_h, n_h) = h W_h + b_h \\
-        r &= \sigma(r_x + r_h), \qquad z = \sigma(z_x + z_h) \\
-        n &= \tanh(n_x + r \odot n_h), \qquad h' = (1 - z) \odot n + z \odot h
+        (r_x, z_x, n_x) &= x W_x + b_x \\
+        (r_h, z_h, n_h) &= h W_h + b_h \\
+        r &= \sigma(r_x + r_h) \\
+        z &= \sigma(z_x + z_h) \\
+        n &= \tanh(n_x + r \odot n_h) \\
+        h' &= (1 - z) \odot n + z \odot h
 
     Args:
         x: the input of this step.

@@ -17,12 +17,12 @@ def lm_loss(
     r"""Mean surprise, in nats, at the tokens: each is predicted from the position before it.
 
     .. math:: \mathcal L = -\frac{1}{|\mathcal C|} \sum_{(b,t) \in \mathcal C}
-        \log \mathrm{softmax}(\text{logits}_{b,\,t-1})_{\text{token}_{bt}}, \qquad
-        \mathcal C = \{(b,t) : t \ge 1,\ \text{token}_{bt} \ne \text{ignore}\}
+        \log \mathrm{softmax}(z_{b,\,t-1})_{x_{bt}}, \qquad
+        \mathcal C = \{(b,t) : t \ge 1,\ x_{bt} \ne \text{ignore}\}
 
     Args:
-        logits: row t holds the logits of token t + 1; the last row is not used.
-        tokens: the sequences; the first token of each is given, never predicted.
+        logits: z; row t holds the logits of token t + 1; the last row is not used.
+        tokens: x, the sequences; the first token of each is given, never predicted.
         ignore: the id of tokens that are not counted, for example padding.
 
     Returns:
@@ -48,11 +48,11 @@ def token_accuracy(
     r"""Count how often the largest logit is that of the token which follows.
 
     .. math:: \frac{1}{|\mathcal C|} \sum_{(b,t) \in \mathcal C}
-        \big[\arg\max_v \text{logits}_{b,\,t-1,\,v} = \text{token}_{bt}\big]
+        \big[\arg\max_v z_{b,\,t-1,\,v} = x_{bt}\big]
 
     Args:
-        logits: row t holds the logits of token t + 1.
-        tokens: the sequences.
+        logits: z; row t holds the logits of token t + 1.
+        tokens: x, the sequences.
         ignore: the id of tokens that are not counted.
 
     Returns:

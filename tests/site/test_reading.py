@@ -18,6 +18,18 @@ OPEN = """() => {
 WIDER = """(selector) => [...document.querySelectorAll(`article ${selector}`)]
   .filter((box) => box.scrollWidth > box.clientWidth + 1)
   .map((box) => [box.scrollWidth - box.clientWidth, box.textContent.slice(0, 200)])"""
+# Formulas in one piece, and those of them whose comma begins the next line or comes twice.
+LEFT_BEHIND = """() => {
+  const held = [...document.querySelectorAll("article .one-piece")].filter((one) => one.offsetParent);
+  const alone = held.filter((one) => {
+    const sign = document.createRange();
+    sign.selectNodeContents(one.lastChild);
+    const formula = one.querySelector(".base").getBoundingClientRect();
+    const doubled = (one.nextSibling?.textContent ?? "").startsWith(one.lastChild.textContent);
+    return doubled || sign.getBoundingClientRect().left < formula.right - 1;
+  });
+  return [held.length, alone.map((one) => one.textContent)];
+}"""
 # Pictures that have not come yet have no height.
 DRAWN = """async () => {
   const images = [...document.querySelectorAll("article img")];
@@ -87,6 +99,15 @@ def test_letters_of_a_picture_are_as_large_as_those_of_the_text(page: Page) -> N
         assert drawn >= 1.9 * shown, "not sharp on a fine screen"
 
 
+def test_no_line_begins_with_the_comma_behind_a_formula(page: Page) -> None:
+    for width in range(350, 431, 20):
+        sized(page, (width, PHONE[1]))
+        page.evaluate(OPEN)
+        held, alone = page.evaluate(LEFT_BEHIND)
+        assert held >= 10
+        assert not alone, width
+
+
 def test_the_prerequisites_fit_too(browser: Browser) -> None:
     page = browser.new_page()
     page.goto(f"{SITE.as_uri()}/prerequisites.html")
@@ -95,3 +116,25 @@ def test_the_prerequisites_fit_too(browser: Browser) -> None:
     assert not page.evaluate(WIDER, "pre")
     assert page.locator("article .cell").count() >= 2, "its code is executed"
     page.close()
+
+
+@pytest.mark.parametrize("name", ["api-attention", "api-layers", "api-models", "api-released"])
+def test_formulas_of_the_library_go_on_below_on_a_phone(browser: Browser, name: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{SITE.as_uri()}/{name}.html")
+    sized(page, PHONE)
+    assert page.locator("article .katex-display").count() >= 3
+    wider = page.evaluate(WIDER, ".katex-display")
+    page.close()
+    assert not wider
+
+
+def test_the_lines_of_the_notes_fit_a_phone(browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(f"{SITE.as_uri()}/from-the-notes.html")
+    sized(page, PHONE)
+    assert page.locator("article table").count() >= 3
+    beyond = "(all) => all.filter((one) => one.getBoundingClientRect().right > innerWidth).length"
+    outside = page.locator("article td, article td a").evaluate_all(beyond)
+    page.close()
+    assert outside == 0

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from built_site import ROOT, load
+from course_lib.config import Arrangement, LayerNormConfig
 from docutils import nodes
 from pybtex.database import parse_string
 from pybtex.plugin import find_plugin
@@ -115,6 +116,29 @@ def test_formulas_of_several_lines_are_set_as_one() -> None:
         assert katex.aligned(whole) == whole
     renderer = katex.Renderer()
     assert "katex-display" in renderer.render(katex.aligned(r"a &= b \\ c &= d"), display=True)
+
+
+@pytest.mark.parametrize(
+    ("tex", "expected"),
+    [
+        (r"a = b, \qquad c = d", r"a = b, \qquad \allowbreak c = d"),
+        ("a,\n\\quad b", "a,\n\\quad \\allowbreak b"),
+        (r"\max(a, b) + p_{t, s}", None),
+        (r"a\, b", None),
+        (r"\begin{pmatrix}a, \quad b\end{pmatrix}", None),
+    ],
+)
+def test_a_formula_may_go_on_below_after_a_comma(tex: str, expected: str | None) -> None:
+    katex = load(EXTENSIONS / "katex_math.py")
+    assert katex.breakable(tex) == (expected or tex)
+    assert "katex-display" in katex.Renderer().render(katex.breakable(tex), display=True)
+
+
+def test_an_enumeration_is_shown_without_a_signature() -> None:
+    plain = load(EXTENSIONS / "plain_docstrings.py").plain_members
+    assert plain(None, "class", "", Arrangement, None, "(value, names=None)", "") == ("", "")
+    assert plain(None, "class", "", LayerNormConfig, None, "(*, epsilon)", "") is None
+    assert plain(None, "function", "", len, None, "(x)", "") is None
 
 
 def test_the_star_of_a_shape_stays_a_star() -> None:
