@@ -20,7 +20,8 @@ WIDER = """(selector) => [...document.querySelectorAll(`article ${selector}`)]
   .map((box) => [box.scrollWidth - box.clientWidth, box.textContent.slice(0, 200)])"""
 # Formulas in one piece, and those of them whose comma begins the next line or comes twice.
 LEFT_BEHIND = """() => {
-  const held = [...document.querySelectorAll("article .one-piece")].filter((one) => one.offsetParent);
+  const held = [...document.querySelectorAll("article .one-piece")]
+    .filter((one) => one.offsetParent);
   const alone = held.filter((one) => {
     const sign = document.createRange();
     sign.selectNodeContents(one.lastChild);

@@ -7,11 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 from built_site import ROOT, load
-from course_lib.config import Arrangement, LayerNormConfig
 from docutils import nodes
 from pybtex.database import parse_string
 from pybtex.plugin import find_plugin
 from sphinx.errors import ExtensionError
+
+from course_lib.config import Arrangement, LayerNormConfig
 
 EXTENSIONS = ROOT / "book" / "_ext"
 
