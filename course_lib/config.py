@@ -47,10 +47,13 @@ class LayerNormConfig:
     """Subtract the mean, divide by the standard deviation, scale and shift.
 
     Attributes:
-        eps: added to the variance.
+        eps: added to the variance, at least 0.
     """
 
     eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _require_eps(self.eps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,21 +61,27 @@ class RMSNormConfig:
     """Divide by the root of the mean square, times a gain that starts at 1.
 
     Attributes:
-        eps: added to the mean square.
+        eps: added to the mean square, at least 0.
     """
 
     eps: float
 
+    def __post_init__(self) -> None:
+        _require_eps(self.eps)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitOffsetRMSNormConfig:
-    """The same, times one plus a gain that starts at 0 (Gemma).
+    """Divide by the root of the mean square, times one plus a gain that starts at 0 (Gemma).
 
     Attributes:
-        eps: added to the mean square.
+        eps: added to the mean square, at least 0.
     """
 
     eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        _require_eps(self.eps)
 
 
 NormConfig = LayerNormConfig | RMSNormConfig | UnitOffsetRMSNormConfig
@@ -108,10 +117,13 @@ class LinearScaling:
     """Position interpolation: all frequencies divided by the factor.
 
     Attributes:
-        factor: by how much the context is stretched.
+        factor: by how much the context is stretched, at least 1.
     """
 
     factor: float
+
+    def __post_init__(self) -> None:
+        _require_factor(self.factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +131,13 @@ class NtkScaling:
     """NTK-aware scaling: a larger base.
 
     Attributes:
-        factor: by how much the context is stretched.
+        factor: by how much the context is stretched, at least 1.
     """
 
     factor: float
+
+    def __post_init__(self) -> None:
+        _require_factor(self.factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +145,10 @@ class Llama3Scaling:
     """Llama 3.1's scaling: slow pairs are divided, fast ones kept, with a ramp between.
 
     Attributes:
-        factor: by how much the context is stretched.
-        low_freq_factor: turns within the context up to which a pair is divided by the factor.
-        high_freq_factor: turns from which on a pair is left alone.
+        factor: by how much the context is stretched, at least 1.
+        low_freq_factor: turns within the context up to which a pair is divided by the factor;
+            above 0.
+        high_freq_factor: turns from which on a pair is left alone; above low_freq_factor.
         context: tokens, the context of pre-training.
     """
 
@@ -141,17 +157,25 @@ class Llama3Scaling:
     high_freq_factor: float
     context: int
 
+    def __post_init__(self) -> None:
+        _require_factor(self.factor)
+        _require_positive(context=self.context)
+        _require_ramp(low_freq_factor=self.low_freq_factor, high_freq_factor=self.high_freq_factor)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YarnScaling:
     """YaRN: a ramp over the pairs, and a concentration on queries and keys.
 
     Attributes:
-        factor: by how much the context is stretched.
+        factor: by how much the context is stretched, at least 1.
         context: tokens, the context of pre-training.
-        alpha: turns within the context up to which a pair is divided by the factor.
-        beta: turns from which on a pair is left alone.
-        is_truncated: True where the ramp's ends are rounded outward to whole pairs.
+        alpha: turns within the context up to which a pair is divided by the factor; above 0.
+        beta: turns from which on a pair is left alone; above alpha.
+        is_truncated: True where the ramp's ends are rounded outward to whole pairs. Released
+            configurations say so themselves ("truncate", false in GPT-OSS), so it is data here.
+            No function has it as a flag: it picks ``yarn_inv_freq_truncated`` or
+            ``yarn_inv_freq``.
     """
 
     factor: float
@@ -159,6 +183,11 @@ class YarnScaling:
     alpha: float
     beta: float
     is_truncated: bool
+
+    def __post_init__(self) -> None:
+        _require_factor(self.factor)
+        _require_positive(context=self.context)
+        _require_ramp(alpha=self.alpha, beta=self.beta)
 
 
 RopeScaling = LinearScaling | NtkScaling | Llama3Scaling | YarnScaling
@@ -169,8 +198,9 @@ class RopeConfig:
     """Rotary positions.
 
     Attributes:
-        base: theta, the wavelengths' common base.
+        base: theta, the wavelengths' common base; above 0, with YaRN above 1.
         rotary_dim: entries of a head that are rotated, even; D unless the rotation is partial.
+            With NTK scaling above 2.
         scaling: how the context is stretched; None means not at all.
     """
 
@@ -184,6 +214,17 @@ class RopeConfig:
                 "RoPE rotates pairs, so rotary_dim is even and at least 2; "
                 f"rotary_dim is {self.rotary_dim}, with base = {self.base}"
             )
+        _require_above_zero("base", self.base, "RoPE's frequencies are powers of a base, which")
+        if isinstance(self.scaling, NtkScaling) and self.rotary_dim == 2:
+            raise ValueError(
+                "NTK scaling tells the first pair from the last, so rotary_dim is above 2; "
+                f"rotary_dim is {self.rotary_dim}, with base = {self.base}"
+            )
+        if isinstance(self.scaling, YarnScaling) and self.base <= 1:
+            raise ValueError(
+                "YaRN's ramp needs pairs that turn ever more slowly, so base > 1; "
+                f"base is {self.base}, with rotary_dim = {self.rotary_dim}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +237,8 @@ class AttentionConfig:
         head_dim: D; H · D need not be d_model.
         rope: rotary positions; None means that this layer has none (NoPE, or learned positions).
         window: W, keys within reach, the query's own included; None means all before it.
-        query_pre_attn_scalar: what the scores are divided by the root of; None means D.
-        soft_cap: the bound on the scores, cap · tanh(scores / cap); None means no bound.
+        query_pre_attn_scalar: what the scores are divided by the root of, above 0; None means D.
+        soft_cap: the bound on the scores, cap · tanh(scores / cap), above 0; None means no bound.
         qk_norm: how queries and keys are normalised; None means not at all.
         has_bias: True where the four projections have biases.
         has_sinks: True where each head has a sink logit.
@@ -230,6 +271,14 @@ class AttentionConfig:
                 "RoPE rotates entries of a head, so rotary_dim <= head_dim; "
                 f"rotary_dim is {self.rope.rotary_dim} and head_dim {self.head_dim}"
             )
+        if self.query_pre_attn_scalar is not None:
+            _require_above_zero(
+                "query_pre_attn_scalar",
+                self.query_pre_attn_scalar,
+                "scores are divided by the root of a number, which",
+            )
+        if self.soft_cap is not None:
+            _require_above_zero("soft_cap", self.soft_cap, "a bound on the scores")
 
     @property
     def num_shared(self) -> int:
@@ -314,8 +363,8 @@ class DecoderConfig:
         final_norm: the norm before the logits.
         is_tied: True where the logits use the embedding's own table.
         has_learned_positions: True where a table of positions is added to the embedding.
-        embedding_scale: the factor on the embedding.
-        logit_cap: the bound on the logits, cap · tanh(logits / cap); None means no bound.
+        embedding_scale: the factor on the embedding, above 0.
+        logit_cap: the bound on the logits, cap · tanh(logits / cap), above 0; None means no bound.
     """
 
     vocab_size: int
@@ -334,12 +383,9 @@ class DecoderConfig:
         )
         if not self.layers:
             raise ValueError("a decoder has at least one layer; num_layers is 0")
-        if self.logit_cap is not None and not (
-            self.logit_cap > 0 and math.isfinite(self.logit_cap)
-        ):
-            raise ValueError(
-                f"a bound on the logits is positive and finite; logit_cap is {self.logit_cap}"
-            )
+        _require_above_zero("embedding_scale", self.embedding_scale, "a factor on the embedding")
+        if self.logit_cap is not None:
+            _require_above_zero("logit_cap", self.logit_cap, "a bound on the logits")
 
     @property
     def num_layers(self) -> int:
@@ -437,3 +483,27 @@ def _require_positive(**sizes: int) -> None:
         if size < 1:
             given = ", ".join(f"{other} = {value}" for other, value in sizes.items())
             raise ValueError(f"a size counts something, so {name} >= 1; {name} is {size}; {given}")
+
+
+def _require_above_zero(name: str, number: float, what: str) -> None:
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(f"{what} is positive and finite; {name} is {number}")
+
+
+def _require_eps(eps: float) -> None:
+    if not (eps >= 0 and math.isfinite(eps)):
+        raise ValueError(f"eps keeps a root off zero, so it is at least 0 and finite; eps is {eps}")
+
+
+def _require_factor(factor: float) -> None:
+    if not (factor >= 1 and math.isfinite(factor)):
+        raise ValueError(f"a context is stretched, so 1 <= factor < infinity; factor is {factor}")
+
+
+def _require_ramp(**ends: float) -> None:
+    (low_name, low), (high_name, high) = ends.items()
+    if not (0 < low < high and math.isfinite(high)):
+        raise ValueError(
+            f"a ramp leads from fewer turns to more, so 0 < {low_name} < {high_name}; "
+            f"{low_name} is {low} and {high_name} {high}"
+        )
