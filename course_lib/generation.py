@@ -1,19 +1,21 @@
 """From logits to the next token, and the loop that writes one token after another."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.model.decoder import Decoder
+from course_lib.shapes import require_axes
 from course_lib.softmax import softmax
 
 __all__ = [
     "Choose",
     "continue_ids",
     "continue_ids_without_cache",
+    "continue_until",
     "generate",
     "greedy",
     "pick",
@@ -223,20 +225,20 @@ def sampler(
         top_p: the share of the weight to keep, of what top-k has left; None keeps all.
 
     Returns:
-        A function from logits to ids, for ``continue_ids``.
+        A function from logits to ids, for ``continue_ids``. It raises what the functions raise that
+        it calls.
 
     Source: the order is that of transformers.
     """
-    if temperature == 0:
-        return greedy
 
     def choose(logits: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
-        logits = temperature_logits(logits, temperature)
+        if temperature != 0:
+            logits = temperature_logits(logits, temperature)
         if top_k is not None:
             logits = top_k_logits(logits, top_k)
         if top_p is not None:
             logits = top_p_logits(logits, top_p)
-        return sample(logits, generator)
+        return sample(logits, generator) if temperature != 0 else greedy(logits)
 
     return choose
 
@@ -254,7 +256,7 @@ def generate(
     Args:
         model: a decoder.
         ids: the sequences so far, all of one length.
-        n: tokens to write; none of them ends a sequence.
+        n: tokens to write; none of them ends a sequence, as with ``continue_until``.
         temperature: what the logits are divided by; 0 means greedy.
         top_k: tokens to draw from, at each step; None means all.
         generator: where the randomness comes from.
@@ -291,16 +293,52 @@ def continue_ids(
     Source: Shazeer 2019 (arXiv:1911.02150), sec. 2.4.
     Cost: n tokens go through the model after the T first ones; without a cache n T + n² / 2 do.
     """
-    _require_sequence(ids, n)
-    context = model.config.context_length
-    caches, unread = model.new_caches(), ids[:, -context:]
-    with torch.no_grad():
-        for _ in range(n):
-            if caches[0].length + unread.shape[1] > context:
-                caches, unread = model.new_caches(), ids[:, -context:]
-            unread = choose(model(unread, caches)[:, -1]).unsqueeze(1)
-            ids = torch.cat([ids, unread], dim=1)
-    return ids.clone()
+    longer = ids.clone()
+    for chosen in _write(model, ids, n, choose):
+        longer = torch.cat([longer, chosen], dim=1)
+    return longer
+
+
+def continue_until(
+    model: Decoder, ids: Int[Tensor, "B T"], n: int, choose: Choose, end_id: int
+) -> Int[Tensor, "B S"]:
+    """Continue sequences until each has written the token that ends it, by n tokens at most.
+
+    Args:
+        model: a decoder; it is only read.
+        ids: the sequences so far, all of one length. An end in them is read like any token.
+        n: the most tokens to write, 0 or more.
+        choose: from the logits of the next token to its id.
+        end_id: the id of the token that ends a sequence.
+
+    Returns:
+        The sequences, as long as the longest of them: up to its end a sequence is what
+        ``continue_ids`` gives, and it is filled up with end_id.
+
+    Raises:
+        ValueError: if end_id is no token of the model, or as ``continue_ids``.
+
+    Source: Sutskever et al. 2014 (arXiv:1409.3215), sec. 2: the end is a token like the others.
+    Cost: that of ``continue_ids`` until the last sequence has ended; the others are computed, too.
+    """
+    vocab_size = model.config.vocab_size
+    if not 0 <= end_id < vocab_size:
+        raise ValueError(
+            "the end of a sequence is a token, 0 <= end_id < V; "
+            f"end_id is {end_id} and V is {vocab_size}; shape {tuple(ids.shape)}"
+        )
+    has_ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+
+    def choose_or_fill(logits: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
+        return choose(logits).masked_fill(has_ended, end_id)
+
+    longer = ids.clone()
+    for chosen in _write(model, ids, n, choose_or_fill):
+        longer = torch.cat([longer, chosen], dim=1)
+        has_ended |= chosen[:, 0] == end_id
+        if has_ended.all():
+            break
+    return longer
 
 
 def continue_ids_without_cache(
@@ -332,6 +370,20 @@ def continue_ids_without_cache(
     return ids.clone()
 
 
+def _write(model: Decoder, ids: Tensor, n: int, choose: Choose) -> Iterator[Int[Tensor, "B 1"]]:
+    """Write n tokens one after another; each is read before the next is chosen."""
+    _require_sequence(ids, n)
+    context = model.config.context_length
+    caches, unread = model.new_caches(), ids[:, -context:]
+    for _ in range(n):
+        if caches[0].length + unread.shape[1] > context:
+            caches, unread = model.new_caches(), ids[:, -context:]
+        with torch.no_grad():  # not around the yield: the caller's gradients are the caller's
+            unread = choose(model(unread, caches)[:, -1]).unsqueeze(1)
+        ids = torch.cat([ids, unread], dim=1)
+        yield unread
+
+
 def _require_choice(logits: Tensor) -> None:
     """Every row has at least one token that can be chosen, and no NaN."""
     vocab_size = logits.shape[-1]
@@ -346,6 +398,7 @@ def _require_choice(logits: Tensor) -> None:
 
 
 def _require_sequence(ids: Tensor, n: int) -> None:
+    require_axes("ids", ids, "B T")
     if n < 0 or ids.shape[1] < 1:
         raise ValueError(
             "a sequence of at least one token is continued by n >= 0 tokens; "

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.shapes import require_mask
+
 __all__ = [
     "entropy",
     "log_softmax",
@@ -86,7 +88,8 @@ def log_softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*s
         axis: the axis whose weights sum to one.
 
     Returns:
-        The log-weights, all at most zero.
+        The log-weights, all at most zero. A row of minus infinities has no weights and gives NaN,
+        as in ``softmax``.
 
     Raises:
         ValueError: if x has no such axis, or no entry along it.
@@ -152,7 +155,7 @@ def softmax_with_sink(
 
     Returns:
         S weights per query, which sum to less than one. Equal to softmax(z) sigmoid(lse(z) - sink).
-        A query whose scores are all minus infinity gets zeros.
+        A query whose scores are all minus infinity gets zeros, with or without a sink.
 
     Raises:
         ValueError: if the sink does not have one logit per head, or there is no key.
@@ -175,8 +178,10 @@ def softmax_with_sink(
             )
         logit = logit[:, None, None]
     maximum = torch.maximum(_maximum(scores, -1), logit.detach())
-    exponentials = (scores - maximum).exp()
-    return exponentials / (exponentials.sum(-1, keepdim=True) + (logit - maximum).exp())
+    shift = maximum.masked_fill(maximum == -torch.inf, 0.0)  # (-inf) - (-inf) would be NaN
+    exponentials = (scores - shift).exp()
+    total = exponentials.sum(-1, keepdim=True) + (logit - shift).exp()
+    return exponentials / total.masked_fill(total == 0, 1.0)  # no sink, and nothing to read
 
 
 def masked_softmax(
@@ -199,6 +204,7 @@ def masked_softmax(
 
     Raises:
         ValueError: if may_attend does not broadcast to the scores, or there is no key.
+        TypeError: if may_attend is not of torch.bool.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3, who fill with minus infinity.
 
@@ -207,14 +213,8 @@ def masked_softmax(
             [0., 0.]])
     """
     _require_entries(scores, -1)
-    try:
-        blocked = ~may_attend.expand_as(scores)
-    except RuntimeError as error:
-        raise ValueError(
-            "may_attend broadcasts to the scores, T queries by S keys; "
-            f"the scores have T={scores.shape[-2]}, S={scores.shape[-1]}; "
-            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
-        ) from error
+    require_mask(may_attend, scores)
+    blocked = ~may_attend  # as small as the mask: the fills below broadcast it
     filled = scores.masked_fill(blocked, torch.finfo(scores.dtype).min)
     return softmax(filled).masked_fill(blocked, 0.0)
 
@@ -302,7 +302,8 @@ def weight_entropy(scores: Float[Tensor, "*rows S"]) -> Float[Tensor, "*rows"]:
         scores: one row per query; minus infinity where a key is not read.
 
     Returns:
-        One number per row, from 0 to log S.
+        One number per row, from 0 to log S; NaN for a row of minus infinities, which has no
+        weights.
 
     Raises:
         ValueError: if there is no key.

@@ -14,12 +14,14 @@ class Allocations(TorchDispatchMode):
 
     Attributes:
         largest: entries of the largest tensor that was made; views make none.
+        largest_mask: entries of the largest tensor of True and False that was made.
         copied: entries that were copied into existing tensors.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.largest = 0
+        self.largest_mask = 0
         self.copied = 0
 
     def __torch_dispatch__(
@@ -34,6 +36,8 @@ class Allocations(TorchDispatchMode):
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor) and storage(leaf) not in given:
                 self.largest = max(self.largest, leaf.numel())
+                if leaf.dtype == torch.bool:
+                    self.largest_mask = max(self.largest_mask, leaf.numel())
         if function is torch.ops.aten.copy_.default:
             self.copied += args[1].numel()
         return result

@@ -370,6 +370,16 @@ def test_the_mask_is_not_modified() -> None:
         ),
         (
             lib.scaled_dot_product_attention,
+            [(7,), (5, 7), (5, 6)],
+            r"query has the axes \*batch T D, at least 2 .* query has 1; shape \(7,\)",
+        ),
+        (
+            lib.attention_scores,
+            [(3, 7), (7,)],
+            r"key has the axes \*batch S D, at least 2 .* key has 1; shape \(7,\)",
+        ),
+        (
+            lib.scaled_dot_product_attention,
             [(3, 7), (0, 7), (0, 6)],
             r"axis -1 has size 0; shape \(3, 0\)",
         ),
@@ -387,3 +397,12 @@ def test_a_mask_must_fit_the_scores() -> None:
     message = r"T=3, S=5; shapes \(5, 3\) and \(2, 3, 5\)"
     with pytest.raises(ValueError, match=message):
         lib.scaled_dot_product_attention(*qkv(0, B), torch.ones(5, 3, dtype=torch.bool))
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.uint8])
+def test_a_mask_of_numbers_is_refused(dtype: torch.dtype) -> None:
+    # 0 and 1, or 0 and minus infinity: whoever means which, nobody could tell.
+    message = rf"True where a query may read.* it is {dtype}; shape \(3, 5\)"
+    with pytest.raises(TypeError, match=message):
+        lib.scaled_dot_product_attention(*qkv(0, B), torch.ones(3, 5, dtype=dtype))

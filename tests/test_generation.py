@@ -366,7 +366,12 @@ def test_temperature_zero_is_greedy_and_draws_nothing() -> None:
     written = lib.generate(model, ids, 6, 0.0, 5, source)
     assert_close(written, lib.continue_ids(model, ids, 6, lib.greedy))
     assert_close(source.get_state(), before)
-    assert lib.sampler(source, temperature=0, top_k=3, top_p=0.5) is lib.greedy
+    logits = normal(5, B, V)
+    coldest = lib.sampler(source, temperature=0, top_k=3, top_p=0.5)(logits)
+    assert_close(coldest, lib.greedy(logits))
+    assert_close(source.get_state(), before)
+    with pytest.raises(ValueError, match="k is -1 and V is 13"):
+        lib.sampler(source, temperature=0, top_k=-1)(logits)
     # The limit: so small a temperature leaves one token.
     assert_close(lib.generate(model, ids, 6, 1e-6, None, source), written)
 
@@ -380,6 +385,47 @@ def test_the_sampler_keeps_its_order() -> None:
     assert {choose(logits).item() for _ in range(400)} == {0, 1}
     choose = lib.sampler(generator(), temperature=100.0, top_p=0.5)  # nearly all alike: two of four
     assert {choose(logits).item() for _ in range(100)} == {0, 1}
+
+
+@given(seed=seeds, end_id=st.integers(0, V - 1))
+def test_each_sequence_goes_on_until_its_own_end(seed: int, end_id: int) -> None:
+    model, ids, n = make_decoder(), prompt(length=3), CONTEXT + 4
+    drawn = lib.continue_ids(model, ids, n, lib.sampler(generator(seed)))
+    written = lib.continue_until(model, ids, n, lib.sampler(generator(seed)), end_id)
+    lengths = []
+    for full, ended in zip(drawn[:, 3:].tolist(), written[:, 3:].tolist(), strict=True):
+        length = full.index(end_id) + 1 if end_id in full else n
+        lengths.append(length)
+        assert ended == (full[:length] + [end_id] * n)[: len(ended)]
+    assert written.shape == (B, 3 + max(lengths))
+    assert_close(written[:, :3], ids)
+
+
+def test_no_step_is_taken_after_the_last_end() -> None:
+    model, ids = make_decoder(), prompt()
+    script = iter([[4, 1], [4, 4], [2, 2]])
+    calls: list[int] = []
+    model.register_forward_pre_hook(lambda _, inputs: calls.append(inputs[0].shape[1]))
+    written = lib.continue_until(model, ids, 9, lambda _: torch.tensor(next(script)), end_id=4)
+    assert written[:, T:].tolist() == [[4, 4], [1, 4]]
+    assert calls == [T, 1]
+    assert_close(lib.continue_until(model, ids, 0, lib.greedy, end_id=4), ids)
+    with pytest.raises(ValueError, match=rf"end_id is {V} and V is {V}"):
+        lib.continue_until(model, ids, 1, lib.greedy, end_id=V)
+    with pytest.raises(ValueError, match="end_id is -1"):
+        lib.continue_until(model, ids, 1, lib.greedy, end_id=-1)
+
+
+def test_the_caller_s_gradients_stay_on_while_tokens_are_written() -> None:
+    seen: list[bool] = []
+
+    def choose(logits: Tensor) -> Tensor:
+        seen.append(torch.is_grad_enabled())
+        return lib.greedy(logits)
+
+    lib.continue_ids(make_decoder(), prompt(), 2, choose)
+    assert seen == [False, False]
+    assert torch.is_grad_enabled()
 
 
 def test_nothing_to_write_gives_the_sequence_back() -> None:
@@ -435,6 +481,7 @@ def test_a_row_without_a_choice_is_refused(value: float) -> None:
         lib.greedy(torch.zeros(2, 0))
 
 
+@pytest.mark.usefixtures("without_annotations")
 def test_a_sequence_without_a_token_is_refused() -> None:
     model = make_decoder()
     for write in (lib.continue_ids, lib.continue_ids_without_cache):
@@ -442,3 +489,5 @@ def test_a_sequence_without_a_token_is_refused() -> None:
             write(model, prompt()[:, :0], 3, lib.greedy)
         with refuse("n is -1 and T is 3"):
             write(model, prompt(), -1, lib.greedy)
+        with refuse("ids has the axes B T, 2 in number", r"has 1; shape \(3,\)"):
+            write(model, prompt()[0], 3, lib.greedy)

@@ -321,3 +321,14 @@ def test_other_refusals() -> None:
         lib.mha_to_gqa(torch.zeros(11, 42), 4, 6)
     with pytest.raises(ValueError, match=r"w_k has 43 columns and H is 6; shape \(11, 43\)"):
         lib.mha_to_gqa(torch.zeros(11, 43), 2, 6)
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_keys_and_values_come_in_pairs() -> None:
+    query, key, value = normal(0, B, 4, T, D), normal(1, B, 2, S, D), normal(2, B, 4, S, DV)
+    with pytest.raises(ValueError, match=r"key has \(2, 2, \d\) and value \(2, 4, \d\)"):
+        lib.grouped_query_attention(query, key, value)
+    with pytest.raises(ValueError, match="key has 3; shapes"):
+        lib.grouped_query_attention(query[0][None], key[0], value[0])
+    with pytest.raises(ValueError, match="weights has 3; shapes"):
+        lib.grouped_mix(query[0], value)

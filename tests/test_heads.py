@@ -298,6 +298,12 @@ def attend(x: tuple[int, ...], columns: tuple[int, int, int], rows: int, heads: 
         ),
         (
             lambda: lib.multi_head_attention(
+                normal(0, B, T, C), dataclasses.replace(parameters(), w_o=normal(1, 24, 5)), H
+            ),
+            r"x has C=11 and w_o 5 columns; shapes \(2, 3, 11\) and \(24, 5\)",
+        ),
+        (
+            lambda: lib.multi_head_attention(
                 normal(0, B, T, C), parameters(), H, torch.ones(B, T, S, dtype=torch.bool)
             ),
             r"T=3, S=3; shapes \(2, 1, 3, 5\) and \(2, 4, 3, 3\)",

@@ -1,5 +1,6 @@
 """The loop: each step is the formula's, nothing is left over, and what it says when it stops."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -151,10 +152,20 @@ def test_errors_name_the_numbers() -> None:
         train(model, batches(1) + broken, square, 2, optimisation, show_progress=False)
     assert model.weight.isfinite().all()
     assert (model.weight != before).any()  # the good step was made
-    assert model.training
+    for mode in (True, False):
+        with pytest.raises(ValueError, match="at step 0"):
+            train(model.train(mode), broken, square, 1, optimisation, show_progress=False)
+        assert model.training is mode
+    with pytest.raises(ValueError, match="num_steps is -1"):
+        train(model, batches(1), square, -1, optimisation, show_progress=False)
     with pytest.raises(ValueError, match=r"learning_rate is 0.0, warmup_steps 0 and max_norm 1"):
         Optimisation(learning_rate=0.0)
     with pytest.raises(ValueError, match="warmup_steps -1"):
         Optimisation(learning_rate=0.1, warmup_steps=-1)
     with pytest.raises(ValueError, match=r"max_norm 0\.0"):
         Optimisation(learning_rate=0.1, max_norm=0.0)
+    for betas in ((1.0, 0.5), (0.5, -0.1)):
+        with pytest.raises(ValueError, match=re.escape(f"betas are {betas} and weight_decay is 0")):
+            Optimisation(learning_rate=0.1, betas=betas)
+    with pytest.raises(ValueError, match=r"weight_decay is -0\.5"):
+        Optimisation(learning_rate=0.1, weight_decay=-0.5)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from allocations import Allocations
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import B, H, S, T, arrays, mask, normal, seeds, stacked
@@ -123,3 +124,12 @@ def test_a_cap_must_be_a_bound(cap: float) -> None:
 def test_a_mask_must_fit_the_scores() -> None:
     with pytest.raises(ValueError, match=r"T=3, S=5; shapes \(5, 3\) and \(2, 4, 3, 5\)"):
         lib.mask_scores(torch.zeros(B, H, T, S), torch.ones(5, 3, dtype=torch.bool))
+
+
+def test_a_small_mask_stays_small() -> None:
+    scores, may_attend = torch.zeros(B, H, 20, 30), mask(0, 20, 30)
+    for masked in (lib.mask_scores, masked_softmax):
+        with Allocations() as made:
+            masked(scores, may_attend)
+        assert made.largest_mask == may_attend.numel()
+        assert made.largest == scores.numel()

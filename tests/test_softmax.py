@@ -150,6 +150,21 @@ def test_a_sink_of_minus_infinity_is_no_sink(seed: int, keys: int) -> None:
     assert_close(lib.softmax_with_sink(scores, no_sinks), lib.softmax(scores))
 
 
+@pytest.mark.parametrize("keys", [1, S])
+def test_nothing_to_read_gives_zeros_with_any_sink(keys: int) -> None:
+    scores = normal(0, H, T, keys).index_fill(1, torch.tensor([1]), -INF).requires_grad_()
+    sinks = torch.linspace(-1, 1, H).double().index_fill(0, torch.tensor([0]), -INF)
+    sinks.requires_grad_()
+    with torch.autograd.set_detect_anomaly(True):
+        weights = lib.softmax_with_sink(scores, sinks)
+        (weights * normal(1, H, T, keys)).sum().backward()
+    assert torch.equal(weights[:, 1], torch.zeros(H, keys).double())
+    assert_close(weights[0, 0], torch.softmax(scores[0, 0], -1))
+    for given_tensor in (scores, sinks):
+        assert given_tensor.grad is not None
+        assert given_tensor.grad.isfinite().all()
+
+
 @given(
     seed=seeds,
     lengths=st.lists(sizes, min_size=1, max_size=5),

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.attention.shapes import require_projection, require_same_batch
+from course_lib.shapes import require_projection, require_same_batch
 
 __all__ = ["additive_scores"]
 

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.attention.shapes import require_groups, require_same_size
 from course_lib.scaling import softmax_scale
+from course_lib.shapes import require_groups, require_same_positions, require_same_size
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = ["grouped_mix", "grouped_query_attention", "grouped_scores", "mha_to_gqa"]
@@ -32,8 +32,8 @@ def grouped_scores(
 
     Source: Ainslie et al. 2023 (arXiv:2305.13245), sec. 2.2; one group is Shazeer 2019
     (arXiv:1911.02150).
-    Cost: 2 B H T S D FLOPs; B H T S scores are held in memory, and no copy of the keys:
-    ``query @ key.repeat_interleave(R, 1).mT`` would hold R of them.
+    Cost: 2 B H T S D FLOPs; B H T S scores are held in memory, and no copy of the keys for each
+    query head: ``query @ key.repeat_interleave(R, 1).mT`` would hold R of them.
     """
     require_groups("query", query, "key", key)
     require_same_size(query, key)
@@ -59,7 +59,7 @@ def grouped_mix(
         ValueError: if G does not divide H, or weights and value differ in B or S.
 
     Source: Ainslie et al. 2023 (arXiv:2305.13245), sec. 2.2.
-    Cost: 2 B H T S Dv FLOPs; no copy of the values.
+    Cost: 2 B H T S Dv FLOPs; no copy of the values for each query head.
     """
     require_groups("weights", weights, "value", value)
     if weights.shape[-1] != value.shape[-2]:
@@ -102,6 +102,8 @@ def grouped_query_attention(
     Cost: 2 B H T S (D + Dv) FLOPs; B H T S scores are held in memory, the keys and values only
     once for each group.
     """
+    require_groups("query", query, "key", key)
+    require_same_positions("key", key, "value", value)
     scores = grouped_scores(query, key) * softmax_scale(query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
     return grouped_mix(weights, value)

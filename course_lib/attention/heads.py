@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.dot_product import project_qkv, scaled_dot_product_attention
-from course_lib.attention.shapes import require_projection
+from course_lib.shapes import require_projection
 
 __all__ = [
     "MultiHeadParameters",
@@ -178,6 +178,12 @@ def _attend(
     output, _ = scaled_dot_product_attention(query, key, value, may_attend)
     merged = merge_heads(output)
     require_projection("the merged heads", merged, "w_o", parameters.w_o)
+    if parameters.w_o.shape[1] != x.shape[-1]:
+        raise ValueError(
+            "what the heads found is added to x, so w_o has a column for each of its C entries; "
+            f"x has C={x.shape[-1]} and w_o {parameters.w_o.shape[1]} columns; "
+            f"shapes {tuple(x.shape)} and {tuple(parameters.w_o.shape)}"
+        )
     return merged @ parameters.w_o
 
 

@@ -8,14 +8,14 @@ from torch import Tensor
 
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import split_heads
-from course_lib.attention.shapes import (
+from course_lib.layers.norms import rms_norm
+from course_lib.positions.rope import rotate
+from course_lib.scaling import softmax_scale
+from course_lib.shapes import (
     require_projection,
     require_same_positions,
     require_same_size,
 )
-from course_lib.layers.norms import rms_norm
-from course_lib.positions.rope import rotate
-from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = [

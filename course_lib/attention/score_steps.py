@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.shapes import require_mask
+
 __all__ = ["mask_scores", "soft_cap"]
 
 
@@ -57,6 +59,7 @@ def mask_scores(
 
     Raises:
         ValueError: if may_attend does not broadcast to the scores.
+        TypeError: if may_attend is not of torch.bool.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3.
 
@@ -64,12 +67,5 @@ def mask_scores(
     tensor([[1., -inf],
             [1., 1.]])
     """
-    try:
-        blocked = ~may_attend.expand_as(scores)
-    except RuntimeError as error:
-        raise ValueError(
-            "may_attend broadcasts to the scores, T queries by S keys; "
-            f"the scores have T={scores.shape[-2]}, S={scores.shape[-1]}; "
-            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
-        ) from error
-    return scores.masked_fill(blocked, -torch.inf)
+    require_mask(may_attend, scores)
+    return scores.masked_fill(~may_attend, -torch.inf)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.layers.activations import gelu, relu, silu
+from course_lib.shapes import require_projection
 
 __all__ = [
     "bilinear",
@@ -224,12 +225,7 @@ def _identity(x: Tensor) -> Tensor:
 
 
 def _affine(x: Tensor, name: str, w: Tensor, w_name: str, b: Tensor | None) -> Tensor:
-    if x.shape[-1] != w.shape[0]:
-        raise ValueError(
-            f"a row of {name} has as many entries as {w_name} has rows (x @ w); "
-            f"{name} has {x.shape[-1]} and {w_name} {w.shape[0]}; "
-            f"shapes {tuple(x.shape)} and {tuple(w.shape)}"
-        )
+    require_projection(name, x, w_name, w)
     if b is None:
         return x @ w
     if b.shape != w.shape[1:]:

@@ -1,6 +1,7 @@
 """One plain loop: a batch, its loss, its gradient, one step."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,6 +40,11 @@ class Optimisation:
                 "learning_rate > 0, warmup_steps >= 0 and max_norm > 0; "
                 f"learning_rate is {self.learning_rate}, warmup_steps {self.warmup_steps} and "
                 f"max_norm {self.max_norm}"
+            )
+        if not (all(0 <= beta < 1 for beta in self.betas) and self.weight_decay >= 0):
+            raise ValueError(
+                "a memory keeps a share, 0 <= beta < 1, and weight_decay >= 0; "
+                f"betas are {self.betas} and weight_decay is {self.weight_decay}"
             )
 
 
@@ -85,20 +91,24 @@ def train(
         The loss of each step, before the step. The model is left in the mode that it came in.
 
     Raises:
-        ValueError: if the batches end too early, or a loss is not a finite number.
+        ValueError: if num_steps is negative, the batches end too early, or a loss is not a finite
+            number.
 
     Source: AdamW: Loshchilov and Hutter 2017 (arXiv:1711.05101), alg. 2; clipping: Pascanu et al.
     2012 (arXiv:1211.5063), alg. 1.
     """
+    if num_steps < 0:
+        raise ValueError(f"training takes num_steps >= 0 steps; num_steps is {num_steps}")
     parameters = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(
         parameters, betas=optimisation.betas, weight_decay=optimisation.weight_decay
     )
     losses: list[float] = []
-    was_training = model.training
-    model.train()
     iterator = iter(batches)
-    with tqdm(total=num_steps, disable=not show_progress, unit="step") as bar:
+    with (
+        _training_mode(model),
+        tqdm(total=num_steps, disable=not show_progress, unit="step") as bar,
+    ):
         for step in range(num_steps):
             value = loss(model, _next(iterator, step, num_steps))
             _require_finite(value, step)
@@ -111,8 +121,18 @@ def train(
             losses.append(value.item())
             bar.update()
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-    model.train(was_training)
     return losses
+
+
+@contextmanager
+def _training_mode(model: nn.Module) -> Iterator[None]:
+    """Leave the model in the mode that it came in, also after an error."""
+    was_training = model.training
+    model.train()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def _next(iterator: Iterator[Given], step: int, num_steps: int) -> Given:

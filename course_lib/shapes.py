@@ -1,15 +1,70 @@
 """Which shapes fit together, and what is said when they do not."""
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 __all__ = [
+    "require_axes",
     "require_groups",
+    "require_mask",
     "require_projection",
     "require_same_batch",
     "require_same_positions",
     "require_same_size",
 ]
+
+
+def require_axes(name: str, tensor: Shaped[Tensor, "*shape"], axes: str) -> None:
+    """Refuse a tensor that has not the axes which a formula needs.
+
+    Args:
+        name: what the tensor is called in the message.
+        tensor: what came.
+        axes: their letters, for example "B H T D"; a first "*batch" stands for any number of them.
+
+    Returns:
+        Nothing, if there are as many.
+
+    Raises:
+        ValueError: if there are not.
+    """
+    needed = len(axes.replace("*batch", "").split())
+    fits = tensor.ndim >= needed if axes.startswith("*batch") else tensor.ndim == needed
+    if not fits:
+        raise ValueError(
+            f"{name} has the axes {axes}, {'at least ' if '*' in axes else ''}{needed} in number; "
+            f"{name} has {tensor.ndim}; shape {tuple(tensor.shape)}"
+        )
+
+
+def require_mask(may_attend: Shaped[Tensor, "*mask"], scores: Float[Tensor, "*shape"]) -> None:
+    """Refuse a mask that is not True and False, or has no entry for some score.
+
+    Args:
+        may_attend: True where query t may read key s.
+        scores: row t belongs to query t, column s to key s.
+
+    Returns:
+        Nothing, if the mask broadcasts to the scores.
+
+    Raises:
+        ValueError: if the mask does not broadcast to the scores.
+        TypeError: if it holds numbers: libraries differ in whether 1 or 0 means "may read".
+    """
+    if may_attend.dtype != torch.bool:
+        raise TypeError(
+            "may_attend holds True where a query may read a key, and False elsewhere, so its type "
+            f"is torch.bool; it is {may_attend.dtype}; shape {tuple(may_attend.shape)}"
+        )
+    try:
+        may_attend.expand_as(scores)
+    except RuntimeError as error:
+        raise ValueError(
+            "may_attend broadcasts to the scores, T queries by S keys; "
+            f"the scores have T={scores.shape[-2]}, S={scores.shape[-1]}; "
+            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
+        ) from error
 
 
 def require_groups(
@@ -19,16 +74,23 @@ def require_groups(
 
     Args:
         name: what has an axis of H heads, in the message.
-        by_head: batch and heads are its first two axes.
+        by_head: batch and heads are the first two of its four axes.
         shared_name: what has an axis of G key/value heads, in the message.
-        shared: batch and key/value heads are its first two axes.
+        shared: batch and key/value heads are the first two of its four axes.
 
     Returns:
-        Nothing, if the batches agree and G divides H.
+        Nothing, if both have four axes, the batches agree and G divides H.
 
     Raises:
-        ValueError: if they do not.
+        ValueError: if not.
     """
+    for which, tensor in ((name, by_head), (shared_name, shared)):
+        if tensor.ndim != 4:
+            raise ValueError(
+                "heads that share keys have four axes: batch, heads, positions, and a last one; "
+                f"{which} has {tensor.ndim}; "
+                f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
+            )
     if by_head.shape[0] != shared.shape[0]:
         raise ValueError(
             f"{name} and {shared_name} belong to the same examples; "
@@ -83,8 +145,10 @@ def require_same_batch(
         Nothing, if they agree.
 
     Raises:
-        ValueError: if they do not.
+        ValueError: if they do not, or one of them has no axis of positions.
     """
+    require_axes("query", query, "*batch T D")
+    require_axes(name, other, "*batch S D")
     if query.shape[:-2] != other.shape[:-2]:
         raise ValueError(
             f"query and {name} agree in their leading axes (batch, heads): nothing is broadcast; "
