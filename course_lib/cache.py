@@ -7,8 +7,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.grouped import grouped_query_attention
-from course_lib.attention.shapes import require_groups, require_same_positions, require_same_size
 from course_lib.masks import causal_mask, window_mask
+from course_lib.shapes import (
+    require_axes,
+    require_groups,
+    require_same_positions,
+    require_same_size,
+)
 
 __all__ = [
     "KVCache",
@@ -59,11 +64,13 @@ class KVCache:
             not written.
 
         Raises:
-            ValueError: if key and value differ in B, G or T, or from what is kept in B, G, D, dtype
-                or device.
+            ValueError: if key or value has not the axes B G T D, if the two differ in B, G or T, or
+                from what is kept in B, G, D, dtype or device.
 
         Cost: O(T), for room is doubled when it runs out: S tokens cost fewer than 3 S copies.
         """
+        require_axes("key", key, "B G T D")
+        require_axes("value", value, "B G T Dv")
         require_same_positions("key", key, "value", value)
         self._key.require(key)
         self._value.require(value)
@@ -117,14 +124,17 @@ class RollingKVCache:
 
         Returns:
             What the T tokens can reach, in the order of time: the last W - 1 keys and values of
-            before (or as many as there were), then the new ones; to be read and not written.
+            before (or as many as there were), then the new ones; to be read and not written. Of a
+            first call with more than W tokens it is what was given, uncopied.
 
         Raises:
-            ValueError: if key and value differ in B, G or T, or from what is kept in B, G, D, dtype
-                or device.
+            ValueError: if key or value has not the axes B G T D, if the two differ in B, G or T, or
+                from what is kept in B, G, D, dtype or device.
 
-        Cost: O(W + T).
+        Cost: O(W + T); a first call copies W tokens at most.
         """
+        require_axes("key", key, "B G T D")
+        require_axes("value", value, "B G T Dv")
         require_same_positions("key", key, "value", value)
         _require_alike("key", self._key, key)
         _require_alike("value", self._value, value)
@@ -179,11 +189,13 @@ class LatentCache:
             to be read and not written.
 
         Raises:
-            ValueError: if the two differ in B or T, or from what is kept in B, size, dtype or
-                device.
+            ValueError: if latent or rotary_key has not three axes, if the two differ in B or T, or
+                from what is kept in B, size, dtype or device.
 
         Cost: O(T), for room is doubled when it runs out.
         """
+        require_axes("latent", latent, "B T Dc")
+        require_axes("rotary_key", rotary_key, "B T Dr")
         require_same_positions("latent", latent, "rotary_key", rotary_key)
         self._latent.require(latent)
         self._rotary_key.require(rotary_key)
@@ -225,14 +237,13 @@ class _Buffer:
 
 
 def _roll(kept: Tensor | None, new: Tensor, window: int) -> tuple[Tensor, Tensor]:
-    """What the new positions can reach, and its last W entries, which are kept."""
-    reach = new.clone()
-    if kept is not None:
-        first = max(0, kept.shape[-2] - (window - 1))
-        reach = torch.cat([kept[..., first:, :], new], dim=-2)
-    if reach.shape[-2] <= window:
-        return reach, reach
-    return reach, reach[..., -window:, :].clone()
+    """What the new positions can reach, and a copy of its last W entries, which is kept."""
+    if kept is None:
+        last = new[..., -window:, :].clone()  # the caller may write over new
+        return (new if new.shape[-2] > window else last), last
+    first = max(0, kept.shape[-2] - (window - 1))
+    reach = torch.cat([kept[..., first:, :], new], dim=-2)
+    return reach, reach if reach.shape[-2] <= window else reach[..., -window:, :].clone()
 
 
 def attend_with_cache(
@@ -259,14 +270,16 @@ def attend_with_cache(
         One mean of values per new query.
 
     Raises:
-        ValueError: if there is not one query per new key, if G does not divide H, or if the new
-            tokens do not fit the cache.
+        ValueError: if the axes are not those named, if there is not one query per new key, if G
+            does not divide H, or if the new tokens do not fit the cache.
 
     Source: Shazeer 2019 (arXiv:1911.02150), sec. 2.4; the window: Mistral 7B (arXiv:2310.06825),
     sec. 2.
     Cost: 4 B H T S D FLOPs, S the keys within reach; decoding n tokens without a cache costs n
     times as many projections.
     """
+    require_axes("query", query, "B H T D")
+    require_axes("key_new", key_new, "B G T D")
     if query.shape[-2] != key_new.shape[-2]:
         raise ValueError(
             "every new token asks and can be read, so there is one query per new key; "
@@ -297,8 +310,8 @@ def rolling_write(
         slots, not of time; a slot that no token has reached keeps what it held and must be masked.
 
     Raises:
-        ValueError: if ring and new differ in their leading axes or in D, if the ring has no slot,
-            or the position is negative.
+        ValueError: if ring and new differ in their leading axes, in D, in dtype or in device, if
+            one has no axis of time, if the ring has no slot, or the position is negative.
 
     Source: Mistral 7B (arXiv:2310.06825), sec. 2, "rolling buffer cache". ``RollingKVCache``
     keeps the same tokens, in the order of time.
@@ -307,11 +320,19 @@ def rolling_write(
     >>> rolling_write(ring, torch.tensor([[3.0], [4.0]]), position=2).T
     tensor([[4., 2., 3.]])
     """
+    require_axes("ring", ring, "*batch W D")
+    require_axes("new", new, "*batch T D")
     if ring.shape[:-2] != new.shape[:-2] or ring.shape[-1] != new.shape[-1]:
         raise ValueError(
             "ring and new agree in all axes but that of time; "
             f"ring has {(*ring.shape[:-2], ring.shape[-1])} and new "
             f"{(*new.shape[:-2], new.shape[-1])}; shapes {tuple(ring.shape)} and {tuple(new.shape)}"
+        )
+    if (ring.dtype, ring.device) != (new.dtype, new.device):
+        raise ValueError(
+            "a ring keeps numbers of one dtype on one device; "
+            f"ring is {ring.dtype} on {ring.device}, new {new.dtype} on {new.device}; "
+            f"shapes {tuple(ring.shape)} and {tuple(new.shape)}"
         )
     slots, count = ring.shape[-2], new.shape[-2]
     if slots < 1 or position < 0:

@@ -340,6 +340,22 @@ def test_decoding_from_a_full_cache_copies_no_past_key() -> None:
     assert made.copied == 2 * B * groups * size
 
 
+@pytest.mark.parametrize("window", [1, 3, 8])
+def test_a_prompt_is_not_copied_for_a_window(window: int) -> None:
+    _, key, value = qkv()
+    cache = lib.RollingKVCache(window)
+    with Allocations() as made:
+        keys, values = cache.extend(key, value)
+    assert made.largest == B * G * window * D  # D is above Dv
+    assert cache.nbytes == B * G * window * (D + DV) * 8
+    assert torch.equal(keys, key)
+    assert torch.equal(values, value)
+    expected = key[:, :, -window:].clone()
+    key.fill_(torch.nan)  # what the cache keeps is a copy
+    reach, _ = cache.extend(torch.zeros(B, G, 0, D).double(), torch.zeros(B, G, 0, DV).double())
+    assert torch.equal(reach, expected[:, :, 1:])
+
+
 def test_bytes_are_those_of_the_formula() -> None:
     tokens, windows = 50, [None, 8, None, 64]
     total = 0
@@ -472,6 +488,34 @@ def test_what_does_not_fit_the_latent_cache_is_refused(
         after(((2, 5, 9), (2, 5, 4)), lib.LatentCache)(second)
 
 
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("cache", [*CACHES, lib.LatentCache])
+@pytest.mark.parametrize("filled", [False, True])
+def test_other_axes_are_refused(cache: Callable[[], Cache | lib.LatentCache], filled: bool) -> None:
+    new = cache()
+    is_latent = isinstance(new, lib.LatentCache)
+    right = torch.zeros(2, 4, 7) if is_latent else torch.zeros(2, 3, 4, 7)
+    if filled:
+        new.extend(right, right)
+    names = ("latent", "rotary_key") if is_latent else ("key", "value")
+    count = right.ndim
+    for wrong, came in (
+        (torch.zeros(5), r"1; shape \(5,\)"),
+        (right[0], rf"{count - 1}; shape \("),
+    ):
+        with pytest.raises(
+            ValueError,
+            match=rf"{names[0]} has the axes B .*, {count} in number; {names[0]} has {came}",
+        ):
+            new.extend(wrong, wrong)
+        with pytest.raises(
+            ValueError,
+            match=rf"{names[1]} has the axes B .*, {count} in number; {names[1]} has {came}",
+        ):
+            new.extend(right, wrong)
+    assert new.length == (4 if filled else 0)
+
+
 @pytest.mark.parametrize("cache", CACHES)
 def test_another_dtype_is_refused(cache: Callable[[], Cache]) -> None:
     filled = cache()
@@ -521,6 +565,30 @@ def test_a_refused_call_leaves_the_cache_as_it_was(
         (
             lambda: lib.rolling_write(torch.zeros(2, 3, 7), torch.zeros(1, 1, 7), 0),
             r"ring has \(2, 7\) and new \(1, 7\); shapes \(2, 3, 7\) and \(1, 1, 7\)",
+        ),
+        (
+            lambda: lib.rolling_write(torch.zeros(3, 7), torch.zeros(1, 7).double(), 0),
+            r"ring is torch.float32 on cpu, new torch.float64 on cpu; shapes \(3, 7\) and \(1, 7\)",
+        ),
+        (
+            lambda: lib.rolling_write(torch.zeros(7), torch.zeros(1, 7), 0),
+            r"ring has the axes \*batch W D, at least 2 in number; ring has 1; shape \(7,\)",
+        ),
+        (
+            lambda: lib.rolling_write(torch.zeros(3, 7), torch.zeros(7), 0),
+            r"new has the axes \*batch T D, at least 2 in number; new has 1; shape \(7,\)",
+        ),
+        (
+            lambda: lib.attend_with_cache(
+                torch.zeros(5), torch.zeros(1, 1, 1, 5), torch.zeros(1, 1, 1, 5), lib.KVCache()
+            ),
+            r"query has the axes B H T D, 4 in number; query has 1; shape \(5,\)",
+        ),
+        (
+            lambda: lib.attend_with_cache(
+                torch.zeros(1, 1, 1, 5), torch.zeros(5), torch.zeros(5), lib.KVCache()
+            ),
+            r"key_new has the axes B G T D, 4 in number; key_new has 1; shape \(5,\)",
         ),
         (
             lambda: lib.rolling_write(torch.zeros(0, 7), torch.zeros(1, 7), 4),

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.attention.shapes import require_projection
+from course_lib.shapes import require_projection
 
 __all__ = ["gru_step", "lstm_step", "rnn_step"]
 
