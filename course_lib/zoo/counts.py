@@ -1,5 +1,6 @@
 """How large a model is, from its configuration alone: parameters, and cache per token."""
 
+from course_lib.cache import kv_cache_bytes
 from course_lib.config import (
     Arrangement,
     AttentionConfig,
@@ -34,7 +35,8 @@ _NORMS = {
 def attention_parameters(config: AttentionConfig, d_model: int) -> int:
     r"""Count the parameters of one layer's attention.
 
-    .. math:: 2 C H D + 2 C G D \;(+\, H D + 2 G D + C \text{ biases}, + H \text{ sinks})
+    .. math:: 2 C H D + 2 C G D \;(+\, H D + 2 G D + C \text{ biases}, + H \text{ sinks},
+        + 2 D \text{ or } H D + G D \text{ gains on queries and keys})
 
     Args:
         config: the attention.
@@ -80,7 +82,12 @@ def feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> int:
 
 
 def layer_parameters(config: LayerConfig, d_model: int) -> int:
-    """Count the parameters of one block: attention, feed-forward network, norms.
+    r"""Count the parameters of one block: attention, feed-forward network, norms.
+
+    .. math:: \text{attention} + \text{feed-forward} + n\, C \text{ gains}
+        \;(+\, n\, C \text{ shifts})
+
+    A block has n = 2 norms, 4 where they stand on both sides, 1 where both halves share it.
 
     Args:
         config: the layer.
@@ -88,6 +95,8 @@ def layer_parameters(config: LayerConfig, d_model: int) -> int:
 
     Returns:
         The number of parameters.
+
+    Source: a sum of the two above; the norms of each arrangement as in ``course_lib.model.blocks``.
     """
     return (
         attention_parameters(config.attention, d_model)
@@ -97,13 +106,19 @@ def layer_parameters(config: LayerConfig, d_model: int) -> int:
 
 
 def decoder_parameters(config: DecoderConfig) -> int:
-    """Count the parameters of a whole model; a table that is used twice counts once.
+    r"""Count the parameters of a whole model; a table that is used twice counts once.
+
+    .. math:: V C \;(+\, V C \text{ if not tied}, + S C \text{ learned positions})
+        + \sum_{l=1}^{L} \text{layer}_l + C \text{ gains} \;(+\, C \text{ shifts})
 
     Args:
-        config: the model.
+        config: the model; S is its context_length.
 
     Returns:
         The number of parameters.
+
+    Source: a sum of the above. ``tests/test_counts.py`` compares it with the released models'
+    counts and with the tensors of our own.
     """
     tables = config.vocab_size * (1 if config.is_tied else 2)
     if config.has_learned_positions:
@@ -125,7 +140,7 @@ def cache_elements_per_token(config: DecoderConfig) -> int:
 
     Source: Shazeer 2019 (arXiv:1911.02150), sec. 2.4.
     """
-    return sum(_cached(layer.attention) for layer in config.layers)
+    return cache_bytes(config, num_tokens=1, bytes_per_element=1)
 
 
 def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int = 2) -> int:
@@ -143,22 +158,25 @@ def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int =
 
     Raises:
         ValueError: if num_tokens is negative or bytes_per_element below 1.
+
+    Source: ``course_lib.cache.kv_cache_bytes``, layer by layer.
     """
     if num_tokens < 0 or bytes_per_element < 1:
         raise ValueError(
             "a cache holds num_tokens >= 0 tokens of bytes_per_element >= 1; "
             f"num_tokens is {num_tokens} and bytes_per_element {bytes_per_element}"
         )
-    total = 0
-    for layer in config.layers:
-        window = layer.attention.window
-        kept = num_tokens if window is None else min(num_tokens, window)
-        total += kept * _cached(layer.attention)
-    return total * bytes_per_element
-
-
-def _cached(attention: AttentionConfig) -> int:
-    return 2 * attention.num_kv_heads * attention.head_dim
+    return sum(
+        kv_cache_bytes(
+            1,
+            G=heads.num_kv_heads,
+            D=heads.head_dim,
+            T=num_tokens,
+            bytes=bytes_per_element,
+            windows=[heads.window],
+        )
+        for heads in (layer.attention for layer in config.layers)
+    )
 
 
 def _norm_parameters(norm: NormConfig, size: int) -> int:
