@@ -5,7 +5,7 @@ from course_lib.zoo import falcon, gemma, gpt, llama, olmo, qwen
 
 __all__ = ["DENSE_MODELS"]
 
-#: Name -> configuration, in the order of their publication within each family.
+#: Name -> configuration, family by family; within one, older versions and smaller sizes first.
 DENSE_MODELS: dict[str, DecoderConfig] = {
     "GPT-2 S": gpt.GPT2_S,
     "GPT-2 M": gpt.GPT2_M,

@@ -1,4 +1,4 @@
-"""Gemma 2 and 3: norms on both sides, a scaled embedding, most layers with a window."""
+"""Gemma 2 and 3: norms on both sides, a scaled embedding, a window in half the layers or more."""
 
 import math
 from dataclasses import replace
@@ -140,7 +140,7 @@ def _gemma3(
     return _gemma(262144, d_model, context_length, layers, None)
 
 
-#: Gemma 2 (arXiv:2408.00118), table 1.
+#: Gemma 2 (arXiv:2408.00118), table 1; the scalars and caps: google/gemma_pytorch ``config.py``.
 GEMMA2_2B = _gemma2(26, 2304, (8, 4, 256), 9216, 256)
 GEMMA2_9B = _gemma2(42, 3584, (16, 8, 256), 14336, 256)
 GEMMA2_27B = _gemma2(46, 4608, (32, 16, 128), 36864, 144)

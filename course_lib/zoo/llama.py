@@ -79,11 +79,12 @@ _ROPE_32 = RopeConfig(
     scaling=Llama3Scaling(factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0, context=8192),
 )
 
-#: Touvron et al. 2023 (arXiv:2307.09288), table 1 and appendix; sizes as in litgpt.
+#: Touvron et al. 2023 (arXiv:2307.09288), table 1; the sizes inside as in litgpt.
 LLAMA2_7B = _llama(32, 4096, llama_layer(_heads(32, 32, 128, _ROPE_2), 11008), 32000, 4096)
 LLAMA2_70B = _llama(80, 8192, llama_layer(_heads(64, 8, 128, _ROPE_2), 28672), 32000, 4096)
 
-#: Grattafiori et al. 2024 (arXiv:2407.21783), table 3.
+#: Grattafiori et al. 2024 (arXiv:2407.21783), table 3; how the context was stretched, and all of
+#: Llama 3.2, as in litgpt.
 LLAMA3_8B = _llama(32, 4096, llama_layer(_heads(32, 8, 128, _ROPE_3), 14336), 128256, 8192)
 LLAMA31_8B = _llama(32, 4096, llama_layer(_heads(32, 8, 128, _ROPE_31), 14336), 128256, 131072)
 LLAMA31_70B = _llama(80, 8192, llama_layer(_heads(64, 8, 128, _ROPE_31), 28672), 128256, 131072)
@@ -92,7 +93,8 @@ LLAMA32_1B = replace(
     _llama(16, 2048, llama_layer(_heads(32, 8, 64, _ROPE_32), 8192), 128256, 131072), is_tied=True
 )
 
-#: Jiang et al. 2023 (arXiv:2310.06825), table 1: a window in every layer; v0.3 has none.
+#: Jiang et al. 2023 (arXiv:2310.06825), table 1: a window in every layer; v0.3 has none. The table
+#: prints a context of 8,192 tokens; both released configurations say 32,768.
 MISTRAL_7B_V01 = _llama(
     32,
     4096,
@@ -108,16 +110,21 @@ MISTRAL_7B_V03 = _llama(
     32768,
 )
 
+# The base of the last of two extensions, 4k -> 32k at 1.5 million and 32k -> 64k at 5 million.
+# transformers' class defaults are neither: 2 million and 32,768 tokens.
 _SMOLLM3 = llama_layer(
-    _heads(16, 4, 128, RopeConfig(base=2_000_000.0, rotary_dim=128)), 11008, 1e-6
+    _heads(16, 4, 128, RopeConfig(base=5_000_000.0, rotary_dim=128)), 11008, 1e-6
 )
 _SMOLLM3_NOPE = replace(_SMOLLM3, attention=replace(_SMOLLM3.attention, rope=None))
 
-#: transformers' SmolLM3 configuration: every fourth layer is without positions (arXiv:2305.19466).
+#: Hugging Face 2025, "SmolLM3: smol, multilingual, long-context reasoner" (huggingface/blog,
+#: ``smollm3.md``): the table is tied, every fourth layer is without positions (arXiv:2501.18795),
+#: and training ended at 65,536 tokens. ggml-org/llama.cpp's pull request 14581 prints the released
+#: file's context, base and eps; sizes as in transformers.
 SMOLLM3_3B = DecoderConfig(
     vocab_size=128256,
     d_model=2048,
-    context_length=32768,
+    context_length=65536,
     layers=(_SMOLLM3, _SMOLLM3, _SMOLLM3, _SMOLLM3_NOPE) * 9,
     final_norm=RMSNormConfig(eps=1e-6),
     is_tied=True,

@@ -28,7 +28,8 @@ def _qwen3(
 
 
 #: Yang et al. 2025 (arXiv:2505.09388), table 1; sizes as in litgpt. H · D exceeds d_model in the
-#: 0.6B, 4B and 32B.
+#: 0.6B, 4B and 32B. The context is that of the chat models' ``config.json``; their cards say
+#: "32,768 natively".
 QWEN3_600M = _qwen3(28, 1024, (16, 8), 3072, is_tied=True)
 QWEN3_1_7B = _qwen3(28, 2048, (16, 8), 6144, is_tied=True)
 QWEN3_4B = _qwen3(36, 2560, (32, 8), 9728, is_tied=True)
