@@ -4,7 +4,41 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-__all__ = ["causal_mask", "combine", "padding_mask", "window_mask"]
+__all__ = ["causal_mask", "combine", "distances", "padding_mask", "window_mask"]
+
+
+def distances(
+    num_queries: int, num_keys: int, *, device: torch.device | str | None = None
+) -> Int[Tensor, "T S"]:
+    r"""Count how many positions each key lies behind each query.
+
+    The last query sits at the last key (bottom-right alignment):
+
+    .. math:: d_{ts} = (S - T + t) - s
+
+    Args:
+        num_queries: T, the queries; the last T positions of the sequence.
+        num_keys: S, all positions.
+        device: where the distances live; None is PyTorch's default.
+
+    Returns:
+        0 for a query's own position, below 0 where the key lies ahead.
+
+    Raises:
+        ValueError: if a size is negative.
+
+    >>> distances(2, 3)
+    tensor([[ 1,  0, -1],
+            [ 2,  1,  0]])
+    """
+    for name, size in (("num_queries", num_queries), ("num_keys", num_keys)):
+        if size < 0:
+            raise ValueError(
+                f"a size counts positions, so {name} >= 0; {name} is {size}, "
+                f"with num_queries = {num_queries} and num_keys = {num_keys}"
+            )
+    queries = torch.arange(num_queries, device=device) + (num_keys - num_queries)
+    return queries[:, None] - torch.arange(num_keys, device=device)
 
 
 def causal_mask(
@@ -34,8 +68,8 @@ def causal_mask(
     tensor([[1, 1, 0],
             [1, 1, 1]], dtype=torch.int32)
     """
-    distance = _distance(num_queries, num_queries if num_keys is None else num_keys, device)
-    return distance >= 0
+    keys = num_queries if num_keys is None else num_keys
+    return distances(num_queries, keys, device=device) >= 0
 
 
 def padding_mask(lengths: Int[Tensor, " B"], num_keys: int) -> Bool[Tensor, "B 1 S"]:
@@ -59,7 +93,8 @@ def padding_mask(lengths: Int[Tensor, " B"], num_keys: int) -> Bool[Tensor, "B 1
     <BLANKLINE>
             [[1, 1, 1]]], dtype=torch.int32)
     """
-    _require_size("num_keys", num_keys)
+    if num_keys < 0:
+        raise ValueError(f"a size counts positions, so num_keys >= 0; num_keys is {num_keys}")
     wrong = (lengths < 0) | (lengths > num_keys)
     if wrong.any():
         raise ValueError(
@@ -102,7 +137,7 @@ def window_mask(
             "a window holds at least the query's own position, so window >= 1; "
             f"window is {window}, for num_queries = {num_queries} and num_keys = {num_keys}"
         )
-    distance = _distance(num_queries, num_keys, device)
+    distance = distances(num_queries, num_keys, device=device)
     return (distance >= 0) & (distance < window)
 
 
@@ -136,16 +171,3 @@ def combine(*masks: Bool[Tensor, "..."]) -> Bool[Tensor, "..."]:
             f"{len(masks)} masks came; shapes {shapes}"
         ) from error
     return result
-
-
-def _distance(num_queries: int, num_keys: int, device: torch.device | str | None) -> Tensor:
-    """How many positions key s lies behind query t; negative where it lies ahead."""
-    _require_size("num_queries", num_queries)
-    _require_size("num_keys", num_keys)
-    queries = torch.arange(num_queries, device=device) + (num_keys - num_queries)
-    return queries[:, None] - torch.arange(num_keys, device=device)
-
-
-def _require_size(name: str, size: int) -> None:
-    if size < 0:
-        raise ValueError(f"a size counts positions, so {name} >= 0; {name} is {size}")

@@ -57,6 +57,13 @@ def test_a_step_turns_each_pair_by_the_same_angle(step: int) -> None:
     assert_close(products.diagonal(step), products[0, step].expand(40 - step))
 
 
+def test_the_dtype_is_the_one_asked_for_and_exact() -> None:
+    table = lib.sinusoidal(50, 12, dtype=torch.float64)
+    expected = torch.from_numpy(naive.sinusoidal(50, 12))
+    assert_close(table, expected, rtol=0.0, atol=1e-12)  # float32 would be off by 3e-8
+    assert torch.equal(lib.sinusoidal(50, 12, dtype=torch.bfloat16), table.bfloat16())
+
+
 def test_far_positions_keep_their_digits() -> None:
     """In float32 an angle of 131,071 may be wrong by 0.004; half precision cannot count so far."""
     row = lib.sinusoidal(131_072, 6)[-1].double()

@@ -37,6 +37,19 @@ def test_alibi_bias_equals_its_loops(heads: int, queries: int, keys: int) -> Non
     assert_close(lib.alibi_bias(heads, queries, keys), expected)
 
 
+@pytest.mark.parametrize("num_heads", [7, 12])
+def test_the_dtype_is_the_one_asked_for_and_exact(num_heads: int) -> None:
+    slopes = lib.alibi_slopes(num_heads, dtype=torch.float64)
+    bias = lib.alibi_bias(num_heads, 3, 700, dtype=torch.float64)
+    exact = torch.from_numpy(naive.alibi_slopes(num_heads))
+    assert_close(slopes, exact, rtol=1e-12, atol=0.0)  # float32 would be off by 3e-8
+    assert_close(bias[:, -1, 0], -699 * exact, rtol=1e-12, atol=0.0)
+    assert lib.alibi_slopes(num_heads).dtype == lib.alibi_bias(num_heads, 3, 5).dtype
+    # Half precision counts to 256 (bfloat16): the bias is rounded once, at the end.
+    half = lib.alibi_bias(num_heads, 3, 700, dtype=torch.bfloat16)
+    assert torch.equal(half, lib.alibi_bias(num_heads, 3, 700).bfloat16())
+
+
 def test_the_slopes_of_the_paper() -> None:
     """Eight heads: 1/2, 1/4, ..., 1/256. Sixteen: those, and their geometric means between."""
     assert lib.alibi_slopes(8).tolist() == [2.0**-i for i in range(1, 9)]
@@ -83,7 +96,9 @@ def test_sizes_that_are_none_are_refused() -> None:
             lib.alibi_slopes(wrong)
         with pytest.raises(ValueError, match=rf"num_heads >= 1; num_heads is {wrong}$"):
             lib.alibi_bias(wrong, 2, 3)
-    with pytest.raises(ValueError, match=r"num_queries is -1 and num_keys is 3"):
+    with pytest.raises(
+        ValueError, match=r"num_queries is -1, with num_queries = -1 and num_keys = 3"
+    ):
         lib.alibi_bias(2, -1, 3)
-    with pytest.raises(ValueError, match=r"num_queries is 1 and num_keys is -3"):
+    with pytest.raises(ValueError, match=r"num_keys is -3, with num_queries = 1 and num_keys = -3"):
         lib.alibi_bias(2, 1, -3)

@@ -15,6 +15,11 @@ SHAPES = [(T, S), (S, T), (T, T), (1, S), (T, 1), (0, S), (T, 0)]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_distances_equal_their_loops(shape: tuple[int, int]) -> None:
+    assert_close(lib.distances(*shape), torch.from_numpy(naive.distances(*shape)))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_causal_mask_equals_its_loops(shape: tuple[int, int]) -> None:
     assert_close(lib.causal_mask(*shape), torch.from_numpy(naive.causal_mask(*shape)))
 
@@ -96,12 +101,16 @@ def test_results_are_new_tensors() -> None:
 
 
 def test_device_is_the_inputs_or_the_one_asked_for() -> None:
+    assert lib.distances(T, S, device="meta").device.type == "meta"
     assert lib.causal_mask(T, device="meta").device.type == "meta"
     assert lib.window_mask(T, S, 2, device="meta").device.type == "meta"
     assert lib.combine(lib.causal_mask(T, device="meta")).device.type == "meta"
 
 
 def test_sizes_are_not_negative() -> None:
+    message = "num_queries >= 0; num_queries is -1, with num_queries = -1 and num_keys = 4"
+    with pytest.raises(ValueError, match=message):
+        lib.distances(-1, 4)
     with pytest.raises(ValueError, match="num_queries >= 0; num_queries is -1"):
         lib.causal_mask(-1)
     with pytest.raises(ValueError, match="num_keys >= 0; num_keys is -2"):

@@ -68,7 +68,7 @@ def test_each_kind_of_position_breaks_the_symmetry(seed: int) -> None:
     positions = torch.arange(T)
 
     def with_sinusoids(y: Tensor) -> Tensor:
-        return attend(y + sinusoidal(T, C).to(y.dtype), projections)
+        return attend(y + sinusoidal(T, C, dtype=y.dtype), projections)
 
     def with_rope(y: Tensor) -> Tensor:
         query, key, value = project_qkv(y, *projections)
@@ -77,7 +77,7 @@ def test_each_kind_of_position_breaks_the_symmetry(seed: int) -> None:
 
     def with_alibi(y: Tensor) -> Tensor:
         query, key, value = project_qkv(y, *projections)
-        scores = query @ key.mT / D**0.5 + alibi_bias(8, T, T)[0].to(y.dtype)
+        scores = query @ key.mT / D**0.5 + alibi_bias(8, T, T, dtype=y.dtype)[0]
         return softmax(scores) @ value
 
     for attention in (with_sinusoids, with_rope, with_alibi):

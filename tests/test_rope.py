@@ -242,6 +242,16 @@ def test_positions_and_rows_must_be_as_many() -> None:
         lib.rotate(x, torch.zeros(2, 3, dtype=torch.int64), inv_freq)
 
 
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("shape", [(8,), ()])
+def test_one_row_alone_has_no_axis_of_rows(shape: tuple[int, ...]) -> None:
+    pattern = rf"x has the axes \*batch T D, at least 2 in number; x has {len(shape)}; shape \("
+    with pytest.raises(ValueError, match=pattern):
+        lib.rope(torch.zeros(shape), torch.tensor([1]), 10.0)
+    with pytest.raises(ValueError, match=pattern):
+        lib.rotate(torch.zeros(shape), torch.tensor([1]), torch.zeros(4))
+
+
 def test_more_pairs_than_the_head_has_are_refused() -> None:
     pattern = r"inv_freq has 5 frequencies and x has D=8 entries; shapes \(5,\) and \(3, 8\)"
     with pytest.raises(ValueError, match=pattern):

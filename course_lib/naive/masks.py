@@ -1,9 +1,23 @@
 """Masks, entry by entry: may query t read key s?"""
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
-__all__ = ["causal_mask", "combine", "padding_mask", "window_mask"]
+__all__ = ["causal_mask", "combine", "distances", "padding_mask", "window_mask"]
+
+
+def distances(num_queries: int, num_keys: int) -> Int[np.ndarray, "T S"]:
+    """Step from each query's position to each key, one position at a time."""
+    result = np.zeros((num_queries, num_keys), dtype=np.int64)
+    for t in range(num_queries):
+        position = num_keys - num_queries + t
+        for s in range(num_keys):
+            here = position
+            while here > s:
+                here, result[t, s] = here - 1, result[t, s] + 1
+            while here < s:
+                here, result[t, s] = here + 1, result[t, s] - 1
+    return result
 
 
 def causal_mask(num_queries: int, num_keys: int | None = None) -> Bool[np.ndarray, "T S"]:

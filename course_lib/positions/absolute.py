@@ -12,6 +12,7 @@ def sinusoidal(
     d_model: int,
     base: float = 10000.0,
     *,
+    dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> Float[Tensor, "T C"]:
     r"""Describe each position by waves, from fast to slow; sine and cosine alternate.
@@ -24,16 +25,19 @@ def sinusoidal(
         num_positions: T, positions 0 to T - 1.
         d_model: C, entries of each vector; if odd, the last wave has no cosine.
         base: b; the slowest wave is almost 2πb positions long.
+        dtype: of the table; None is PyTorch's default.
         device: where the table lives; None is PyTorch's default.
 
     Returns:
-        One row per position, in PyTorch's default dtype. The angles are computed in float64.
+        One row per position. The waves are computed in float64 and rounded once, to the dtype.
 
     Raises:
         ValueError: if a size is negative or the base not positive.
 
-    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.5. Their code, and Marian's, put
-    all sines before all cosines: the same columns in another order.
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.5. Marian puts all sines before all
+    cosines: the same columns in another order. The authors' own code, tensor2tensor's
+    ``get_timing_signal_1d``, does so too, but spreads other waves, :math:`b^{-i / (C/2 - 1)}`: the
+    slowest is 1/b itself, at C = 8 1e-4 where the paper's is 1e-3.
 
     >>> sinusoidal(2, 4)
     tensor([[0.0000, 1.0000, 0.0000, 1.0000],
@@ -49,7 +53,7 @@ def sinusoidal(
     positions = torch.arange(num_positions, dtype=torch.float64, device=device)
     angles = positions[:, None] / base ** (wave.double() / d_model)
     table = torch.where(column % 2 == 0, angles.sin(), angles.cos())
-    return table.to(torch.get_default_dtype())
+    return table.to(torch.get_default_dtype() if dtype is None else dtype)
 
 
 def learned(table: Float[Tensor, "S C"], positions: Int[Tensor, " T"]) -> Float[Tensor, "T C"]:

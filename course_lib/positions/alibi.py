@@ -4,11 +4,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.masks import distances
+
 __all__ = ["alibi_bias", "alibi_slopes"]
 
 
 def alibi_slopes(
-    num_heads: int, *, device: torch.device | str | None = None
+    num_heads: int, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None
 ) -> Float[Tensor, " H"]:
     r"""Return what each head subtracts per position of distance.
 
@@ -19,10 +21,11 @@ def alibi_slopes(
 
     Args:
         num_heads: H, at least 1.
+        dtype: of the slopes; None is PyTorch's default.
         device: where the slopes live; None is PyTorch's default.
 
     Returns:
-        One slope per head, in PyTorch's default dtype.
+        One slope per head.
 
     Raises:
         ValueError: if there is no head.
@@ -41,7 +44,8 @@ def alibi_slopes(
     steps = [(head + 1) / power for head in range(power)]
     between = [(2 * head + 1) / (2 * power) for head in range(num_heads - power)]
     slopes = [2.0 ** (-8.0 * step) for step in steps + between]
-    return torch.tensor(slopes, dtype=torch.get_default_dtype(), device=device)
+    kept = torch.get_default_dtype() if dtype is None else dtype
+    return torch.tensor(slopes, dtype=kept, device=device)
 
 
 def alibi_bias(
@@ -49,6 +53,7 @@ def alibi_bias(
     num_queries: int,
     num_keys: int,
     *,
+    dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> Float[Tensor, "H T S"]:
     r"""Return what is added to the scores, after they were scaled by 1/√D.
@@ -61,6 +66,7 @@ def alibi_bias(
         num_heads: H, at least 1.
         num_queries: T, the queries; the last T positions of the sequence.
         num_keys: S, all positions.
+        dtype: of the bias; None is PyTorch's default.
         device: where the bias lives; None is PyTorch's default.
 
     Returns:
@@ -78,11 +84,8 @@ def alibi_bias(
     tensor([[[-0.0039,  0.0000, -0.0039],
              [-0.0078, -0.0039,  0.0000]]])
     """
-    if num_queries < 0 or num_keys < 0:
-        raise ValueError(
-            "a size counts positions, so num_queries >= 0 and num_keys >= 0; "
-            f"num_queries is {num_queries} and num_keys is {num_keys}"
-        )
-    queries = torch.arange(num_queries, device=device) + (num_keys - num_queries)
-    distance = (queries[:, None] - torch.arange(num_keys, device=device)).abs()
-    return alibi_slopes(num_heads, device=device)[:, None, None] * -distance
+    kept = torch.get_default_dtype() if dtype is None else dtype
+    working = torch.promote_types(kept, torch.float32)  # half precision cannot count to 300
+    slopes = alibi_slopes(num_heads, dtype=working, device=device)
+    steps = distances(num_queries, num_keys, device=device).abs()
+    return (slopes[:, None, None] * -steps).to(kept)

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from course_lib.shapes import require_axes
+
 __all__ = ["halves_to_interleaved", "interleaved_to_halves", "rope", "rope_inv_freq", "rotate"]
 
 
@@ -69,8 +71,9 @@ def rotate(
         is computed in float32 and rounded once.
 
     Raises:
-        ValueError: if there is not one position per row, if 2n exceeds D, or if inv_freq has less
-            than float32's precision: bfloat16 cannot tell position 5000 from 5001.
+        ValueError: if x has no axis of rows, if there is not one position per row, if 2n exceeds D,
+            or if inv_freq has less than float32's precision: bfloat16 cannot tell position 5000
+            from 5001.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 15, where entry 2i pairs with 2i + 1: the same up
     to the order of the columns, see ``interleaved_to_halves``. Half-split as in GPT-NeoX and Llama
@@ -106,13 +109,14 @@ def rope(
         The turned rows.
 
     Raises:
-        ValueError: if D is odd, or there is not one position per row.
+        ValueError: if x has no axis of rows, D is odd, or there is not one position per row.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 15; half-split, see ``rotate``.
 
     >>> rope(torch.tensor([[1.0, 0.0]]), torch.tensor([1]), 10000.0)  # cos 1, sin 1
     tensor([[0.5403, 0.8415]])
     """
+    require_axes("x", x, "*batch T D")
     return rotate(x, positions, rope_inv_freq(x.shape[-1], base, device=x.device))
 
 
@@ -179,6 +183,7 @@ def halves_to_interleaved(
 
 
 def _require_rotation(x: Tensor, positions: Tensor, inv_freq: Tensor) -> None:
+    require_axes("x", x, "*batch T D")
     if positions.shape != x.shape[-2:-1]:
         raise ValueError(
             "rotate needs one position per row of x; "

@@ -6,13 +6,15 @@ from strategies import S, T, mask
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.attention.flex_attention import and_masks, create_mask
 from torch.testing import assert_close
+from transformers import T5Config
 from transformers.masking_utils import (
     padding_mask_function,
     sdpa_mask,
     sliding_window_causal_mask_function,
 )
+from transformers.models.t5.modeling_t5 import T5Attention
 
-from course_lib.masks import causal_mask, combine, padding_mask, window_mask
+from course_lib.masks import causal_mask, combine, distances, padding_mask, window_mask
 
 
 @pytest.mark.parametrize(("queries", "keys"), [(T, S), (T, T), (1, S)])
@@ -26,6 +28,16 @@ def test_causal_mask_is_what_a_model_with_a_cache_gets(queries: int, keys: int) 
     # The queries' first position is q_offset: the keys before it are in the cache.
     expected = sdpa_mask(1, queries, keys, q_offset=keys - queries, allow_is_causal_skip=False)
     assert_close(causal_mask(queries, keys), expected[0, 0])
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(T, S), (T, T), (1, S)])
+def test_distances_are_those_of_t5(queries: int, keys: int) -> None:
+    # T5 puts each distance of a decoder, key minus query, into a bucket; near ones have their own.
+    bias = T5Attention(T5Config(num_heads=1, is_decoder=True), has_relative_attention_bias=True)
+    with torch.no_grad():
+        bias.relative_attention_bias.weight.copy_(torch.arange(32.0)[:, None])
+        buckets = bias.compute_bias(queries, keys, past_seen_tokens=keys - queries)[0, 0]
+    assert_close(distances(queries, keys).clamp(min=0).float(), buckets)
 
 
 @pytest.mark.parametrize("window", [1, 2, 4, 9])

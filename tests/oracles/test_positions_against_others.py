@@ -79,6 +79,18 @@ def test_sinusoidal_is_marians_with_the_sines_first(d_model: int) -> None:
     assert largest_error(ours, theirs) < 6e-8  # measured: 0
 
 
+def test_tensor2tensors_waves_are_others() -> None:
+    """The formula of its get_timing_signal_1d, which ends at the base itself: at C = 8, 1e-4."""
+    d_model = 8
+    steps = torch.arange(d_model // 2, dtype=torch.float64)
+    rates = torch.exp(-steps * math.log(10000.0) / (d_model // 2 - 1))
+    ours = sinusoidal(2, d_model, dtype=torch.float64)[1]
+    slowest = torch.atan2(ours[-2], ours[-1])  # radians per position
+    assert_close(torch.stack([slowest, rates[-1]]), torch.tensor([1e-3, 1e-4]).double())
+    other = sinusoidal(2, d_model, 10000.0 ** (d_model / (d_model - 2)), dtype=torch.float64)[1]
+    assert_close(torch.atan2(other[0::2], other[1::2]), rates)
+
+
 def test_m2m100_spreads_the_waves_otherwise() -> None:
     """Its last wave is the base itself, b^(2i/(C-2)): another base gives the same waves."""
     theirs = M2M100SinusoidalPositionalEmbedding.get_embedding(128, 64)
