@@ -24,7 +24,8 @@ def from_falcon(
         Our names -> tensors, for ``Decoder.load_state_dict``.
 
     Raises:
-        ValueError: if a tensor is missing or left over.
+        ValueError: if a tensor is missing or left over, or the model is tied and the checkpoint's
+            logits have a table of their own.
 
     Source: the names in transformers' Falcon model with one key/value head.
     """
@@ -45,5 +46,7 @@ def from_falcon(
         ours[f"{block}.norm.shift"] = source.take(f"{theirs}.input_layernorm.bias")
     ours["final_norm.gain"] = source.take("transformer.ln_f.weight")
     ours["final_norm.shift"] = source.take("transformer.ln_f.bias")
-    source.finish(ignored=("lm_head.weight",))
+    table = "transformer.word_embeddings.weight"
+    ours |= source.unembedding(table, "lm_head", is_tied=config.is_tied)
+    source.finish()
     return ours

@@ -24,7 +24,8 @@ def from_gpt2(
         Our names -> tensors, for ``Decoder.load_state_dict``.
 
     Raises:
-        ValueError: if a tensor is missing or left over.
+        ValueError: if a tensor is missing or left over, or the model is tied and the checkpoint's
+            logits have a table of their own.
 
     Source: the names in transformers' GPT-2 model; openai/gpt-2 ``src/model.py`` stores its
     matrices as [in, out], too.
@@ -53,5 +54,6 @@ def from_gpt2(
             ours[f"{block}.{name}.shift"] = source.take(f"{theirs}.{foreign}.bias")
     ours["final_norm.gain"] = source.take("transformer.ln_f.weight")
     ours["final_norm.shift"] = source.take("transformer.ln_f.bias")
-    source.finish(ignored=("lm_head.weight",))
+    ours |= source.unembedding("transformer.wte.weight", "lm_head", is_tied=config.is_tied)
+    source.finish()
     return ours

@@ -42,8 +42,9 @@ def from_llama(
         Our names -> tensors, for ``Decoder.load_state_dict``.
 
     Raises:
-        ValueError: if a tensor is missing or left over, or the blocks are arranged in a way that
-            no such checkpoint has.
+        ValueError: if a tensor is missing or left over, the blocks are arranged in a way that no
+            such checkpoint has, or the model is tied and the checkpoint's logits have a table of
+            their own.
 
     Source: the names in transformers' Llama, Qwen3, OLMo 2, Gemma 2 and Gemma 3 models.
     """
@@ -70,7 +71,6 @@ def from_llama(
         for name, foreign in _NORMS[layer.arrangement].items():
             ours[f"{block}.{name}.gain"] = source.take(f"{theirs}.{foreign}.weight")
     ours["final_norm.gain"] = source.take("model.norm.weight")
-    if not config.is_tied:
-        ours["unembedding"] = source.matrix("lm_head")
-    source.finish(ignored=("lm_head.weight",))
+    ours |= source.unembedding("model.embed_tokens.weight", "lm_head", is_tied=config.is_tied)
+    source.finish()
     return ours

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
@@ -48,15 +49,50 @@ class Checkpoint:
 
         Returns:
             The matrix, for x @ w.
+
+        Raises:
+            ValueError: if the checkpoint has no such tensor.
         """
         return self.take(f"{name}.weight").T.contiguous()
+
+    def unembedding(
+        self, table: str, layer: str, *, is_tied: bool
+    ) -> dict[str, Float[Tensor, "_ _"]]:
+        """Return the logits' own matrix, or make sure that it is the embedding once more.
+
+        Args:
+            table: the embedding's name in the checkpoint.
+            layer: the name of the linear layer that makes the logits, without ".weight".
+            is_tied: True where the model's logits use the embedding's table. The checkpoint may
+                then hold a second copy of it, or none.
+
+        Returns:
+            Our name -> the matrix; empty for a tied model.
+
+        Raises:
+            ValueError: if the model is tied and the checkpoint's logits have a table of their own,
+                or if it is not and they have none.
+        """
+        if not is_tied:
+            return {"unembedding": self.matrix(layer)}
+        name = f"{layer}.weight"
+        if name in self.tensors:
+            ours, theirs = self.take(table), self.take(name)
+            if not torch.equal(ours, theirs):
+                raise ValueError(
+                    "a tied model has one table, so a second copy of it is the same; "
+                    f"{name!r} is not {table!r}, so the checkpoint is not tied; shapes "
+                    f"{tuple(theirs.shape)} and {tuple(ours.shape)} in {theirs.dtype} and "
+                    f"{ours.dtype}"
+                )
+        return {}
 
     def finish(self, ignored: tuple[str, ...] = ()) -> None:
         """Make sure that nothing was left over.
 
         Args:
-            ignored: names of tensors which hold nothing that the model needs, such as a second
-                copy of a tied table.
+            ignored: names of tensors which hold nothing that the model needs, such as the numbers
+                0, 1, 2, … of BERT's positions.
 
         Raises:
             ValueError: if the checkpoint has tensors that nobody took.
