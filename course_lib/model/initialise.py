@@ -15,10 +15,12 @@ def initialise(model: nn.Module, generator: torch.Generator, std: float = 0.02) 
     r"""Draw every matrix of a model from a normal distribution, in place.
 
     .. math:: w \sim \mathcal N(0, \text{std}^2), \qquad
-        w_O, w_\text{out} \sim \mathcal N\big(0, \text{std}^2 / (2 L)\big)
+        w_O, w_\text{out}, w_\text{down} \sim \mathcal N\big(0, \text{std}^2 / N\big)
 
-    What 2 L halves of blocks add to the residual stream then has the variance of one. Gains,
-    shifts, biases and sinks keep the values that they were made with.
+    N counts the matrices that write into the residual stream: 2 L in a decoder or an encoder, one
+    for each half of a block. What all halves add then has the variance of one. An encoder-decoder
+    has 5 L, those of both stacks together. Gains, shifts, biases and sinks keep the values that
+    they were made with.
 
     Args:
         model: any model of this room; its parameters are modified.
@@ -47,5 +49,7 @@ def num_parameters(model: nn.Module) -> int:
 
     Returns:
         The number of parameters.
+
+    Source: the count that papers print; ``course_lib.zoo.counts`` computes it from sizes alone.
     """
     return sum(weight.numel() for weight in model.parameters())
