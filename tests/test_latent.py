@@ -368,3 +368,8 @@ def test_other_refusals() -> None:
         lib.latent_queries(x, w_q, w_qr[:-1], H, positions, INV_FREQ)
     with pytest.raises(ValueError, match=r"width is 16 and num_heads 3; shape \(2, 3, 16\)"):
         lib.latent_queries(x, w_q, w_qr, 3, positions, INV_FREQ)
+    narrow = dataclasses.replace(given, w_uv=given.w_uv[:-1])
+    tensors = [torch.zeros(shape).double() for shape in ((B, H, T, D), (B, H, T, DR), (B, S, DC))]
+    for form in FORMS:
+        with pytest.raises(ValueError, match=r"latent has 9 and w_uv 8; shapes \(2, 5, 9\)"):
+            form(*tensors, torch.zeros(B, S, DR).double(), narrow)
