@@ -106,6 +106,16 @@ def test_hidden_and_table_must_have_one_width() -> None:
         lib.unembed(torch.zeros(T, 7), torch.zeros(V, C))
 
 
+def test_weights_that_nobody_drew_are_refused() -> None:
+    table, ids = torch.zeros(V, C), torch.tensor([3, 1])
+    message = r"table has 143 numbers and 143 are 0; shape \(13, 11\)"
+    with pytest.raises(ValueError, match=message):
+        lib.require_drawn(lib.embed(ids, table), "table", table)
+    table[0, 5] = 1.0  # a row of zeros may be learnt, and no id may come
+    lib.require_drawn(lib.embed(ids, table), "table", table)
+    lib.require_drawn(lib.embed(ids[:0], table), "table", table)
+
+
 def test_no_input_is_modified() -> None:
     ids, table = ids_of(0, B, T), normal(0, V, C)
     before = ids.clone(), table.clone()

@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from course_lib.generation import continue_ids, greedy
-from course_lib.recurrence.seq2seq import AttentionEncoderDecoder, EncoderDecoder
+from course_lib.recurrence.seq2seq import AttentionEncoderDecoder, RecurrentEncoderDecoder
 from course_lib.tokenizer.corpus import SHAKESPEARE
 from course_lib.training.batch import Batch
 from course_lib.training.loop import Optimisation
@@ -126,9 +126,9 @@ def test_a_recurrent_network_copies_through_attention() -> None:
     )
     accuracy = {
         kind: run(replace(small, make_model=partial(draw_seq2seq, kind, 10, 24)), seed=2).accuracy
-        for kind in (EncoderDecoder, AttentionEncoderDecoder)
+        for kind in (RecurrentEncoderDecoder, AttentionEncoderDecoder)
     }
-    assert accuracy[EncoderDecoder] < 0.5
+    assert accuracy[RecurrentEncoderDecoder] < 0.5
     assert accuracy[AttentionEncoderDecoder] >= 0.95
 
 

@@ -11,11 +11,11 @@ from torch.testing import assert_close
 
 from course_lib.naive.recurrence import seq2seq as naive
 from course_lib.recurrence import seq2seq as lib
-from course_lib.recurrence.seq2seq import AttentionEncoderDecoder, EncoderDecoder
+from course_lib.recurrence.seq2seq import AttentionEncoderDecoder, RecurrentEncoderDecoder
 
 N, V, START = 4, 9, 1
 DTYPES = (torch.float32, torch.float64)
-KINDS = (EncoderDecoder, AttentionEncoderDecoder)
+KINDS = (RecurrentEncoderDecoder, AttentionEncoderDecoder)
 #: A whole model runs in each example.
 FEW = settings(max_examples=25)
 
@@ -25,10 +25,12 @@ def parameters(seed: int) -> list[Tensor]:
     return [normal(seed, N, D), normal(seed + 1, N + 2, D), normal(seed + 2, D)]
 
 
-def model_of(kind: type[EncoderDecoder], seed: int = 0, num_units: int = N) -> EncoderDecoder:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return kind(V, num_units).double()
+def model_of(
+    kind: type[RecurrentEncoderDecoder], seed: int = 0, num_units: int = N
+) -> RecurrentEncoderDecoder:
+    model = kind(V, num_units)
+    lib.draw(model, torch.Generator().manual_seed(seed))
+    return model.double()
 
 
 def ids(seed: int, *shape: int) -> Tensor:
@@ -132,7 +134,7 @@ def test_align_step_refuses_what_does_not_fit() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_padding_behind_a_source_changes_nothing(kind: type[EncoderDecoder]) -> None:
+def test_padding_behind_a_source_changes_nothing(kind: type[RecurrentEncoderDecoder]) -> None:
     model, source, target_in = model_of(kind), ids(0, B, S), ids(1, B, T)
     padded = torch.cat([source, torch.zeros(B, 3, dtype=torch.long)], dim=1)
     assert_close(model(padded, target_in), model(source, target_in))
@@ -143,7 +145,7 @@ def test_padding_behind_a_source_changes_nothing(kind: type[EncoderDecoder]) -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_source_of_no_tokens_starts_from_zeros(kind: type[EncoderDecoder]) -> None:
+def test_a_source_of_no_tokens_starts_from_zeros(kind: type[RecurrentEncoderDecoder]) -> None:
     model = model_of(kind)
     source = torch.zeros(1, S, dtype=torch.long)
     encoded = model.encode(source)
@@ -157,7 +159,9 @@ def test_a_source_of_no_tokens_starts_from_zeros(kind: type[EncoderDecoder]) -> 
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=seeds, step=st.integers(0, T - 1))
 @FEW
-def test_no_logit_sees_a_later_target(kind: type[EncoderDecoder], seed: int, step: int) -> None:
+def test_no_logit_sees_a_later_target(
+    kind: type[RecurrentEncoderDecoder], seed: int, step: int
+) -> None:
     model, source, target_in = model_of(kind), ids(seed, B, S), ids(seed + 1, B, T)
     changed = target_in.clone()
     changed[:, step] = 1 + changed[:, step] % (V - 1)
@@ -169,7 +173,9 @@ def test_no_logit_sees_a_later_target(kind: type[EncoderDecoder], seed: int, ste
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=seeds, batch=sizes)
 @FEW
-def test_examples_of_a_batch_do_not_mix(kind: type[EncoderDecoder], seed: int, batch: int) -> None:
+def test_examples_of_a_batch_do_not_mix(
+    kind: type[RecurrentEncoderDecoder], seed: int, batch: int
+) -> None:
     model, source, target_in = model_of(kind), ids(seed, batch, S), ids(seed + 1, batch, T)
     logits = model(source, target_in)
     assert logits.shape == (batch, T, V)
@@ -181,7 +187,7 @@ def test_examples_of_a_batch_do_not_mix(kind: type[EncoderDecoder], seed: int, b
 @given(seed=seeds, num_tokens=sizes)
 @FEW
 def test_decoding_writes_what_teacher_forcing_would(
-    kind: type[EncoderDecoder], seed: int, num_tokens: int
+    kind: type[RecurrentEncoderDecoder], seed: int, num_tokens: int
 ) -> None:
     model, source = model_of(kind, seed), ids(seed, B, S)
     written = model.decode(source, START, num_tokens)
@@ -191,7 +197,7 @@ def test_decoding_writes_what_teacher_forcing_would(
 
 
 def test_without_attention_only_the_last_state_reaches_the_decoder() -> None:
-    model, source, target_in = model_of(EncoderDecoder), ids(0, B, S), ids(1, B, T)
+    model, source, target_in = model_of(RecurrentEncoderDecoder), ids(0, B, S), ids(1, B, T)
     encoded = model.encode(source)
     blank = lib.Encoded(states=0 * encoded.states, last=encoded.last, lengths=encoded.lengths)
     token = model.vectors[target_in[:, 0]]
@@ -211,7 +217,7 @@ def test_the_weights_of_the_alignment_come_from_the_state_before_the_step() -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_parameter_learns(kind: type[EncoderDecoder]) -> None:
+def test_every_parameter_learns(kind: type[RecurrentEncoderDecoder]) -> None:
     model = model_of(kind)
     model(ids(0, B, S), ids(1, B, T)).square().sum().backward()
     for name, parameter in model.named_parameters():
@@ -221,16 +227,72 @@ def test_every_parameter_learns(kind: type[EncoderDecoder]) -> None:
 
 @pytest.mark.usefixtures("without_annotations")
 @pytest.mark.parametrize("kind", KINDS)
-def test_models_refuse_what_they_cannot_read(kind: type[EncoderDecoder]) -> None:
+def test_models_refuse_what_they_cannot_read(kind: type[RecurrentEncoderDecoder]) -> None:
     model, source, target_in = model_of(kind), ids(0, 3, S), ids(1, 3, T)
     message = r"3 sources and 2 targets; shapes \(3, 5\) and \(2, 3\)"
     with pytest.raises(ValueError, match=message):
         model(source, target_in[:2])
     with pytest.raises(ValueError, match=r"num_tokens is 0; shape of source \(3, 5\)"):
         model.decode(source, START, 0)
+    with pytest.raises(ValueError, match=r"target_in has T=0 tokens; shape \(3, 0\)"):
+        model(source, target_in[:, :0])
+    with pytest.raises(ValueError, match=r"x has T = 0; shape \(3, 0, 4\)"):
+        model(source[:, :0], target_in)
+    with pytest.raises(ValueError, match=r"target_in has the axes B T, .* has 1; shape \(3,\)"):
+        model(source, target_in[:, 0])
+    with pytest.raises(ValueError, match=r"source has the axes B S, .* has 1; shape \(5,\)"):
+        model.decode(source[0], START, 2)
     source[1, 2] = 0
     with pytest.raises(ValueError, match=r"id 0\) .* 1 of 3 sources .* shape \(3, 5\)"):
         model(source, target_in)
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wrong", [-1, V])
+def test_ids_outside_the_vocabulary_are_refused(
+    kind: type[RecurrentEncoderDecoder], wrong: int
+) -> None:
+    model, right, bad = model_of(kind), torch.full((2, T), 3), torch.full((2, T), 3)
+    bad[1, 2] = wrong
+    low, high = min(wrong, 3), max(wrong, 3)
+    message = rf"V is 9 and ids go from {low} to {high}; shapes \(2, 3\) and \(9, 4\)"
+    for pair in ((bad, right), (right, bad)):
+        with pytest.raises(ValueError, match=message):
+            model(*pair)
+    message = rf"V is 9 and ids go from {wrong} to {wrong}; shapes \(2,\) and \(9, 4\)"
+    with pytest.raises(ValueError, match=message):
+        model.decode(right, wrong, 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_that_nobody_drew_refuses_to_run(kind: type[RecurrentEncoderDecoder]) -> None:
+    message = r"vectors has 36 numbers and 36 are 0; shape \(9, 4\)"
+    with pytest.raises(ValueError, match=message):
+        kind(V, N)(ids(0, B, S), ids(1, B, T))
+    with pytest.raises(ValueError, match=message):
+        kind(V, N).decode(ids(0, B, S), START, 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_generator_decides_all_weights(kind: type[RecurrentEncoderDecoder]) -> None:
+    units = 400
+    global_state = torch.get_rng_state()
+    same, again, other = (model_of(kind, seed, units) for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), global_state)
+    bound = 1 / units**0.5
+    for name, weight in same.named_parameters():
+        assert torch.equal(weight, again.get_parameter(name)), name
+        assert not torch.equal(weight, other.get_parameter(name)), name
+        # Means and deviations are those of N(0, 1) and of U(-1/√N, 1/√N), within five of their
+        # standard errors, which are about σ / √n.
+        spread = 1.0 if name == "vectors" else bound / 3**0.5
+        error = 5 / weight.numel() ** 0.5
+        if name != "b_out":  # V numbers are too few
+            assert abs(weight.mean().item()) < error * spread, name
+            assert abs(weight.std().item() / spread - 1) < error, name
+        if name != "vectors":
+            assert weight.abs().max() <= bound, name
 
 
 # What one vector cannot hold
@@ -244,12 +306,11 @@ def copy_batch(size: int, length: int, generator: torch.Generator) -> tuple[Tens
     return source, F.pad(source[:, :-1], (1, 0), value=START)
 
 
-def trained_to_copy(kind: type[EncoderDecoder]) -> EncoderDecoder:
+def trained_to_copy(kind: type[RecurrentEncoderDecoder]) -> RecurrentEncoderDecoder:
     """Adam; the length grows to its end over the first half, the rate falls in the last third."""
     generator = torch.Generator().manual_seed(0)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = kind(TOKENS, UNITS)
+    model = kind(TOKENS, UNITS)
+    lib.draw(model, generator)
     optimiser = torch.optim.Adam(model.parameters(), LEARNING_RATE)
     for update in range(UPDATES):
         length = max(3, min(LENGTH, round(2 * LENGTH * (update + 1) / UPDATES)))

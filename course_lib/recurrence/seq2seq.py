@@ -11,9 +11,18 @@ from course_lib.attention.additive import additive_scores
 from course_lib.masks import padding_mask
 from course_lib.recurrence.cells import gru_step
 from course_lib.recurrence.sequences import gru_forward
+from course_lib.shapes import require_axes
 from course_lib.softmax import masked_softmax
+from course_lib.tokenizer.embedding import embed, require_drawn
 
-__all__ = ["GRU", "AttentionEncoderDecoder", "Encoded", "EncoderDecoder", "align_step"]
+__all__ = [
+    "GRU",
+    "AttentionEncoderDecoder",
+    "Encoded",
+    "RecurrentEncoderDecoder",
+    "align_step",
+    "draw",
+]
 
 
 def align_step(
@@ -51,14 +60,14 @@ def align_step(
 
 
 class GRU(nn.Module):
-    """The weights of ``gru_step``, drawn as PyTorch draws them: uniform within ±1/√N."""
+    """The weights of ``gru_step``, zeros until they are drawn or loaded."""
 
     def __init__(self, d_model: int, num_units: int) -> None:
         super().__init__()
-        self.w_x = _uniform(num_units, d_model, 3 * num_units)
-        self.w_h = _uniform(num_units, num_units, 3 * num_units)
-        self.b_x = _uniform(num_units, 3 * num_units)
-        self.b_h = _uniform(num_units, 3 * num_units)
+        self.w_x = nn.Parameter(torch.zeros(d_model, 3 * num_units))
+        self.w_h = nn.Parameter(torch.zeros(num_units, 3 * num_units))
+        self.b_x = nn.Parameter(torch.zeros(3 * num_units))
+        self.b_h = nn.Parameter(torch.zeros(3 * num_units))
 
     def step(self, x: Float[Tensor, "B C"], h: Float[Tensor, "B N"]) -> Float[Tensor, "B N"]:
         """Return the next state."""
@@ -86,14 +95,15 @@ class Encoded:
     lengths: Int[Tensor, " B"]
 
 
-class EncoderDecoder(nn.Module):
+class RecurrentEncoderDecoder(nn.Module):
     r"""A GRU reads the source; another one starts from its last state and writes the target.
 
     .. math:: h_0 = e_S, \qquad h_t = \mathrm{gru}(x_t, h_{t-1}), \qquad
         \text{logits}_t = h_t W + b
 
     All that the decoder ever learns of the source are the N numbers of one state: the
-    fixed-vector bottleneck.
+    fixed-vector bottleneck. The weights are zeros at first, and the model refuses to run: ``draw``
+    draws them.
 
     Args:
         vocab_size: V, of the source and of the target; they share one table of vectors.
@@ -107,11 +117,11 @@ class EncoderDecoder(nn.Module):
     def __init__(self, vocab_size: int, num_units: int, pad_id: int = 0) -> None:
         super().__init__()
         self.pad_id = pad_id
-        self.vectors = nn.Parameter(torch.randn(vocab_size, num_units))
+        self.vectors = nn.Parameter(torch.zeros(vocab_size, num_units))
         self.encoder = GRU(num_units, num_units)
         self.decoder = GRU(num_units, num_units)
-        self.w_out = _uniform(num_units, num_units, vocab_size)
-        self.b_out = _uniform(num_units, vocab_size)
+        self.w_out = nn.Parameter(torch.zeros(num_units, vocab_size))
+        self.b_out = nn.Parameter(torch.zeros(vocab_size))
 
     def forward(
         self, source: Int[Tensor, "B S"], target_in: Int[Tensor, "B T"]
@@ -126,17 +136,25 @@ class EncoderDecoder(nn.Module):
             Row t holds the logits of target token t.
 
         Raises:
-            ValueError: if padding stands before a source's token, or the batches differ in size.
+            ValueError: if an id is not in the vocabulary, padding stands before a source's token,
+                the batches differ in size, a sequence has no token, or the weights were never
+                drawn.
         """
+        require_axes("target_in", target_in, "B T")
         if len(source) != len(target_in):
             raise ValueError(
                 "each source has one target; "
                 f"there are {len(source)} sources and {len(target_in)} targets; "
                 f"shapes {tuple(source.shape)} and {tuple(target_in.shape)}"
             )
+        if not target_in.shape[1]:
+            raise ValueError(
+                "a target has at least the start token; "
+                f"target_in has T={target_in.shape[1]} tokens; shape {tuple(target_in.shape)}"
+            )
         encoded = self.encode(source)
         state, logits = encoded.last, []
-        for token in self.vectors[target_in].unbind(1):
+        for token in self.embed(target_in).unbind(1):
             state, row = self.step(token, state, encoded)
             logits.append(row)
         return torch.stack(logits, dim=1)
@@ -155,7 +173,7 @@ class EncoderDecoder(nn.Module):
             The ids, without the start token.
 
         Raises:
-            ValueError: if padding stands before a source's token, or no token is asked for.
+            ValueError: if no token is asked for, or as ``forward``.
         """
         if num_tokens < 1:
             raise ValueError(
@@ -165,12 +183,13 @@ class EncoderDecoder(nn.Module):
         encoded = self.encode(source)
         state, ids = encoded.last, [source.new_full((len(source),), start_id)]
         for _ in range(num_tokens):
-            state, logits = self.step(self.vectors[ids[-1]], state, encoded)
+            state, logits = self.step(self.embed(ids[-1]), state, encoded)
             ids.append(logits.argmax(-1))
         return torch.stack(ids[1:], dim=1)
 
     def encode(self, source: Int[Tensor, "B S"]) -> Encoded:
         """Read the source from the first token to the last; the state before it is zero."""
+        require_axes("source", source, "B S")
         is_token = source != self.pad_id
         lengths = is_token.sum(1)
         if (is_token[:, 1:] & ~is_token[:, :-1]).any():
@@ -180,11 +199,17 @@ class EncoderDecoder(nn.Module):
                 f"sources have a token behind it; shape {tuple(source.shape)}"
             )
         h0 = self.vectors.new_zeros(len(source), self.vectors.shape[1])
-        states = self.encoder(self.vectors[source], h0)
+        states = self.encoder(self.embed(source), h0)
         # Entry n is the state after n tokens; what the encoder read of the padding is left out.
         after = torch.cat([h0.unsqueeze(1), states], dim=1)
         last = after[torch.arange(len(source), device=source.device), lengths]
         return Encoded(states=states, last=last, lengths=lengths)
+
+    def embed(self, ids: Int[Tensor, "*batch T"]) -> Float[Tensor, "*batch T N"]:
+        """Look the vectors of tokens up."""
+        vectors = embed(ids, self.vectors)
+        require_drawn(vectors, "vectors", self.vectors)
+        return vectors
 
     def step(
         self, token: Float[Tensor, "B N"], state: Float[Tensor, "B N"], encoded: Encoded
@@ -194,7 +219,7 @@ class EncoderDecoder(nn.Module):
         return state, state @ self.w_out + self.b_out
 
 
-class AttentionEncoderDecoder(EncoderDecoder):
+class AttentionEncoderDecoder(RecurrentEncoderDecoder):
     r"""Before each step the decoder reads the encoder's states, every time with other weights.
 
     .. math:: a_t = \text{context}(h_{t-1}), \qquad h_t = \mathrm{gru}([x_t, a_t], h_{t-1}), \qquad
@@ -212,10 +237,10 @@ class AttentionEncoderDecoder(EncoderDecoder):
     def __init__(self, vocab_size: int, num_units: int, pad_id: int = 0) -> None:
         super().__init__(vocab_size, num_units, pad_id)
         self.decoder = GRU(2 * num_units, num_units)
-        self.w_out = _uniform(num_units, 2 * num_units, vocab_size)
-        self.w_q = _uniform(num_units, num_units, num_units)
-        self.w_k = _uniform(num_units, num_units, num_units)
-        self.v = _uniform(num_units, num_units)
+        self.w_out = nn.Parameter(torch.zeros(2 * num_units, vocab_size))
+        self.w_q = nn.Parameter(torch.zeros(num_units, num_units))
+        self.w_k = nn.Parameter(torch.zeros(num_units, num_units))
+        self.v = nn.Parameter(torch.zeros(num_units))
 
     def step(
         self, token: Float[Tensor, "B N"], state: Float[Tensor, "B N"], encoded: Encoded
@@ -232,6 +257,25 @@ class AttentionEncoderDecoder(EncoderDecoder):
         return align_step(state, encoded.states, encoded.lengths, self.w_q, self.w_k, self.v)
 
 
-def _uniform(num_units: int, *shape: int) -> nn.Parameter:
-    bound = 1 / math.sqrt(num_units)
-    return nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+def draw(model: RecurrentEncoderDecoder, generator: torch.Generator) -> None:
+    r"""Draw all weights as PyTorch draws those of its layers, in place.
+
+    .. math:: \text{vectors} \sim \mathcal N(0, 1), \qquad
+        \text{all others} \sim \mathcal U(-1/\sqrt N, 1/\sqrt N)
+
+    Args:
+        model: either model of this module; its parameters are modified.
+        generator: where the randomness comes from.
+
+    Returns:
+        Nothing.
+
+    Source: PyTorch's ``nn.Embedding.reset_parameters`` and ``nn.RNNBase.reset_parameters``.
+    """
+    bound = 1 / math.sqrt(model.vectors.shape[1])
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name == "vectors":
+                weight.normal_(generator=generator)
+            else:
+                weight.uniform_(-bound, bound, generator=generator)

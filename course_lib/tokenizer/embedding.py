@@ -3,7 +3,7 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["embed", "unembed"]
+__all__ = ["embed", "require_drawn", "unembed"]
 
 
 def embed(ids: Int[Tensor, "*batch T"], table: Float[Tensor, "V C"]) -> Float[Tensor, "*batch T C"]:
@@ -70,3 +70,33 @@ def unembed(
             f"{table.shape[-1]}; shapes {tuple(hidden.shape)} and {tuple(table.shape)}"
         )
     return hidden @ table.T
+
+
+def require_drawn(
+    vectors: Float[Tensor, "*shape"], name: str, weight: Float[Tensor, "*weight"]
+) -> None:
+    """Refuse a model whose weights nobody has drawn or loaded.
+
+    Matrices are zeros when a model is made: it would call every token equally likely, and never
+    learn.
+
+    Args:
+        vectors: what the weight made of the input. If one of their entries is not zero, the weight
+            is not looked at.
+        name: what the weight is called in the message.
+        weight: the first matrix that an input meets.
+
+    Returns:
+        Nothing, if a number of the weight is not zero.
+
+    Raises:
+        ValueError: if all are zero.
+
+    Cost: one look at the vectors, B T C numbers.
+    """
+    if not (vectors.any() or weight.any()):
+        raise ValueError(
+            "the matrices of a model are zeros until they are drawn (initialise) or loaded "
+            f"(load_state_dict); {name} has {weight.numel()} numbers and {weight.numel()} are 0; "
+            f"shape {tuple(weight.shape)}"
+        )

@@ -165,12 +165,12 @@ def draw_encoder_decoder(
 
 
 def draw_seq2seq(
-    kind: type[seq2seq.EncoderDecoder],
+    kind: type[seq2seq.RecurrentEncoderDecoder],
     vocab_size: int,
     num_units: int,
     generator: torch.Generator,
 ) -> nn.Module:
-    """Make a recurrent encoder-decoder and draw its first weights as its class does.
+    """Make a recurrent encoder-decoder and draw its first weights.
 
     Args:
         kind: the class, with attention or without.
@@ -181,7 +181,6 @@ def draw_seq2seq(
     Returns:
         The model.
     """
-    seed = int(torch.randint(2**31, (), generator=generator))
-    with torch.random.fork_rng(devices=[]):  # the class draws from the global state: a copy of it
-        torch.manual_seed(seed)
-        return kind(vocab_size, num_units)
+    model = kind(vocab_size, num_units)
+    seq2seq.draw(model, generator)
+    return model

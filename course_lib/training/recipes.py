@@ -207,7 +207,7 @@ INDUCTION_IN_ONE_LAYER = replace(
 
 #: Thirty of eight symbols through one vector of 64 numbers: too many.
 SEQ2SEQ_COPY = Recipe(
-    make_model=partial(draw_seq2seq, seq2seq.EncoderDecoder, 10, 64),
+    make_model=partial(draw_seq2seq, seq2seq.RecurrentEncoderDecoder, 10, 64),
     make_batch=partial(copy_batch, 32, 30, 10),
     num_steps=450,
     optimisation=Optimisation(learning_rate=4e-3, warmup_steps=50),

@@ -9,7 +9,12 @@ from torch.testing import assert_close
 
 from course_lib.recurrence.cells import gru_step, lstm_step, rnn_step
 from course_lib.recurrence.gradients import product_norms, state_jacobian_norms, step_jacobians
-from course_lib.recurrence.seq2seq import AttentionEncoderDecoder, EncoderDecoder, align_step
+from course_lib.recurrence.seq2seq import (
+    AttentionEncoderDecoder,
+    RecurrentEncoderDecoder,
+    align_step,
+    draw,
+)
 from course_lib.recurrence.sequences import gru_forward, lstm_forward, rnn_forward
 
 N = 4
@@ -142,10 +147,13 @@ def source_and_target() -> tuple[Tensor, Tensor]:
     return source, torch.randint(1, 9, (3, T), generator=generator)
 
 
-@pytest.mark.parametrize("kind", [EncoderDecoder, AttentionEncoderDecoder])
-def test_encoder_decoders_are_those_made_of_torchs_layers(kind: type[EncoderDecoder]) -> None:
-    torch.manual_seed(0)
-    model = kind(9, N).double()
+@pytest.mark.parametrize("kind", [RecurrentEncoderDecoder, AttentionEncoderDecoder])
+def test_encoder_decoders_are_those_made_of_torchs_layers(
+    kind: type[RecurrentEncoderDecoder],
+) -> None:
+    model = kind(9, N)
+    draw(model, torch.Generator().manual_seed(0))
+    model.double()
     source, target_in = source_and_target()
     encoder = nn.GRU(N, N, batch_first=True).double()
     decoder = nn.GRUCell(model.decoder.w_x.shape[0], N).double()
