@@ -7,9 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import seeds
-from tiny_models import ARCHITECTURES, HEADS, RMS, WINDOW, L, V, make_pair
+from tiny_models import ARCHITECTURES, HEADS, RMS, WINDOW, C, L, V, make_pair
 from torch.testing import assert_close
 
+from course_lib.cache import RollingKVCache
 from course_lib.config import (
     Arrangement,
     DecoderConfig,
@@ -164,9 +165,57 @@ def test_every_arrangement_has_its_block(arrangement: Arrangement) -> None:
 
 def test_refusals_name_both_numbers() -> None:
     model = MODELS["Llama 3"]
-    with pytest.raises(ValueError, match=rf"vocab_size is {V} and an id is {V}; .*\(1, 2\)"):
+    shapes = rf"shapes \(1, 2\) and \({V}, {C}\)"
+    with pytest.raises(ValueError, match=rf"V is {V} and ids go from 0 to {V}; {shapes}"):
         model(torch.tensor([[0, V]]))
-    with pytest.raises(ValueError, match="and an id is -1"):
+    with pytest.raises(ValueError, match=rf"V is {V} and ids go from -1 to 0; {shapes}"):
         model(torch.tensor([[0, -1]]))
     with pytest.raises(ValueError, match=f"num_layers is {L} and 1 caches came"):
         model(ids(), model.new_caches()[:1])
+
+
+def test_one_cache_for_two_layers_is_refused() -> None:
+    model = MODELS["Llama 3"]
+    caches = model.new_caches()
+    caches[4] = caches[2]
+    message = f"layers 2 and 4 were given the same one; num_layers is {L} and {L - 1} different"
+    with pytest.raises(ValueError, match=message):
+        model(ids(), caches)
+    assert all(cache.length == 0 for cache in caches)  # what was refused left no trace
+
+
+def test_caches_that_have_seen_different_tokens_are_refused() -> None:
+    model = MODELS["Llama 3"]
+    caches, others = model.new_caches(), model.new_caches()
+    with torch.no_grad():
+        model(ids(0, B, 4), caches)
+        model(ids(0, B, 3), others)
+    with pytest.raises(ValueError, match="the shortest has 3 tokens and the longest 4"):
+        model(ids(0, B, 1), [*caches[:-1], others[-1]])
+
+
+def test_a_rolling_cache_that_forgets_too_much_is_refused_before_any_layer_runs() -> None:
+    full, windowed = MODELS["Llama 3"], MODELS["Mistral"]
+    caches = [*full.new_caches()[:-1], RollingKVCache(3)]
+    with pytest.raises(ValueError, match=r"keeps window = 3 tokens and the layer reads all tokens"):
+        full(ids(), caches)
+    narrow = [*windowed.new_caches()[:-1], RollingKVCache(WINDOW - 1)]
+    message = f"keeps window = {WINDOW - 1} tokens and the layer reads window = {WINDOW} tokens"
+    with pytest.raises(ValueError, match=message):
+        windowed(ids(), narrow)
+    assert all(cache.length == 0 for cache in (*caches, *narrow))
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_ids_without_a_batch_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"ids has the axes B T, 2 in number; ids has 1; shape"):
+        MODELS["Llama 3"](torch.tensor([0, 1, 2]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_decoder_that_nobody_drew_refuses_to_run(name: str) -> None:
+    model = Decoder(ARCHITECTURES[name].ours)
+    numbers = V * model.config.d_model
+    with pytest.raises(ValueError, match=rf"embedding has {numbers} numbers and {numbers} are 0"):
+        model(ids())
+    assert all(weight.isfinite().all() for weight in model.parameters())

@@ -1,13 +1,16 @@
-"""The count of the Transformer of 2017, and what its table 3 says about the vocabulary."""
+"""The Transformer of 2017: its count, what its table 3 says of the vocabulary, what it refuses."""
 
 from dataclasses import replace
 
 import pytest
 import torch
+from strategies import normal
+from torch.testing import assert_close
 
 from course_lib.config import EncoderDecoderConfig
-from course_lib.model.initialise import num_parameters
+from course_lib.model.initialise import initialise, num_parameters
 from course_lib.model.vaswani import EncoderDecoder
+from course_lib.naive.positions.absolute import sinusoidal
 from course_lib.zoo.vaswani import TRANSFORMER_BASE, encoder_decoder_parameters, vaswani_config
 
 #: Table 3: (N, d_model, heads, d_k, d_ff) -> millions of parameters. Rows of (B), which narrow d_k
@@ -50,3 +53,59 @@ def test_biases_are_counted_where_they_are(has_bias: bool) -> None:
     layers = replace(vaswani_config(3, 12, 2, 5, 20, 7).layers, has_bias=has_bias)
     config = EncoderDecoderConfig(vocab_size=7, layers=layers)
     assert encoder_decoder_parameters(config) == num_parameters(EncoderDecoder(config))
+
+
+V, C = 7, 12
+
+
+def tiny() -> EncoderDecoder:
+    model = EncoderDecoder(vaswani_config(2, C, 3, 5, 20, V))
+    initialise(model, torch.Generator().manual_seed(0), std=0.5)
+    return model.double()
+
+
+def tokens(*shape: int) -> torch.Tensor:
+    return torch.arange(shape[0] * shape[1]).view(shape) % V
+
+
+def test_positions_in_float64_are_exact() -> None:
+    model = tiny()
+    waves = torch.from_numpy(sinusoidal(50, C))
+    vectors = model.embedding[tokens(1, 50)] * C**0.5
+    assert_close(model.embed(tokens(1, 50)), vectors + waves, rtol=0.0, atol=1e-12)
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("wrong", [-1, V])
+def test_ids_outside_the_vocabulary_are_refused(wrong: int) -> None:
+    model, right, source = tiny(), tokens(2, 3), tokens(2, 4)
+    bad = right.clone()
+    bad[1, 2] = wrong
+    low, high = min(wrong, 0), max(wrong, 4)
+    message = rf"V is 7 and ids go from {low} to {high}; shapes \(2, 3\) and \(7, 12\)"
+    for call in ((bad, right), (source, bad)):
+        with pytest.raises(ValueError, match=message):
+            model(*call)
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_sources_targets_and_lengths_come_in_equal_numbers() -> None:
+    model = tiny()
+    shapes = r"shapes \(2, 4, 12\) \(memory\) and \(3, 5\) \(target\)"
+    with pytest.raises(ValueError, match=rf"there are 2 sources and 3 targets; {shapes}"):
+        model(tokens(2, 4), tokens(3, 5))
+    message = r"there are B=2 sequences and 1 lengths; the shape of lengths is \(1,\)"
+    with pytest.raises(ValueError, match=message):
+        model(tokens(2, 4), tokens(2, 3), torch.tensor([4]))
+    with pytest.raises(ValueError, match=message):
+        model.decode(tokens(2, 3), normal(0, 2, 4, C), torch.tensor([4]))
+    with pytest.raises(ValueError, match=r"B=2 sequences and 2 lengths; .* is \(2, 1\)"):
+        model(tokens(2, 4), tokens(2, 3), torch.tensor([[4], [4]]))
+    with pytest.raises(ValueError, match=r"ids has the axes B T, 2 in number; ids has 1"):
+        model(torch.tensor([1, 2]), tokens(2, 3))
+
+
+def test_a_model_that_nobody_drew_refuses_to_run() -> None:
+    model = EncoderDecoder(tiny().config)
+    with pytest.raises(ValueError, match=r"embedding has 84 numbers and 84 are 0; shape \(7, 12\)"):
+        model(tokens(2, 4), tokens(2, 3))

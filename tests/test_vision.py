@@ -77,6 +77,11 @@ def test_refusals_name_the_sizes() -> None:
         ValueError, match=r"expected .*\(1, 8, 8\) and came \(1, 4, 8\); shape \(2,"
     ):
         tiny()(torch.zeros(2, 1, 4, 8).double())
+    undrawn = lib.VisionTransformer(tiny().config)
+    with pytest.raises(
+        ValueError, match=r"w_patch has 192 numbers and 192 are 0; shape \(16, 12\)"
+    ):
+        undrawn(torch.ones(2, 1, 8, 8))
     with pytest.raises(ValueError, match="image_size is 9 and patch_size 4"):
         VisionConfig(
             image_size=9,

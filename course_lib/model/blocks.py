@@ -141,6 +141,6 @@ def block_module(config: LayerConfig, d_model: int) -> Block:
         d_model: C, width of the residual stream.
 
     Returns:
-        The block; its matrices are empty until they are initialised or loaded.
+        The block; its matrices are zeros until they are initialised or loaded.
     """
     return _BLOCKS[config.arrangement](config, d_model)

@@ -10,6 +10,7 @@ from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.cache import KVCache, RollingKVCache
 from course_lib.config import AttentionConfig, HeadQKNorm, ProjectionQKNorm
 from course_lib.masks import causal_mask, window_mask
+from course_lib.model.affine import affine
 from course_lib.model.norm_modules import norm_module
 from course_lib.model.rotary import rope_frequencies
 from course_lib.positions.rope import rotate
@@ -26,7 +27,10 @@ class CausalAttention(nn.Module):
 
     .. math:: O = \mathrm{softmax}\big(\mathrm{cap}(Q K^\top \cdot \text{scale})\big)\, V\, W_O
 
-    Every step but the projections may be absent; the configuration says which are there.
+    Every step but the projections may be absent; the configuration says which are there. With none
+    of them the middle is ``grouped_query_attention``; its two halves stand apart here, because what
+    a configuration adds comes between them. The norms of queries and keys are modules, for Gemma's
+    gain is another; with RMS norms they are ``normalise_heads`` and ``normalise_projections``.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1; the groups: Ainslie et al. 2023
     (arXiv:2305.13245); for the other steps see the functions that compute them.
@@ -45,10 +49,10 @@ class CausalAttention(nn.Module):
         self.config = config
         wide = config.num_heads * config.head_dim
         narrow = config.num_kv_heads * config.head_dim
-        self.w_q = nn.Parameter(torch.empty(d_model, wide))
-        self.w_k = nn.Parameter(torch.empty(d_model, narrow))
-        self.w_v = nn.Parameter(torch.empty(d_model, narrow))
-        self.w_o = nn.Parameter(torch.empty(wide, d_model))
+        self.w_q = nn.Parameter(torch.zeros(d_model, wide))
+        self.w_k = nn.Parameter(torch.zeros(d_model, narrow))
+        self.w_v = nn.Parameter(torch.zeros(d_model, narrow))
+        self.w_o = nn.Parameter(torch.zeros(wide, d_model))
         sizes = {"b_q": wide, "b_k": narrow, "b_v": narrow, "b_o": d_model}
         for name, size in sizes.items():
             bias = nn.Parameter(torch.zeros(size)) if config.has_bias else None
@@ -72,21 +76,27 @@ class CausalAttention(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T C"], cache: Cache | None = None
     ) -> Float[Tensor, "B T C"]:
-        """Let each position read itself and what came before it, the cache included."""
+        """Let each position read itself and what came before it, the cache included.
+
+        Raises:
+            ValueError: if the cache forgets what this layer can read, or does not fit x.
+        """
+        if cache is not None:
+            self.require_cache(cache)
         start = 0 if cache is None else cache.length
         query, key, value = self.project(x, start)
         if cache is not None:
             key, value = cache.extend(key, value)
         output = grouped_mix(self.weights(query, key), value)
-        return _affine(merge_heads(output), self.w_o, self.b_o)
+        return affine(merge_heads(output), self.w_o, self.b_o)
 
     def project(
         self, x: Float[Tensor, "B T C"], start: int
     ) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B G T D"], Float[Tensor, "B G T D"]]:
         """Make queries, keys and values; x begins at position ``start``."""
         config = self.config
-        query, key = _affine(x, self.w_q, self.b_q), _affine(x, self.w_k, self.b_k)
-        value = split_heads(_affine(x, self.w_v, self.b_v), config.num_kv_heads)
+        query, key = affine(x, self.w_q, self.b_q), affine(x, self.w_k, self.b_k)
+        value = split_heads(affine(x, self.w_v, self.b_v), config.num_kv_heads)
         if isinstance(config.qk_norm, ProjectionQKNorm):
             query, key = self.norm_q(query), self.norm_k(key)
         query, key = split_heads(query, config.num_heads), split_heads(key, config.num_kv_heads)
@@ -103,13 +113,18 @@ class CausalAttention(nn.Module):
         self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"]
     ) -> Float[Tensor, "B H T S"]:
         """Weigh the keys for the last T of S positions."""
-        scores = grouped_scores(query, key) * self.scale
-        if self.config.soft_cap is not None:
-            scores = soft_cap(scores, self.config.soft_cap)
+        scores = self.scores(query, key)
         may_attend = self.may_attend(query.shape[-2], key.shape[-2], query.device)
         if self.sinks is None:
             return masked_softmax(scores, may_attend)
         return softmax_with_sink(mask_scores(scores, may_attend), self.sinks)
+
+    def scores(
+        self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"]
+    ) -> Float[Tensor, "B H T S"]:
+        """Compare queries and keys: scaled, and bounded where the configuration says so."""
+        scores = grouped_scores(query, key) * self.scale
+        return scores if self.config.soft_cap is None else soft_cap(scores, self.config.soft_cap)
 
     def may_attend(
         self, num_queries: int, num_keys: int, device: torch.device
@@ -123,6 +138,17 @@ class CausalAttention(nn.Module):
         """Make an empty cache: one that forgets where the layer has a window."""
         return KVCache() if self.config.window is None else RollingKVCache(self.config.window)
 
+    def require_cache(self, cache: Cache) -> None:
+        """Refuse a cache that forgets what this layer can still read.
 
-def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return x @ weight if bias is None else x @ weight + bias
+        Raises:
+            ValueError: if it rolls and the layer has no window, or a wider one.
+        """
+        window = self.config.window
+        if isinstance(cache, RollingKVCache) and (window is None or cache.window < window):
+            reach = "all tokens (no window)" if window is None else f"window = {window} tokens"
+            raise ValueError(
+                "a rolling cache keeps at least what its layer can read; "
+                f"the cache keeps window = {cache.window} tokens and the layer reads {reach}; "
+                "new_cache makes one that fits"
+            )

@@ -12,6 +12,8 @@ from course_lib.model.blocks import block_module
 from course_lib.model.causal_attention import Cache, CausalAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
+from course_lib.shapes import require_axes
+from course_lib.tokenizer.embedding import embed, require_drawn, unembed
 
 __all__ = ["Decoder"]
 
@@ -22,8 +24,8 @@ class Decoder(nn.Module):
     .. math:: \text{logits} = \mathrm{norm}(x_L)\, W_U, \qquad x_{l+1} = \mathrm{block}_l(x_l),
         \quad x_0 = \mathrm{embed}(\text{ids})
 
-    Its matrices are empty at first: ``course_lib.model.initialise`` draws them, and
-    ``course_lib.checkpoints`` loads released ones.
+    Its matrices are zeros at first, and it refuses to run: ``course_lib.model.initialise`` draws
+    them, and ``course_lib.checkpoints`` loads released ones.
 
     Source: Radford et al. 2019 (GPT-2); the parts are those of the configuration.
     """
@@ -34,9 +36,9 @@ class Decoder(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.embedding = nn.Parameter(torch.empty(config.vocab_size, config.d_model))
+        self.embedding = nn.Parameter(torch.zeros(config.vocab_size, config.d_model))
         positions = (
-            nn.Parameter(torch.empty(config.context_length, config.d_model))
+            nn.Parameter(torch.zeros(config.context_length, config.d_model))
             if config.has_learned_positions
             else None
         )
@@ -44,7 +46,7 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(block_module(layer, config.d_model) for layer in config.layers)
         self.final_norm = norm_module(config.final_norm, config.d_model)
         unembedding = (
-            None if config.is_tied else nn.Parameter(torch.empty(config.d_model, config.vocab_size))
+            None if config.is_tied else nn.Parameter(torch.zeros(config.d_model, config.vocab_size))
         )
         self.register_parameter("unembedding", unembedding)
 
@@ -62,8 +64,9 @@ class Decoder(nn.Module):
             One row of V logits for each of the T new positions.
 
         Raises:
-            ValueError: if an id is not in the vocabulary, there is not one cache per layer, or
-                learned positions run out.
+            ValueError: if an id is not in the vocabulary, the weights were never drawn, learned
+                positions run out, or the caches do not fit: one per layer, none twice, of one
+                length, and none that forgets what its layer can read.
         """
         return self.logits(self.hidden(ids, caches))
 
@@ -71,7 +74,8 @@ class Decoder(nn.Module):
         self, ids: Int[Tensor, "B T"], caches: Sequence[Cache] | None = None
     ) -> Float[Tensor, "B T C"]:
         """Compute what the final norm hands to the logits."""
-        self._require_ids(ids, caches)
+        if caches is not None:
+            self._require_caches(caches)
         x = self.embed(ids, 0 if caches is None else caches[0].length)
         for layer, block in enumerate(self.blocks):
             x = block(x, None if caches is None else caches[layer])
@@ -80,7 +84,9 @@ class Decoder(nn.Module):
 
     def embed(self, ids: Int[Tensor, "B T"], start: int) -> Float[Tensor, "B T C"]:
         """Look the tokens up; with learned positions, add those from ``start`` on."""
-        x = self.embedding[ids]
+        require_axes("ids", ids, "B T")
+        x = embed(ids, self.embedding)
+        require_drawn(x, "embedding", self.embedding)
         if self.config.embedding_scale != 1.0:
             # Rounded to the weights' dtype first, as the released models were trained.
             x = x * torch.tensor(self.config.embedding_scale, dtype=x.dtype, device=x.device)
@@ -91,29 +97,39 @@ class Decoder(nn.Module):
 
     def logits(self, hidden: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
         """Compare each vector with every token of the vocabulary."""
-        if self.unembedding is None:
-            logits = torch.einsum("btc,vc->btv", hidden, self.embedding)
-        else:
-            logits = hidden @ self.unembedding
+        table = self.embedding if self.unembedding is None else self.unembedding.mT
+        logits = unembed(hidden, table)
         cap = self.config.logit_cap
         return logits if cap is None else soft_cap(logits, cap)
 
     def new_caches(self) -> list[Cache]:
         """Make one empty cache per layer."""
-        attentions = (block.get_submodule("attention") for block in self.blocks)
-        return [layer.new_cache() for layer in attentions if isinstance(layer, CausalAttention)]
+        return [attention.new_cache() for attention in self._attentions()]
 
-    def _require_ids(self, ids: Tensor, caches: Sequence[Cache] | None) -> None:
-        vocab_size, num_layers = self.config.vocab_size, self.config.num_layers
-        wrong = (ids < 0) | (ids >= vocab_size)
-        if wrong.any():
-            raise ValueError(
-                "a token id is a row of the embedding, from 0 to vocab_size - 1; "
-                f"vocab_size is {vocab_size} and an id is {ids[wrong][0].item()}; "
-                f"ids has shape {tuple(ids.shape)}"
-            )
-        if caches is not None and len(caches) != num_layers:
+    def _attentions(self) -> list[CausalAttention]:
+        found = (block.get_submodule("attention") for block in self.blocks)
+        return [attention for attention in found if isinstance(attention, CausalAttention)]
+
+    def _require_caches(self, caches: Sequence[Cache]) -> None:
+        num_layers = self.config.num_layers
+        if len(caches) != num_layers:
             raise ValueError(
                 "each layer has a cache of its own; "
                 f"num_layers is {num_layers} and {len(caches)} caches came"
             )
+        first = [next(i for i, other in enumerate(caches) if other is cache) for cache in caches]
+        for layer, earlier in enumerate(first):
+            if layer != earlier:
+                raise ValueError(
+                    "each layer has a cache of its own; "
+                    f"layers {earlier} and {layer} were given the same one; "
+                    f"num_layers is {num_layers} and {len(set(first))} different caches came"
+                )
+        lengths = [cache.length for cache in caches]
+        if len(set(lengths)) > 1:
+            raise ValueError(
+                "the layers of a model have seen the same tokens, so their caches are of one "
+                f"length; the shortest has {min(lengths)} tokens and the longest {max(lengths)}"
+            )
+        for attention, cache in zip(self._attentions(), caches, strict=True):
+            attention.require_cache(cache)

@@ -13,8 +13,16 @@ from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.model.residual import post_norm, pre_norm
 from course_lib.positions.absolute import learned
+from course_lib.shapes import require_axes
+from course_lib.tokenizer.embedding import embed, require_drawn
 
-__all__ = ["BertEncoder", "EncoderBlock", "PostNormEncoderBlock", "PreNormEncoderBlock"]
+__all__ = [
+    "BertEncoder",
+    "EncoderBlock",
+    "PostNormEncoderBlock",
+    "PreNormEncoderBlock",
+    "sequence_mask",
+]
 
 # One mask for all heads: B 1 T S, or anything that broadcasts to it.
 Mask = Bool[Tensor, "*#mask #T #S"] | None
@@ -59,14 +67,15 @@ class BertEncoder(nn.Module):
     """BERT: three embeddings, a norm, L blocks; one vector per token.
 
     Source: Devlin et al. 2018 (arXiv:1810.04805), sec. 3; without the pooler and the heads of
-    pre-training, and without dropout.
+    pre-training, and without dropout. Its matrices are zeros at first, and it refuses to run:
+    ``course_lib.model.initialise`` draws them, ``course_lib.checkpoints.bert`` loads released ones.
     """
 
     def __init__(self, config: EncoderConfig, vocab_size: int, context_length: int) -> None:
         super().__init__()
-        self.embedding = nn.Parameter(torch.empty(vocab_size, config.d_model))
-        self.positions = nn.Parameter(torch.empty(context_length, config.d_model))
-        self.segments = nn.Parameter(torch.empty(2, config.d_model))
+        self.embedding = nn.Parameter(torch.zeros(vocab_size, config.d_model))
+        self.positions = nn.Parameter(torch.zeros(context_length, config.d_model))
+        self.segments = nn.Parameter(torch.zeros(2, config.d_model))
         self.embedding_norm = norm_module(config.norm, config.d_model)
         self.blocks = nn.ModuleList(PostNormEncoderBlock(config) for _ in range(config.num_layers))
 
@@ -81,6 +90,10 @@ class BertEncoder(nn.Module):
 
         Returns:
             One vector per position; those of the padding mean nothing.
+
+        Raises:
+            ValueError: if an id is not in the vocabulary, a sentence is longer than the table of
+                positions, the weights were never drawn, or as ``sequence_mask``.
         """
         return self.hidden_states(ids, lengths)[-1]
 
@@ -88,10 +101,43 @@ class BertEncoder(nn.Module):
         self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | None = None
     ) -> list[Float[Tensor, "B T C"]]:
         """Return what each of the L blocks reads, and what the last one writes."""
-        may_attend = None if lengths is None else padding_mask(lengths, ids.shape[1])[:, None]
+        require_axes("ids", ids, "B T")
+        may_attend = sequence_mask(lengths, *ids.shape)
         where = torch.arange(ids.shape[1], device=ids.device)
-        embedded = self.embedding[ids] + learned(self.positions, where) + self.segments[0]
+        tokens = embed(ids, self.embedding)
+        require_drawn(tokens, "embedding", self.embedding)
+        embedded = tokens + learned(self.positions, where) + self.segments[0]
         states: list[Tensor] = [self.embedding_norm(embedded)]
         for block in self.blocks:
             states.append(block(states[-1], may_attend))
         return states
+
+
+def sequence_mask(
+    lengths: Int[Tensor, " B"] | None, num_sequences: int, num_keys: int
+) -> Bool[Tensor, "B 1 1 S"] | None:
+    r"""Hide the padding of a batch from every head and every query.
+
+    .. math:: M_{bhts} = [\, s < n_b \,]
+
+    Args:
+        lengths: n, the tokens of each sequence, from 0 to S; None means that nothing is padded.
+        num_sequences: B, the sequences of the batch.
+        num_keys: S, the length to which they are padded.
+
+    Returns:
+        ``padding_mask`` with an axis for the heads, or None.
+
+    Raises:
+        ValueError: if there is not one length per sequence, or as ``padding_mask``. One length for
+            several sequences is not taken to be the length of all.
+    """
+    if lengths is None:
+        return None
+    if lengths.shape != (num_sequences,):
+        raise ValueError(
+            "each sequence of the batch has one length; "
+            f"there are B={num_sequences} sequences and {lengths.numel()} lengths; "
+            f"the shape of lengths is {tuple(lengths.shape)}"
+        )
+    return padding_mask(lengths, num_keys)[:, None]

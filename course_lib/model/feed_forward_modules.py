@@ -23,8 +23,8 @@ class PlainFeedForward(nn.Module):
     def __init__(self, config: PlainFeedForwardConfig, d_model: int) -> None:
         super().__init__()
         self.activation = config.activation
-        self.w_in = nn.Parameter(torch.empty(d_model, config.d_ff))
-        self.w_out = nn.Parameter(torch.empty(config.d_ff, d_model))
+        self.w_in = nn.Parameter(torch.zeros(d_model, config.d_ff))
+        self.w_out = nn.Parameter(torch.zeros(config.d_ff, d_model))
         for name, size in (("b_in", config.d_ff), ("b_out", d_model)):
             bias = nn.Parameter(torch.zeros(size)) if config.has_bias else None
             self.register_parameter(name, bias)
@@ -40,9 +40,9 @@ class GatedFeedForward(nn.Module):
     def __init__(self, config: GatedFeedForwardConfig, d_model: int) -> None:
         super().__init__()
         self.activation = config.activation
-        self.w_gate = nn.Parameter(torch.empty(d_model, config.d_ff))
-        self.w_up = nn.Parameter(torch.empty(d_model, config.d_ff))
-        self.w_down = nn.Parameter(torch.empty(config.d_ff, d_model))
+        self.w_gate = nn.Parameter(torch.zeros(d_model, config.d_ff))
+        self.w_up = nn.Parameter(torch.zeros(d_model, config.d_ff))
+        self.w_down = nn.Parameter(torch.zeros(config.d_ff, d_model))
 
     def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
         """Apply the network to each vector."""
@@ -57,7 +57,7 @@ def feed_forward_module(config: FeedForwardConfig, d_model: int) -> nn.Module:
         d_model: C, entries of the vectors that it reads and writes.
 
     Returns:
-        The module; its matrices are empty until they are initialised or loaded.
+        The module; its matrices are zeros until they are initialised or loaded.
     """
     match config:
         case PlainFeedForwardConfig():

@@ -8,13 +8,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib.config import EncoderConfig, EncoderDecoderConfig
-from course_lib.masks import causal_mask, padding_mask
-from course_lib.model.encoder import Mask, PostNormEncoderBlock
+from course_lib.masks import causal_mask
+from course_lib.model.encoder import Mask, PostNormEncoderBlock, sequence_mask
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.model.residual import post_norm
 from course_lib.positions.absolute import sinusoidal
+from course_lib.shapes import require_axes
+from course_lib.tokenizer.embedding import embed, require_drawn, unembed
 
 __all__ = ["CrossAttentionBlock", "EncoderDecoder"]
 
@@ -47,14 +49,15 @@ class EncoderDecoder(nn.Module):
     """The Transformer of 2017: post-norm, sinusoids, one table for both embeddings and the logits.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3; without dropout. The embedding is
-    multiplied by √C (sec. 3.4).
+    multiplied by √C (sec. 3.4). Its matrices are zeros at first, and it refuses to run:
+    ``course_lib.model.initialise`` draws them.
     """
 
     def __init__(self, config: EncoderDecoderConfig) -> None:
         super().__init__()
         self.config = config
         layers = config.layers
-        self.embedding = nn.Parameter(torch.empty(config.vocab_size, layers.d_model))
+        self.embedding = nn.Parameter(torch.zeros(config.vocab_size, layers.d_model))
         self.encoder = nn.ModuleList(PostNormEncoderBlock(layers) for _ in range(layers.num_layers))
         self.decoder = nn.ModuleList(CrossAttentionBlock(layers) for _ in range(layers.num_layers))
 
@@ -73,6 +76,10 @@ class EncoderDecoder(nn.Module):
 
         Returns:
             One row of V logits for each position of the target.
+
+        Raises:
+            ValueError: if an id is not in the vocabulary, there is not one target and one length
+                per source, a length is negative or above S, or the weights were never drawn.
         """
         return self.decode(target, self.encode(source, source_lengths), source_lengths)
 
@@ -81,7 +88,7 @@ class EncoderDecoder(nn.Module):
     ) -> Float[Tensor, "B S C"]:
         """Read the source once; decoding uses the result for every token."""
         x = self.embed(source)
-        may_attend = _may_read(source_lengths, source.shape[1])
+        may_attend = sequence_mask(source_lengths, *source.shape)
         for block in self.encoder:
             x = block(x, may_attend)
         return x
@@ -93,18 +100,23 @@ class EncoderDecoder(nn.Module):
         source_lengths: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Compute the logits from what the encoder wrote."""
+        if len(target) != len(memory):
+            raise ValueError(
+                "each source has one target; "
+                f"there are {len(memory)} sources and {len(target)} targets; "
+                f"shapes {tuple(memory.shape)} (memory) and {tuple(target.shape)} (target)"
+            )
         x = self.embed(target)
-        may_read = _may_read(source_lengths, memory.shape[1])
+        may_read = sequence_mask(source_lengths, *memory.shape[:2])
         for block in self.decoder:
             x = block(x, memory, may_read)
-        return torch.einsum("btc,vc->btv", x, self.embedding)
+        return unembed(x, self.embedding)
 
     def embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
         """Look the tokens up, times √C, plus sinusoids."""
         d_model = self.config.layers.d_model
-        positions = sinusoidal(ids.shape[1], d_model).to(self.embedding)
-        return self.embedding[ids] * math.sqrt(d_model) + positions
-
-
-def _may_read(lengths: Tensor | None, num_keys: int) -> Tensor | None:
-    return None if lengths is None else padding_mask(lengths, num_keys)[:, None]
+        require_axes("ids", ids, "B T")
+        tokens = embed(ids, self.embedding)
+        require_drawn(tokens, "embedding", self.embedding)
+        positions = sinusoidal(ids.shape[1], d_model, dtype=tokens.dtype, device=tokens.device)
+        return tokens * math.sqrt(d_model) + positions

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from course_lib.config import VisionConfig
 from course_lib.model.encoder import PreNormEncoderBlock
 from course_lib.model.norm_modules import norm_module
+from course_lib.tokenizer.embedding import require_drawn
 
 __all__ = ["VisionTransformer", "patches"]
 
@@ -46,20 +47,21 @@ def patches(images: Float[Tensor, "B _ _ _"], patch_size: int) -> Float[Tensor, 
 class VisionTransformer(nn.Module):
     """Patches, a class token, learned positions, L pre-norm blocks, one row of logits an image.
 
-    Source: Dosovitskiy et al. 2020 (arXiv:2010.11929), eq. 1 to 4; without dropout.
+    Source: Dosovitskiy et al. 2020 (arXiv:2010.11929), eq. 1 to 4; without dropout. Its matrices
+    are zeros at first, and it refuses to run: ``course_lib.model.initialise`` draws them.
     """
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
         layers, numbers = config.layers, config.num_channels * config.patch_size**2
-        self.w_patch = nn.Parameter(torch.empty(numbers, layers.d_model))
+        self.w_patch = nn.Parameter(torch.zeros(numbers, layers.d_model))
         self.b_patch = nn.Parameter(torch.zeros(layers.d_model))
         self.class_token = nn.Parameter(torch.zeros(layers.d_model))
-        self.positions = nn.Parameter(torch.empty(config.num_patches + 1, layers.d_model))
+        self.positions = nn.Parameter(torch.zeros(config.num_patches + 1, layers.d_model))
         self.blocks = nn.ModuleList(PreNormEncoderBlock(layers) for _ in range(layers.num_layers))
         self.final_norm = norm_module(layers.norm, layers.d_model)
-        self.w_class = nn.Parameter(torch.empty(layers.d_model, config.num_classes))
+        self.w_class = nn.Parameter(torch.zeros(layers.d_model, config.num_classes))
         self.b_class = nn.Parameter(torch.zeros(config.num_classes))
 
     def forward(self, images: Float[Tensor, "B _ _ _"]) -> Float[Tensor, "B _"]:
@@ -72,7 +74,8 @@ class VisionTransformer(nn.Module):
             One logit per class and image.
 
         Raises:
-            ValueError: if the images are not of the configured size.
+            ValueError: if the images are not of the configured size, or the weights were never
+                drawn.
         """
         config = self.config
         expected = (config.num_channels, config.image_size, config.image_size)
@@ -81,7 +84,9 @@ class VisionTransformer(nn.Module):
                 "the table of positions fits one image size; expected channels, height and width "
                 f"{expected} and came {tuple(images.shape[1:])}; shape {tuple(images.shape)}"
             )
-        tokens = patches(images, config.patch_size) @ self.w_patch + self.b_patch
+        projected = patches(images, config.patch_size) @ self.w_patch
+        require_drawn(projected, "w_patch", self.w_patch)
+        tokens = projected + self.b_patch
         first = self.class_token.expand(len(images), 1, -1)
         x = torch.cat([first, tokens], dim=1) + self.positions
         for block in self.blocks:

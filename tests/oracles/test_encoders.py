@@ -185,7 +185,7 @@ def test_the_embedding_is_scaled_and_the_positions_are_not() -> None:
     angles = torch.arange(S, dtype=torch.float64)[:, None] * rates
     waves = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
     expected = nn.functional.embedding(source, ours.embedding) * C**0.5 + waves
-    assert_close(ours.embed(source), expected, rtol=1e-6, atol=1e-6)  # sinusoids in float32
+    assert_close(ours.embed(source), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_the_target_does_not_read_its_future_nor_the_padding() -> None:

@@ -1,0 +1,36 @@
+"""A matrix and its bias, where a model has biases."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+from course_lib.shapes import require_projection
+
+__all__ = ["affine"]
+
+
+def affine(
+    x: Float[Tensor, "*batch _"],
+    weight: Float[Tensor, "_ _"],
+    bias: Float[Tensor, " _"] | None = None,
+) -> Float[Tensor, "*batch _"]:
+    r"""Multiply each vector with a matrix, and add a bias if there is one.
+
+    .. math:: y = x W \; [\, + \, b \,]
+
+    Args:
+        x: one vector per position.
+        weight: W, one row for each entry of x.
+        bias: b, one number per column; None means that the model has none.
+
+    Returns:
+        One vector per position, as wide as the matrix.
+
+    Raises:
+        ValueError: if the matrix has not one row for each entry of x.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2, without biases; GPT-2 and BERT have
+    them.
+    """
+    require_projection("x", x, "the weight", weight)
+    projected = x @ weight
+    return projected if bias is None else projected + bias
