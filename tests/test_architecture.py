@@ -38,13 +38,18 @@ WITHOUT_TWIN = {
     "course_lib.notation": "it looks words up; there is no formula",
     "course_lib.trained_heads": "it reads arrays and calls attention, which has a twin",
     "course_lib.plotting": "a drawing has no formula; its tests compare what is drawn",
-    "course_lib.attention.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.shapes": "it refuses; the tests of its callers match what it says",
     "course_lib.tokenizer.vocabulary.load_ranks": "it reads a file; there is no formula",
     "course_lib.tokenizer.vocabulary.gpt2_tokenizer": "it names the parts, which have twins",
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
     "twins",
+    "course_lib.tokenizer.embedding.require_drawn": "it refuses; the models' tests match its words",
+    "course_lib.recurrence.seq2seq.draw": "it draws; its test matches bounds, seed and spread",
     "course_lib.recurrence.pronunciation": "it reads arrays and calls the GRU, which has a twin",
+    "course_lib.model.affine": "x @ w + b; the feed-forward networks' twins multiply and add alike",
     "course_lib.model.blocks": "it picks a class; the functions that the classes call have twins",
+    "course_lib.model.encoder.sequence_mask": "padding_mask, which has a twin, with one more axis",
+    "course_lib.model.translation": "a loop around a model; compared with a plain re-run",
     "course_lib.model.feed_forward_modules": "it picks a class; the networks have twins",
     "course_lib.model.norm_modules": "it picks a class; the norms have twins",
     "course_lib.model.rotary": "it picks a function; the functions have twins",
@@ -53,6 +58,7 @@ WITHOUT_TWIN = {
     "course_lib.generation.generate": "a loop around a model; compared with transformers' own",
     "course_lib.generation.continue_ids": "a loop around a model; compared with the one below",
     "course_lib.generation.continue_ids_without_cache": "a loop around a model; see generate",
+    "course_lib.generation.continue_until": "a loop; compared with transformers' own",
     "course_lib.training.batch": "it rearranges; there is no formula",
     "course_lib.training.loop.train": "a loop around a model; compared with one by hand",
     "course_lib.training.models": "sizes and first weights",
@@ -66,8 +72,12 @@ WITHOUT_TWIN = {
 WITHOUT_ORACLE = {
     "course_lib.notation": "it looks words up; nobody else has this alphabet",
     "course_lib.plotting": "a drawing; the browser tests compare it with the numbers drawn",
-    "course_lib.attention.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.tokenizer.embedding.require_drawn": "it refuses; see above",
+    "course_lib.model.affine": "x @ w + b; the modules that call it are compared with PyTorch's",
     "course_lib.model.blocks": "it picks a class; whole models are compared with transformers",
+    "course_lib.model.encoder.sequence_mask": "padding_mask, which has an oracle, one axis more",
+    "course_lib.model.translation": "a loop around a model that is compared with PyTorch's",
     "course_lib.model.feed_forward_modules": "it picks a class; see blocks",
     "course_lib.model.norm_modules": "it picks a class; see blocks",
     "course_lib.training.batch": "it rearranges",
@@ -269,7 +279,7 @@ def test_a_public_function_has_a_twin_or_a_reason(path: Path, name: str) -> None
         return
     assert name in twins, f"no twin: course_lib/naive has no {path.stem}.{name}"
     ours, theirs = parameters(public_functions(path)[name]), parameters(twins[name])
-    expected = [parameter for parameter in ours if parameter not in ("axis", "device")]
+    expected = [parameter for parameter in ours if parameter not in ("axis", "device", "dtype")]
     expected = ["length" if parameter == "lengths" else parameter for parameter in expected]
     assert theirs == expected
     test = ROOT / "tests" / f"test_{path.stem}.py"

@@ -40,6 +40,7 @@ from course_lib.attention.qk_norm import normalise_heads, normalise_projections
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.cache import LatentCache
 from course_lib.masks import causal_mask
+from course_lib.model.latent_attention import LatentAttention, LatentAttentionConfig
 from course_lib.positions.rope import interleaved_to_halves, rope, rope_inv_freq
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax_with_sink
@@ -214,6 +215,25 @@ def test_deepseek_v3(query_rank: int | None, interleaved: bool) -> None:
         output = form(*queries, *kept, parameters, causal_mask(TOKENS))
         output = merge_heads(output) @ layer.o_proj.weight.T
         assert (output - expected).abs().max() < BOUND
+
+
+def test_the_module_is_deepseek_v3() -> None:
+    config, layer = deepseek(None, interleaved=False)
+    expected = run(layer, config, DeepseekV3RotaryEmbedding)
+    sizes = LatentAttentionConfig(
+        num_heads=H, head_dim=D, value_dim=DV, latent_dim=DC, rotary_dim=DR, rope_base=BASE
+    )
+    ours, cache = LatentAttention(sizes, C), LatentCache(TOKENS)
+    parameters = latent_parameters(layer, interleaved=False)
+    with torch.no_grad():
+        for name in ("w_dkv", "g_kv", "w_kr", "w_uk", "w_uv"):
+            ours.get_parameter(name).copy_(getattr(parameters, name))
+        for name, weight in zip(("w_q", "w_qr"), columns(layer.q_proj.weight, D, DR), strict=True):
+            ours.get_parameter(name).copy_(weight)
+        ours.w_o.copy_(layer.o_proj.weight.T)
+        assert (ours(X) - expected).abs().max() < BOUND
+        chunks = [ours(chunk, cache) for chunk in X.split([4, *[1] * (TOKENS - 4)], dim=1)]
+    assert (torch.cat(chunks, dim=1) - expected).abs().max() < BOUND
 
 
 def test_deepseek_v3_token_by_token_keeps_the_same_numbers() -> None:
