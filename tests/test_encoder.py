@@ -2,13 +2,20 @@
 
 import pytest
 import torch
+from strategies import mask, normal
 from torch.testing import assert_close
 
+from course_lib.attention.heads import (
+    MultiHeadParameters,
+    cross_attention,
+    multi_head_attention,
+)
 from course_lib.config import EncoderConfig, LayerNormConfig, PlainFeedForwardConfig
 from course_lib.layers.activations import gelu
 from course_lib.masks import padding_mask
 from course_lib.model.encoder import BertEncoder, sequence_mask
 from course_lib.model.initialise import initialise
+from course_lib.model.multi_head import MultiHeadAttention
 
 V, C, CONTEXT = 7, 12, 6
 CONFIG = EncoderConfig(
@@ -37,6 +44,19 @@ def test_padding_changes_nothing() -> None:
     assert_close(result[1, :2], model(ids[1:, :2])[0], rtol=1e-12, atol=1e-13)
     assert_close(result[0], model(ids[:1])[0], rtol=1e-12, atol=1e-13)
     assert torch.equal(model(ids, torch.tensor([5, 5])), model(ids))
+
+
+def test_without_biases_the_module_is_the_functions() -> None:
+    module = MultiHeadAttention(C, 3, 5, has_bias=False)
+    initialise(module, torch.Generator().manual_seed(0), std=0.5)
+    module.double()
+    parameters = MultiHeadParameters(
+        **{name: weight.detach() for name, weight in module.named_parameters()}
+    )
+    x, context, may_attend = normal(0, 2, 4, C), normal(1, 2, 5, C), mask(2, 2, 4, 4)
+    expected = multi_head_attention(x, parameters, 3, may_attend)
+    assert torch.equal(module(x, None, may_attend[:, None]), expected)
+    assert torch.equal(module(x, context), cross_attention(x, context, parameters, 3))
 
 
 def test_the_mask_has_an_axis_for_the_heads() -> None:
