@@ -350,7 +350,7 @@ def test_one_vector_cannot_hold_what_attention_looks_up() -> None:
     assert with_attention > 0.95
     without, with_attention = [(ids == source).double().mean() for ids in greedy]
     assert without < 0.30
-    assert with_attention > 0.85
+    assert with_attention > 0.90
     # The alignment that nobody taught: to write token t it reads position t (measured .81 to .85).
     on_diagonal = readings(models[1], source, target_in) == torch.arange(LENGTH)
     assert on_diagonal.double().mean() > 0.75

@@ -125,18 +125,19 @@ def test_greedy_sequences_are_those_of_transformers(name: str) -> None:
 @pytest.mark.usefixtures("without_annotations")
 def test_sequences_end_where_those_of_transformers_end() -> None:
     theirs, ours = make_pair("Llama 3", seed=4)
-    ids = torch.randint(V, (B, T), generator=generator(1))
+    both = torch.randint(V, (B, T), generator=generator(1))
     n, lengths = 12, set()
-    for end_id in continue_ids(ours, ids, n, greedy)[:, T:].unique().tolist():
-        expected = theirs.generate(
-            ids,
-            max_new_tokens=n,
-            do_sample=False,
-            attention_mask=torch.ones_like(ids),
-            eos_token_id=end_id,
-            pad_token_id=end_id,
-        )
-        assert_close(continue_until(ours, ids, n, greedy, end_id), expected)
-        lengths.add(expected.shape[1] - T)
-    assert len(lengths) > 1
+    for ids in (both[:1], both[1:], both):
+        for end_id in continue_ids(ours, ids, n, greedy)[:, T:].unique().tolist():
+            expected = theirs.generate(
+                ids,
+                max_new_tokens=n,
+                do_sample=False,
+                attention_mask=torch.ones_like(ids),
+                eos_token_id=end_id,
+                pad_token_id=end_id,
+            )
+            assert_close(continue_until(ours, ids, n, greedy, end_id), expected)
+            lengths.add(expected.shape[1] - T)
+    assert len(lengths) > 3
     assert min(lengths) < n
