@@ -6,6 +6,7 @@ from torch import Tensor
 
 __all__ = [
     "require_axes",
+    "require_bias",
     "require_groups",
     "require_mask",
     "require_projection",
@@ -35,6 +36,30 @@ def require_axes(name: str, tensor: Shaped[Tensor, "*shape"], axes: str) -> None
         raise ValueError(
             f"{name} has the axes {axes}, {'at least ' if '*' in axes else ''}{needed} in number; "
             f"{name} has {tensor.ndim}; shape {tuple(tensor.shape)}"
+        )
+
+
+def require_bias(
+    weight_name: str, weight: Float[Tensor, "*weight"], bias: Float[Tensor, "*bias"]
+) -> None:
+    """Refuse a bias that has not one number for each column of its matrix.
+
+    Args:
+        weight_name: what the matrix is called in the message.
+        weight: w in x @ w + b.
+        bias: b in x @ w + b.
+
+    Returns:
+        Nothing, if they fit.
+
+    Raises:
+        ValueError: if they do not: a bias of one number would be added to every column.
+    """
+    if bias.shape != weight.shape[1:]:
+        raise ValueError(
+            "a bias has one number per column of its matrix; "
+            f"{weight_name} has {weight.shape[1]} columns and its bias {bias.numel()} numbers; "
+            f"shapes {tuple(weight.shape)} and {tuple(bias.shape)}"
         )
 
 

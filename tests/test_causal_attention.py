@@ -70,6 +70,8 @@ def test_affine_refuses_a_matrix_of_another_height() -> None:
     message = r"x has 11 and the weight 12; shapes \(2, 5, 11\) and \(12, 3\)"
     with pytest.raises(ValueError, match=message):
         affine(X, torch.zeros(12, 3))
+    with pytest.raises(ValueError, match="the weight has 3 columns and its bias 1 numbers"):
+        affine(X, torch.zeros(X.shape[-1], 3).to(X), torch.zeros(1).to(X))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.layers.activations import gelu, relu, silu
-from course_lib.shapes import require_projection
+from course_lib.shapes import require_bias, require_projection
 
 __all__ = [
     "bilinear",
@@ -228,9 +228,5 @@ def _affine(x: Tensor, name: str, w: Tensor, w_name: str, b: Tensor | None) -> T
     require_projection(name, x, w_name, w)
     if b is None:
         return x @ w
-    if b.shape != w.shape[1:]:
-        raise ValueError(
-            f"a bias has one number per column of its matrix; {w_name} has {w.shape[1]} columns "
-            f"and its bias {b.numel()} numbers; shapes {tuple(w.shape)} and {tuple(b.shape)}"
-        )
+    require_bias(w_name, w, b)
     return x @ w + b

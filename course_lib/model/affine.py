@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.shapes import require_projection
+from course_lib.shapes import require_bias, require_projection
 
 __all__ = ["affine"]
 
@@ -26,11 +26,14 @@ def affine(
         One vector per position, as wide as the matrix.
 
     Raises:
-        ValueError: if the matrix has not one row for each entry of x.
+        ValueError: if the matrix has not one row for each entry of x, or the bias not one number
+            for each column.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2, without biases; GPT-2 and BERT have
     them.
     """
     require_projection("x", x, "the weight", weight)
-    projected = x @ weight
-    return projected if bias is None else projected + bias
+    if bias is None:
+        return x @ weight
+    require_bias("the weight", weight, bias)
+    return x @ weight + bias
