@@ -22,7 +22,7 @@ def require_axes(name: str, tensor: Shaped[Tensor, "*shape"], axes: str) -> None
     Args:
         name: what the tensor is called in the message.
         tensor: what came.
-        axes: their letters, for example "B H T D"; a first "*batch" stands for any number of them.
+        axes: their letters, for example ``"B H T D"``; a first ``"*batch"`` stands for any number.
 
     Returns:
         Nothing, if there are as many.

@@ -49,6 +49,8 @@ def build() -> None:
     }
     code = run(command(), environment | dict(os.environ))
     if code:
+        # A page that was read is not read again, so the next build would miss its warning.
+        (OUT / ".doctrees" / "environment.pickle").unlink(missing_ok=True)
         raise SystemExit(
             f"[book] the build failed ({code}); the first WARNING or ERROR says where."
         )

@@ -161,6 +161,21 @@ def test_one_warning_alone_fails_the_build(book: SmallBook) -> None:
     assert output.count("WARNING: ") == 1
 
 
+def test_a_failure_is_not_forgotten_by_the_next_build(book: SmallBook) -> None:
+    # Such a text is warned of when it is read; a second build would read only what has changed.
+    glossary = book.root / "book" / "glossary.md"
+    text = PAGES["glossary.md"]
+    fault = "\n```{eval-rst}\nAn *emphasis without an end.\n```\n"
+    glossary.write_text(text + fault, encoding="utf-8")
+    for _ in range(2):
+        code, output = book.build()
+        assert code != 0, output
+        assert "Inline emphasis" in output
+    glossary.write_text(text, encoding="utf-8")
+    code, output = book.build()
+    assert code == 0, output
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
