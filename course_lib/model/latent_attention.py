@@ -61,9 +61,11 @@ class LatentAttentionConfig:
 class LatentAttention(nn.Module):
     r"""Causal self-attention whose keys and values are made from one latent vector a token.
 
-    .. math:: c_t = \mathrm{RMSNorm}(x_t W^{DKV}), \qquad
-        O = \mathrm{concat}_h\, \mathrm{softmax}\Big(
-        \frac{Q_h (C W^{UK}_h)^\top + Q^R_h K^{R\top}}{\sqrt{D + D_r}}\Big)\, C\, W^{UV}_h \; W^O
+    .. math::
+        c_t &= \mathrm{RMSNorm}(x_t W^{DKV}) \\
+        Z_h &= \frac{Q_h (c\, W^{UK}_h)^\top + Q^R_h K^{R\top}}{\sqrt{D + D_r}} \\
+        O_h &= \mathrm{softmax}(Z_h)\, c\, W^{UV}_h \\
+        Y &= \mathrm{concat}_h(O_h)\, W^O
 
     Queries are made from x itself, as in DeepSeek-V2-Lite. The matrices are zeros until they are
     drawn or loaded.

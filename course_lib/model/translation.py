@@ -20,12 +20,11 @@ def translate(
 ) -> Int[Tensor, "B T"]:
     r"""Write a target for each source: each time the most likely token, which is then read.
 
-    .. math:: y_t = \arg\max_v \text{logits}_{tv}(\text{source},\; \text{start}, y_1, \dots,
-        y_{t-1})
+    .. math:: y_t = \arg\max_v z_{tv}(x;\; \text{start}, y_1, \dots, y_{t-1})
 
     Args:
-        model: a trained encoder-decoder; it is only read.
-        source: tokens to read, padded on the right.
+        model: z, a trained encoder-decoder; it is only read.
+        source: x, tokens to read, padded on the right.
         source_lengths: tokens of each source; None means that nothing is padded.
         start_id: what the decoder reads first.
         end_id: the token that ends a target. Where a target has ended, this id fills its row.

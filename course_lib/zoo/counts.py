@@ -108,8 +108,11 @@ def layer_parameters(config: LayerConfig, d_model: int) -> int:
 def decoder_parameters(config: DecoderConfig) -> int:
     r"""Count the parameters of a whole model; a table that is used twice counts once.
 
-    .. math:: V C \;(+\, V C \text{ if not tied}, + S C \text{ learned positions})
-        + \sum_{l=1}^{L} \text{layer}_l + C \text{ gains} \;(+\, C \text{ shifts})
+    .. math::
+        V C &\;(+\, V C \text{ if not tied}) \\
+        &\;(+\, S C \text{ learned positions}) \\
+        &+ \sum_{l=1}^{L} \text{layer}_l + C \text{ gains} \\
+        &\;(+\, C \text{ shifts})
 
     Args:
         config: the model; S is its context_length.
