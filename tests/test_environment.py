@@ -2,10 +2,12 @@
 
 import importlib.util
 import re
+from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,6 +82,23 @@ def test_every_requirement_is_pinned_and_every_pin_is_a_constraint() -> None:
             if line and not line.startswith(("#", "-r")):
                 assert re.fullmatch(r"[A-Za-z0-9-]+==[\w.]+", line), f"{name} does not pin {line}"
                 assert line.lower() in constraints, f"constraints.txt does not hold {line}"
+
+
+def test_every_pin_takes_the_oldest_python_of_the_readme() -> None:
+    installed = {
+        f"{package.metadata['Name']}=={package.version}".lower().replace("_", "-"): package
+        for package in distributions()
+    }
+    pins = [line.lower() for line in (ROOT / "constraints.txt").read_text().splitlines()]
+    packages = [installed[pin] for pin in pins if pin in installed]
+    assert len(packages) > 100
+    refusing = {
+        package.metadata["Name"]: rule
+        for package in packages
+        if (rule := package.metadata.get("Requires-Python"))
+        and not SpecifierSet(rule).contains("3.11.0")
+    }
+    assert refusing == {}
 
 
 def test_a_browser_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
