@@ -28,8 +28,9 @@ from benchmarks.measure import (
     peak_bytes,
 )
 from course_lib.attention.grouped import grouped_mix, grouped_scores
-from course_lib.cache import KVCache
-from course_lib.config import AttentionConfig, RopeConfig
+from course_lib.cache.growing import KVCache
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.model.causal_attention import CausalAttention
 from course_lib.model.initialise import initialise
 

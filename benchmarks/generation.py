@@ -16,8 +16,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Bar, Section, in_own_process, markdown
-from course_lib.config import AttentionConfig, DecoderConfig, RMSNormConfig, RopeConfig
-from course_lib.generation import continue_ids, continue_ids_without_cache, greedy
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import DecoderConfig
+from course_lib.config.norms import RMSNormConfig
+from course_lib.config.rope import RopeConfig
+from course_lib.generation.choice import greedy
+from course_lib.generation.writing import continue_ids, continue_ids_without_cache
 from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import initialise, num_parameters
 from course_lib.zoo.llama import llama_layer

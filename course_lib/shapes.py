@@ -7,6 +7,7 @@ from torch import Tensor
 __all__ = [
     "require_axes",
     "require_bias",
+    "require_entries",
     "require_groups",
     "require_mask",
     "require_projection",
@@ -225,4 +226,29 @@ def require_same_size(query: Float[Tensor, "*shape"], key: Float[Tensor, "*other
             "a query and a key have the same size D; "
             f"the queries have D={query.shape[-1]} and the keys D={key.shape[-1]}; "
             f"shapes {tuple(query.shape)} and {tuple(key.shape)}"
+        )
+
+
+def require_entries(x: Float[Tensor, "*shape"], axis: int) -> None:
+    """Refuse a tensor with nothing along an axis, or without that axis.
+
+    Args:
+        x: what a softmax, or a sum of weights, is to be taken of.
+        axis: along which axis.
+
+    Returns:
+        Nothing, if there is an entry.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(
+            f"axis must name one of the tensor's {x.ndim} axes; axis is {axis}; "
+            f"shape {tuple(x.shape)}"
+        )
+    if x.shape[axis] == 0:
+        raise ValueError(
+            "a softmax needs at least one entry along its axis; "
+            f"axis {axis} has size 0; shape {tuple(x.shape)}"
         )

@@ -1,21 +1,18 @@
-"""The softmax turns scores into weights: stable, in logarithms, with a sink, online."""
+"""The softmax turns scores into weights: stable, in logarithms, masked, with a sink."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.shapes import require_mask
+from course_lib.shapes import require_entries, require_mask
 
 __all__ = [
-    "entropy",
     "log_softmax",
     "logsumexp",
     "masked_softmax",
-    "online_softmax_update",
     "softmax",
     "softmax_vjp",
     "softmax_with_sink",
-    "weight_entropy",
 ]
 
 
@@ -42,7 +39,7 @@ def softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*shape
     >>> softmax(torch.tensor([1000.0, 1000.0, -torch.inf]))
     tensor([0.5000, 0.5000, 0.0000])
     """
-    _require_entries(x, axis)
+    require_entries(x, axis)
     exponentials = (x - _maximum(x, axis)).exp()
     return exponentials / exponentials.sum(axis, keepdim=True)
 
@@ -68,7 +65,7 @@ def logsumexp(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*res
     >>> logsumexp(torch.tensor([1000.0, 1000.0, -torch.inf]))
     tensor(1000.6932)
     """
-    _require_entries(x, axis)
+    require_entries(x, axis)
     maximum = _maximum(x, axis)
     empty = maximum == -torch.inf
     shift = maximum.masked_fill(empty, 0.0)  # (-inf) - (-inf) would be NaN
@@ -100,7 +97,7 @@ def log_softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*s
     >>> log_softmax(torch.tensor([0.0, -1000.0]))
     tensor([    0., -1000.])
     """
-    _require_entries(x, axis)
+    require_entries(x, axis)
     shifted = x - _maximum(x, axis)
     return shifted - shifted.exp().sum(axis, keepdim=True).log()
 
@@ -135,7 +132,7 @@ def softmax_vjp(
             f"weights has {weights.numel()} entries and grad_weights {grad_weights.numel()}; "
             f"shapes {tuple(weights.shape)} and {tuple(grad_weights.shape)}"
         )
-    _require_entries(weights, axis)
+    require_entries(weights, axis)
     mean = (weights * grad_weights).sum(axis, keepdim=True)
     return weights * (grad_weights - mean)
 
@@ -166,7 +163,7 @@ def softmax_with_sink(
     >>> softmax_with_sink(torch.zeros(3), sink=0.0)
     tensor([0.2500, 0.2500, 0.2500])
     """
-    _require_entries(scores, -1)
+    require_entries(scores, -1)
     logit = torch.as_tensor(sink, dtype=scores.dtype, device=scores.device)
     if logit.ndim > 0:
         if scores.ndim < 3 or logit.shape != scores.shape[-3:-2]:
@@ -212,125 +209,13 @@ def masked_softmax(
     tensor([[1., 0.],
             [0., 0.]])
     """
-    _require_entries(scores, -1)
+    require_entries(scores, -1)
     require_mask(may_attend, scores)
     blocked = ~may_attend  # as small as the mask: the fills below broadcast it
     filled = scores.masked_fill(blocked, torch.finfo(scores.dtype).min)
     return softmax(filled).masked_fill(blocked, 0.0)
 
 
-def online_softmax_update(
-    maximum: Float[Tensor, "*rows"],
-    normaliser: Float[Tensor, "*rows"],
-    scores_block: Float[Tensor, "*rows S"],
-) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
-    r"""Take one more block of scores into a running softmax denominator.
-
-    .. math:: m' = \max(m, \max_s z_s), \qquad
-        \ell' = e^{m - m'} \ell + \sum_s e^{z_s - m'}
-
-    Start with m = minus infinity and l = 0. After the last block, in whatever order they came,
-    m + log l is the log-sum-exp of all scores.
-
-    Args:
-        maximum: m, the largest score so far.
-        normaliser: l, the sum so far of exp(score - maximum).
-        scores_block: the next scores of each row; minus infinity where a key is not read.
-
-    Returns:
-        The new maximum and the new normaliser. While no score was finite they stay minus
-        infinity and zero.
-
-    Raises:
-        ValueError: if the rows of the three differ, or the block is empty.
-
-    Source: Milakov and Gimelshein 2018 (arXiv:1805.02867), alg. 3.
-
-    >>> state = torch.tensor(-torch.inf), torch.tensor(0.0)
-    >>> state = online_softmax_update(*state, torch.tensor([0.0, 2.0]))
-    >>> online_softmax_update(*state, torch.tensor([2.0]))
-    (tensor(2.), tensor(2.1353))
-    """
-    if not maximum.shape == normaliser.shape == scores_block.shape[:-1]:
-        raise ValueError(
-            "online_softmax_update needs one maximum and one normaliser per row of the block; "
-            f"the block has {scores_block.shape[:-1].numel()} rows, maximum {maximum.numel()}, "
-            f"normaliser {normaliser.numel()}; shapes {tuple(scores_block.shape)}, "
-            f"{tuple(maximum.shape)} and {tuple(normaliser.shape)}"
-        )
-    _require_entries(scores_block, -1)
-    new_maximum = torch.maximum(maximum, scores_block.amax(-1))
-    shift = new_maximum.masked_fill(new_maximum == -torch.inf, 0.0)
-    added = (scores_block - shift[..., None]).exp().sum(-1)
-    return new_maximum, normaliser * (maximum - shift).exp() + added
-
-
-def entropy(weights: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*rest"]:
-    r"""Measure how widely weights are spread, in nats.
-
-    .. math:: H(p) = -\sum_i p_i \log p_i, \qquad 0 \log 0 = 0
-
-    Args:
-        weights: non-negative, summing to one along the axis.
-        axis: the axis to sum over.
-
-    Returns:
-        One number per row, from 0 (one key has all the weight) to log S (all have the same).
-
-    Raises:
-        ValueError: if there is no such axis, or no entry along it.
-
-    Source: Shannon 1948, sec. 6.
-
-    >>> entropy(torch.tensor([0.5, 0.5, 0.0]))
-    tensor(0.6931)
-    """
-    _require_entries(weights, axis)
-    surprise: Tensor = torch.special.entr(weights)  # -p log p, and 0 at p = 0
-    return surprise.sum(axis)
-
-
-def weight_entropy(scores: Float[Tensor, "*rows S"]) -> Float[Tensor, "*rows"]:
-    r"""Entropy of the softmax of the scores over the last axis, in nats.
-
-    .. math:: H = -\sum_s p_s \log p_s, \qquad p = \mathrm{softmax}(z)
-
-    The logarithms come from the scores, so a weight that rounds to zero does no harm, neither
-    to the value nor to the gradient.
-
-    Args:
-        scores: one row per query; minus infinity where a key is not read.
-
-    Returns:
-        One number per row, from 0 to log S; NaN for a row of minus infinities, which has no
-        weights.
-
-    Raises:
-        ValueError: if there is no key.
-
-    Source: Shannon 1948, sec. 6.
-
-    >>> weight_entropy(torch.tensor([0.0, 0.0, -1e4]))
-    tensor(0.6931)
-    """
-    log_weights = log_softmax(scores)
-    finite = log_weights.masked_fill(log_weights == -torch.inf, 0.0)
-    return -(log_weights.exp() * finite).sum(-1)
-
-
 def _maximum(x: Tensor, axis: int) -> Tensor:
     # Detached: the results do not depend on the shift, so no gradient needs to pass through it.
     return x.amax(axis, keepdim=True).detach()
-
-
-def _require_entries(x: Tensor, axis: int) -> None:
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(
-            f"axis must name one of the tensor's {x.ndim} axes; axis is {axis}; "
-            f"shape {tuple(x.shape)}"
-        )
-    if x.shape[axis] == 0:
-        raise ValueError(
-            "a softmax needs at least one entry along its axis; "
-            f"axis {axis} has size 0; shape {tuple(x.shape)}"
-        )

@@ -12,7 +12,8 @@ from torch.testing import assert_close
 
 from course_lib.attention.grouped import grouped_mix, grouped_scores
 from course_lib.attention.heads import merge_heads
-from course_lib.config import AttentionConfig, RopeConfig
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.masks import causal_mask
 from course_lib.model.alibi_attention import AlibiAttention
 from course_lib.model.causal_attention import CausalAttention

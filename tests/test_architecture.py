@@ -44,6 +44,8 @@ WITHOUT_TWIN = {
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
     "twins",
     "course_lib.tokenizer.embedding.require_drawn": "it refuses; the models' tests match its words",
+    "course_lib.cache.buffer": "it refuses and copies; the caches' tests match words and bytes",
+    "course_lib.config.checks": "it refuses; the configurations' tests match its words",
     "course_lib.recurrence.seq2seq.draw": "it draws; its test matches bounds, seed and spread",
     "course_lib.recurrence.pronunciation": "it reads arrays and calls the GRU, which has a twin",
     "course_lib.model.affine": "x @ w + b; the feed-forward networks' twins multiply and add alike",
@@ -54,11 +56,9 @@ WITHOUT_TWIN = {
     "course_lib.model.norm_modules": "it picks a class; the norms have twins",
     "course_lib.model.rotary": "it picks a function; the functions have twins",
     "course_lib.model.initialise": "it draws, and it counts; there is no formula to write slowly",
-    "course_lib.generation.sampler": "it puts functions together that have twins",
-    "course_lib.generation.generate": "a loop around a model; compared with transformers' own",
-    "course_lib.generation.continue_ids": "a loop around a model; compared with the one below",
-    "course_lib.generation.continue_ids_without_cache": "a loop around a model; see generate",
-    "course_lib.generation.continue_until": "a loop; compared with transformers' own",
+    "course_lib.generation.logits.require_choice": "it refuses; the tests of its callers match it",
+    "course_lib.generation.choice.sampler": "it puts functions together that have twins",
+    "course_lib.generation.writing": "loops around a model; compared with transformers' own",
     "course_lib.training.batch": "it rearranges; there is no formula",
     "course_lib.training.loop.train": "a loop around a model; compared with one by hand",
     "course_lib.training.models": "sizes and first weights",
@@ -73,6 +73,9 @@ WITHOUT_ORACLE = {
     "course_lib.notation": "it looks words up; nobody else has this alphabet",
     "course_lib.plotting": "a drawing; the browser tests compare it with the numbers drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.cache.buffer": "it refuses and copies; the caches have oracles",
+    "course_lib.config.checks": "it refuses; nobody else has these words",
+    "course_lib.generation.logits.require_choice": "it refuses; nobody else has these words",
     "course_lib.tokenizer.embedding.require_drawn": "it refuses; see above",
     "course_lib.model.affine": "x @ w + b; the modules that call it are compared with PyTorch's",
     "course_lib.model.blocks": "it picks a class; whole models are compared with transformers",
@@ -188,7 +191,7 @@ def test_the_engine_and_the_scripts_are_not_imported_by_the_library() -> None:
 @pytest.mark.parametrize("path", sources(), ids=identify)
 def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(tree(path)), "a module starts with one line on its idea"
-    assert lines_of_code(tree(path)) <= 250
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 260  # docstrings included
     assert path.stem not in {"utils", "common", "helpers"}
     for name, node in functions(path).items():
         assert lines_of_code(node) <= 40, f"{name} is long"
@@ -282,9 +285,12 @@ def test_a_public_function_has_a_twin_or_a_reason(path: Path, name: str) -> None
     expected = [parameter for parameter in ours if parameter not in ("axis", "device", "dtype")]
     expected = ["length" if parameter == "lengths" else parameter for parameter in expected]
     assert theirs == expected
-    test = ROOT / "tests" / f"test_{path.stem}.py"
-    text = test.read_text(encoding="utf-8")
-    assert re.search(rf"\bnaive\.{name}\b", text) or f'"{name}"' in text, f"{test.name} has no twin"
+    both = {module_name(path), module_name(twin_path)}
+    tests = [test for test in (ROOT / "tests").glob("test_*.py") if both <= imports(test)]
+    called = rf'\bnaive\w*\.{name}\b|"{name}"'
+    assert any(re.search(called, test.read_text(encoding="utf-8")) for test in tests), (
+        f"no test compares {name} with its twin"
+    )
 
 
 def test_a_twin_has_something_to_judge() -> None:

@@ -12,19 +12,25 @@ from strategies import DV, B, D, arrays, normal, seeds
 from torch import Tensor
 from torch.testing import assert_close
 
-from course_lib import cache as lib
 from course_lib.attention.grouped import grouped_query_attention
 from course_lib.attention.latent import LatentParameters, latent_attention_absorbed, latent_keys
 from course_lib.attention.latent import latent_attention as expanded_attention
+from course_lib.cache.attend import attend_with_cache
+from course_lib.cache.growing import KVCache
+from course_lib.cache.latent import LatentCache
+from course_lib.cache.rolling import RollingKVCache, rolling_write
+from course_lib.cache.size import kv_cache_bytes
 from course_lib.masks import causal_mask, window_mask
-from course_lib.naive import cache as naive
+from course_lib.naive.cache import attend as naive_attend
+from course_lib.naive.cache import rolling as naive_rolling
+from course_lib.naive.cache import size as naive_size
 from course_lib.positions.rope import rope, rope_inv_freq
 
 DTYPES = (torch.float32, torch.float64)
 EXACT = {"rtol": 1e-12, "atol": 1e-13}  # assert_close's 1e-7 cannot tell float32 apart
 H, G, TOKENS = 6, 2, 11
 WINDOWS = (1, 2, 3, 5, 11, 20)  # TOKENS is at least 2 W + 1 for the first four
-Cache = lib.KVCache | lib.RollingKVCache
+Cache = KVCache | RollingKVCache
 
 
 def qkv(seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:
@@ -39,13 +45,13 @@ def chunked(tensors: tuple[Tensor, ...], cuts: list[int], cache: Cache) -> Tenso
     for start, end in pairwise(edges):
         assert cache.length == start
         new = (tensor[:, :, start:end] for tensor in tensors)
-        outputs.append(lib.attend_with_cache(*new, cache))
+        outputs.append(attend_with_cache(*new, cache))
     assert cache.length == TOKENS
     return torch.cat(outputs, dim=2)
 
 
 def new_cache(window: int | None) -> Cache:
-    return lib.KVCache() if window is None else lib.RollingKVCache(window)
+    return KVCache() if window is None else RollingKVCache(window)
 
 
 def at_once(tensors: tuple[Tensor, ...], window: int | None) -> Tensor:
@@ -76,7 +82,7 @@ def test_attend_with_cache_equals_its_loops(
     output = chunked(tensors, CUTS[name], new_cache(window))
     for b in range(B):
         parts = arrays(*(tensor[b] for tensor in tensors))
-        expected = naive.attend_with_cache(*parts, naive.TokenList(window))
+        expected = naive_attend.attend_with_cache(*parts, naive_attend.TokenList(window))
         exact = EXACT if dtype == torch.float64 else {}
         assert_close(output[b], torch.from_numpy(expected).to(dtype), **exact)
 
@@ -89,9 +95,9 @@ def test_rolling_write_equals_its_loops(
     position: int, count: int, slots: int, dtype: torch.dtype
 ) -> None:
     ring, new = normal(0, B, slots, D, dtype=dtype), normal(1, B, count, D, dtype=dtype)
-    result = lib.rolling_write(ring, new, position)
+    result = rolling_write(ring, new, position)
     for b in range(B):
-        expected = naive.rolling_write(*arrays(ring[b], new[b]), position)
+        expected = naive_rolling.rolling_write(*arrays(ring[b], new[b]), position)
         assert torch.equal(result[b], torch.from_numpy(expected).to(dtype))
 
 
@@ -99,12 +105,12 @@ def test_rolling_write_equals_its_loops(
 @pytest.mark.parametrize("tokens", [0, 1, 2, 5, 9])
 def test_kv_cache_bytes_equals_its_loops(tokens: int, windows: list[int | None] | None) -> None:
     sizes = (3, 2, 5, tokens, 4)
-    assert lib.kv_cache_bytes(*sizes, windows) == naive.kv_cache_bytes(*sizes, windows)
+    assert kv_cache_bytes(*sizes, windows) == naive_size.kv_cache_bytes(*sizes, windows)
 
 
 def test_bytes_of_released_models() -> None:
     def size(layers: int, groups: int, head_dim: int, windows: list[int | None] | None = None):
-        return lib.kv_cache_bytes(layers, groups, head_dim, 131_072, 2, windows)
+        return kv_cache_bytes(layers, groups, head_dim, 131_072, 2, windows)
 
     assert size(24, 8, 64, [128, None] * 12) == 3_224_371_200  # gpt-oss-20b
     assert size(24, 8, 64) == 6_442_450_944
@@ -114,8 +120,8 @@ def test_bytes_of_released_models() -> None:
     assert round(size(62, 16, 128, gemma) / 2**30, 1) == 10.4
     assert size(62, 16, 128) == 62 * 2**30
     # Per token: Llama 2 7B keeps 512 KiB, and sharing four query heads a key divides by four.
-    assert lib.kv_cache_bytes(32, 32, 128, 1, 2) == 512 * 1024
-    assert lib.kv_cache_bytes(32, 8, 128, 1, 2) == 128 * 1024
+    assert kv_cache_bytes(32, 32, 128, 1, 2) == 512 * 1024
+    assert kv_cache_bytes(32, 8, 128, 1, 2) == 128 * 1024
 
 
 # Any chunking gives the same output
@@ -124,7 +130,7 @@ def test_bytes_of_released_models() -> None:
 @given(seed=seeds, cuts=cuts)
 def test_any_chunking_gives_the_output_of_one_call(seed: int, cuts: list[int]) -> None:
     tensors = qkv(seed)
-    assert_close(chunked(tensors, cuts, lib.KVCache()), at_once(tensors, None), **EXACT)
+    assert_close(chunked(tensors, cuts, KVCache()), at_once(tensors, None), **EXACT)
 
 
 @given(seed=seeds, cuts=cuts, window=st.sampled_from(WINDOWS))
@@ -132,10 +138,10 @@ def test_a_rolling_cache_equals_a_full_one_with_a_window(
     seed: int, cuts: list[int], window: int
 ) -> None:
     tensors = qkv(seed)
-    rolling = chunked(tensors, cuts, lib.RollingKVCache(window))
+    rolling = chunked(tensors, cuts, RollingKVCache(window))
     assert_close(rolling, at_once(tensors, window), **EXACT)
     query, key, value = tensors
-    full = lib.KVCache()
+    full = KVCache()
     edges = [0, *cuts, TOKENS]
     for start, end in pairwise(edges):
         keys, values = full.extend(key[:, :, start:end], value[:, :, start:end])
@@ -157,7 +163,7 @@ def test_rotated_once_at_their_own_positions(
         # The position goes on where the cache stands, also when it has forgotten tokens.
         here = torch.arange(cache.length, cache.length + end - start)
         new_query, new_key = (rope(part[:, :, start:end], here, 100.0) for part in (query, key))
-        outputs.append(lib.attend_with_cache(new_query, new_key, value[:, :, start:end], cache))
+        outputs.append(attend_with_cache(new_query, new_key, value[:, :, start:end], cache))
     assert_close(torch.cat(outputs, dim=2), at_once(rotated, window), **EXACT)
 
 
@@ -174,7 +180,7 @@ def test_latent_cache_gives_the_output_of_one_call(seed: int, cuts: list[int]) -
         w_uk=normal(seed + 6, latent_dim, H * D) / 3,
         w_uv=normal(seed + 7, latent_dim, H * DV),
     )
-    inv_freq, cache, outputs = rope_inv_freq(rotary_dim, 100.0), lib.LatentCache(), []
+    inv_freq, cache, outputs = rope_inv_freq(rotary_dim, 100.0), LatentCache(), []
     edges = [0, *cuts, TOKENS]
     for start, end in pairwise(edges):
         positions = torch.arange(cache.length, cache.length + end - start)
@@ -190,9 +196,9 @@ def test_latent_cache_gives_the_output_of_one_call(seed: int, cuts: list[int]) -
 
 def test_a_new_token_never_changes_what_an_earlier_one_read() -> None:
     query, key, value = qkv()
-    outputs = chunked((query, key, value), [5, 6], lib.KVCache())
+    outputs = chunked((query, key, value), [5, 6], KVCache())
     key[:, :, 8:], value[:, :, 8:] = 1e4, -1e4
-    again = chunked((query, key, value), [5, 6], lib.KVCache())
+    again = chunked((query, key, value), [5, 6], KVCache())
     assert_close(again[:, :, :8], outputs[:, :, :8])
 
 
@@ -202,7 +208,7 @@ def test_a_new_token_never_changes_what_an_earlier_one_read() -> None:
 @pytest.mark.parametrize("capacity", [0, 1, 4, 11, 100])
 def test_extend_returns_all_keys_and_values_in_the_order_of_time(capacity: int) -> None:
     _, key, value = qkv()
-    cache = lib.KVCache(capacity)
+    cache = KVCache(capacity)
     assert cache.length == 0
     for start, end in ((0, 2), (2, 3), (3, 3), (3, 9), (9, 11)):
         keys, values = cache.extend(key[:, :, start:end], value[:, :, start:end])
@@ -214,7 +220,7 @@ def test_extend_returns_all_keys_and_values_in_the_order_of_time(capacity: int) 
 @pytest.mark.parametrize("window", WINDOWS)
 def test_extend_returns_what_a_window_can_reach(window: int) -> None:
     _, key, value = qkv()
-    cache = lib.RollingKVCache(window)
+    cache = RollingKVCache(window)
     for start, end in ((0, 2), (2, 3), (3, 3), (3, 9), (9, 11)):
         keys, values = cache.extend(key[:, :, start:end], value[:, :, start:end])
         first = max(0, start - (window - 1))
@@ -228,9 +234,9 @@ def test_extend_returns_what_a_window_can_reach(window: int) -> None:
 @pytest.mark.parametrize("window", [1, 2, 3, 5])
 def test_a_ring_holds_the_tokens_of_a_rolling_cache(window: int) -> None:
     _, key, value = qkv()
-    ring, cache = torch.zeros(B, G, window, D, dtype=torch.float64), lib.RollingKVCache(window)
+    ring, cache = torch.zeros(B, G, window, D, dtype=torch.float64), RollingKVCache(window)
     for start, end in ((0, 1), (1, 7), (7, 8), (8, 11)):
-        ring = lib.rolling_write(ring, key[:, :, start:end], start)
+        ring = rolling_write(ring, key[:, :, start:end], start)
         cache.extend(key[:, :, start:end], value[:, :, start:end])
     kept = torch.arange(TOKENS - window, TOKENS)
     assert torch.equal(ring[:, :, kept % window], key[:, :, kept])
@@ -239,7 +245,7 @@ def test_a_ring_holds_the_tokens_of_a_rolling_cache(window: int) -> None:
 
 
 def test_slots_that_no_token_has_reached_keep_what_they_held() -> None:
-    ring = lib.rolling_write(torch.full((4, 1), -9.0), torch.tensor([[1.0], [2.0]]), 0)
+    ring = rolling_write(torch.full((4, 1), -9.0), torch.tensor([[1.0], [2.0]]), 0)
     assert ring.flatten().tolist() == [1.0, 2.0, -9.0, -9.0]
 
 
@@ -261,7 +267,7 @@ def test_a_cache_does_not_share_memory_with_what_it_was_given(window: int | None
 
 
 def test_a_latent_cache_does_not_share_memory_with_what_it_was_given() -> None:
-    cache, new = lib.LatentCache(), (torch.ones(B, 3, 5), torch.ones(B, 3, 4))
+    cache, new = LatentCache(), (torch.ones(B, 3, 5), torch.ones(B, 3, 4))
     returned = cache.extend(*new)
     for tensor in new:
         tensor.fill_(torch.nan)
@@ -270,7 +276,7 @@ def test_a_latent_cache_does_not_share_memory_with_what_it_was_given() -> None:
 
 def test_two_caches_are_independent() -> None:
     _, key, value = qkv()
-    first, second = lib.KVCache(), lib.KVCache()
+    first, second = KVCache(), KVCache()
     first.extend(key, value)
     keys, _ = second.extend(key[:, :, :1], value[:, :, :1])
     assert first.length == TOKENS
@@ -285,7 +291,7 @@ def test_arguments_are_not_modified(window: int | None) -> None:
     assert all(map(torch.equal, tensors, before))
     ring, new = normal(0, 3, D), normal(1, 2, D)
     copies = ring.clone(), new.clone()
-    lib.rolling_write(ring, new, 2)
+    rolling_write(ring, new, 2)
     assert torch.equal(ring, copies[0])
     assert torch.equal(new, copies[1])
 
@@ -295,7 +301,7 @@ def test_arguments_are_not_modified(window: int | None) -> None:
 
 def test_within_its_capacity_extend_copies_only_what_is_new() -> None:
     _, key, value = qkv()
-    cache = lib.KVCache(capacity=TOKENS)
+    cache = KVCache(capacity=TOKENS)
     cache.extend(key[:, :, :6], value[:, :, :6])
     for t in range(6, TOKENS):
         with Allocations() as made:
@@ -307,7 +313,7 @@ def test_within_its_capacity_extend_copies_only_what_is_new() -> None:
 @pytest.mark.parametrize("first", [1, 100])
 def test_growing_costs_a_constant_per_token(first: int) -> None:
     tokens = 1000
-    cache = lib.KVCache()
+    cache = KVCache()
     with Allocations() as made:
         cache.extend(torch.zeros(1, 1, first, 1), torch.zeros(1, 1, first, 1))
         for _ in range(first, tokens):
@@ -319,23 +325,23 @@ def test_growing_costs_a_constant_per_token(first: int) -> None:
 @pytest.mark.parametrize("window", [4, 16])
 def test_decoding_never_makes_more_than_w_keys(window: int) -> None:
     size, groups = 32, 2
-    cache = lib.RollingKVCache(window)
+    cache = RollingKVCache(window)
     cache.extend(normal(0, B, groups, 100, size), normal(1, B, groups, 100, size))
     for step in range(5):
         new = [normal(step, B, heads, 1, size) for heads in (4, groups, groups)]
         with Allocations() as made:
-            lib.attend_with_cache(*new, cache)
+            attend_with_cache(*new, cache)
         assert made.largest == B * groups * window * size
         assert cache.nbytes == 2 * B * groups * window * size * 8
 
 
 def test_decoding_from_a_full_cache_copies_no_past_key() -> None:
     size, groups, tokens = 32, 2, 200
-    cache = lib.KVCache(capacity=2 * tokens)
+    cache = KVCache(capacity=2 * tokens)
     cache.extend(normal(0, B, groups, tokens, size), normal(1, B, groups, tokens, size))
     new = [normal(2, B, heads, 1, size) for heads in (8, groups, groups)]
     with Allocations() as made:
-        lib.attend_with_cache(*new, cache)
+        attend_with_cache(*new, cache)
     assert made.largest == B * 8 * (tokens + 1)  # the scores
     assert made.copied == 2 * B * groups * size
 
@@ -343,7 +349,7 @@ def test_decoding_from_a_full_cache_copies_no_past_key() -> None:
 @pytest.mark.parametrize("window", [1, 3, 8])
 def test_a_prompt_is_not_copied_for_a_window(window: int) -> None:
     _, key, value = qkv()
-    cache = lib.RollingKVCache(window)
+    cache = RollingKVCache(window)
     with Allocations() as made:
         keys, values = cache.extend(key, value)
     assert made.largest == B * G * window * D  # D is above Dv
@@ -360,16 +366,16 @@ def test_bytes_are_those_of_the_formula() -> None:
     tokens, windows = 50, [None, 8, None, 64]
     total = 0
     for window in windows:
-        cache = lib.KVCache(tokens) if window is None else lib.RollingKVCache(window)
+        cache = KVCache(tokens) if window is None else RollingKVCache(window)
         assert cache.nbytes == 0
         cache.extend(torch.zeros(1, 3, tokens, 5).half(), torch.zeros(1, 3, tokens, 5).half())
         total += cache.nbytes
-    assert total == lib.kv_cache_bytes(4, 3, 5, tokens, 2, windows)
+    assert total == kv_cache_bytes(4, 3, 5, tokens, 2, windows)
 
 
 def test_a_latent_cache_keeps_few_numbers_whatever_the_number_of_heads() -> None:
     # DeepSeek-V3: 512 + 64 numbers a token and layer, where 128 heads of 128 would keep 32,768.
-    cache = lib.LatentCache(capacity=10)
+    cache = LatentCache(capacity=10)
     cache.extend(torch.zeros(1, 10, 512).bfloat16(), torch.zeros(1, 10, 64).bfloat16())
     assert cache.length == 10
     assert cache.nbytes == 10 * 2 * (512 + 64)
@@ -396,16 +402,16 @@ def test_chunks_in_bfloat16_are_near() -> None:
     # Measured: equal. Chunks multiply matrices of other shapes, so another machine may sum in
     # another order: one last digit of outputs up to 2.1.
     tensors = qkv(dtype=torch.bfloat16)
-    expected = chunked(tensors, [], lib.KVCache())
+    expected = chunked(tensors, [], KVCache())
     for name in CUTS:
-        actual = chunked(tensors, CUTS[name], lib.KVCache())
+        actual = chunked(tensors, CUTS[name], KVCache())
         assert_close(actual, expected, rtol=2**-7, atol=2**-8)
 
 
 @pytest.mark.parametrize("window", [None, 3])
 def test_no_gradient_passes_through_a_cache(window: int | None) -> None:
     tensors = [tensor.requires_grad_() for tensor in qkv()]
-    output = lib.attend_with_cache(*tensors, new_cache(window))
+    output = attend_with_cache(*tensors, new_cache(window))
     query, key, value = torch.autograd.grad(output.sum(), tensors, allow_unused=True)
     assert query is not None
     assert key is None
@@ -414,16 +420,16 @@ def test_no_gradient_passes_through_a_cache(window: int | None) -> None:
 
 def test_gradient_of_rolling_write() -> None:
     ring, new = normal(0, 3, 2).requires_grad_(), normal(1, 4, 2).requires_grad_()
-    assert torch.autograd.gradcheck(lambda *given: lib.rolling_write(*given, 5), (ring, new))
+    assert torch.autograd.gradcheck(lambda *given: rolling_write(*given, 5), (ring, new))
 
 
 @pytest.mark.parametrize("window", [None, 3])
 def test_a_cache_filled_in_inference_mode_can_be_used_outside_it(window: int | None) -> None:
     query, key, value = qkv()
-    cache = lib.KVCache(TOKENS) if window is None else lib.RollingKVCache(window)
+    cache = KVCache(TOKENS) if window is None else RollingKVCache(window)
     with torch.inference_mode():
         cache.extend(key[:, :, :4].clone(), value[:, :, :4].clone())
-    output = lib.attend_with_cache(query[:, :, 4:], key[:, :, 4:], value[:, :, 4:], cache)
+    output = attend_with_cache(query[:, :, 4:], key[:, :, 4:], value[:, :, 4:], cache)
     assert_close(output, at_once((query, key, value), window)[:, :, 4:])
 
 
@@ -431,7 +437,7 @@ def test_a_cache_filled_in_inference_mode_can_be_used_outside_it(window: int | N
 
 
 def after(
-    first: tuple[tuple[int, ...], ...], cache: Callable[[], Cache | lib.LatentCache]
+    first: tuple[tuple[int, ...], ...], cache: Callable[[], Cache | LatentCache]
 ) -> Callable[[tuple[tuple[int, ...], ...]], None]:
     def extend(second: tuple[tuple[int, ...], ...]) -> None:
         filled = cache()
@@ -445,7 +451,7 @@ def after(
     return extend
 
 
-CACHES = (lib.KVCache, lambda: lib.RollingKVCache(3))
+CACHES = (KVCache, lambda: RollingKVCache(3))
 FIRST = ((2, 3, 4, 7), (2, 3, 4, 6))
 
 
@@ -485,15 +491,15 @@ def test_what_does_not_fit_the_latent_cache_is_refused(
     second: tuple[tuple[int, ...], ...], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        after(((2, 5, 9), (2, 5, 4)), lib.LatentCache)(second)
+        after(((2, 5, 9), (2, 5, 4)), LatentCache)(second)
 
 
 @pytest.mark.usefixtures("without_annotations")
-@pytest.mark.parametrize("cache", [*CACHES, lib.LatentCache])
+@pytest.mark.parametrize("cache", [*CACHES, LatentCache])
 @pytest.mark.parametrize("filled", [False, True])
-def test_other_axes_are_refused(cache: Callable[[], Cache | lib.LatentCache], filled: bool) -> None:
+def test_other_axes_are_refused(cache: Callable[[], Cache | LatentCache], filled: bool) -> None:
     new = cache()
-    is_latent = isinstance(new, lib.LatentCache)
+    is_latent = isinstance(new, LatentCache)
     right = torch.zeros(2, 4, 7) if is_latent else torch.zeros(2, 3, 4, 7)
     if filled:
         new.extend(right, right)
@@ -545,7 +551,7 @@ def test_a_refused_call_leaves_the_cache_as_it_was(
     filled = cache()
     filled.extend(torch.zeros(2, 3, 4, 7), torch.zeros(2, 3, 4, 6))
     with pytest.raises(ValueError, match=message):
-        lib.attend_with_cache(
+        attend_with_cache(
             torch.zeros(query), torch.zeros(2, 3, 1, 7), torch.zeros(2, 3, 1, 6), filled
         )
     assert filled.length == 4
@@ -555,60 +561,60 @@ def test_a_refused_call_leaves_the_cache_as_it_was(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: lib.KVCache(-1), r"capacity >= 0; capacity is -1"),
-        (lambda: lib.LatentCache(-2), r"capacity >= 0; capacity is -2"),
-        (lambda: lib.RollingKVCache(0), r"window >= 1; window is 0"),
+        (lambda: KVCache(-1), r"capacity >= 0; capacity is -1"),
+        (lambda: LatentCache(-2), r"capacity >= 0; capacity is -2"),
+        (lambda: RollingKVCache(0), r"window >= 1; window is 0"),
         (
-            lambda: lib.rolling_write(torch.zeros(2, 3, 7), torch.zeros(2, 1, 6), 0),
+            lambda: rolling_write(torch.zeros(2, 3, 7), torch.zeros(2, 1, 6), 0),
             r"ring has \(2, 7\) and new \(2, 6\); shapes \(2, 3, 7\) and \(2, 1, 6\)",
         ),
         (
-            lambda: lib.rolling_write(torch.zeros(2, 3, 7), torch.zeros(1, 1, 7), 0),
+            lambda: rolling_write(torch.zeros(2, 3, 7), torch.zeros(1, 1, 7), 0),
             r"ring has \(2, 7\) and new \(1, 7\); shapes \(2, 3, 7\) and \(1, 1, 7\)",
         ),
         (
-            lambda: lib.rolling_write(torch.zeros(3, 7), torch.zeros(1, 7).double(), 0),
+            lambda: rolling_write(torch.zeros(3, 7), torch.zeros(1, 7).double(), 0),
             r"ring is torch.float32 on cpu, new torch.float64 on cpu; shapes \(3, 7\) and \(1, 7\)",
         ),
         (
-            lambda: lib.rolling_write(torch.zeros(7), torch.zeros(1, 7), 0),
+            lambda: rolling_write(torch.zeros(7), torch.zeros(1, 7), 0),
             r"ring has the axes \*batch W D, at least 2 in number; ring has 1; shape \(7,\)",
         ),
         (
-            lambda: lib.rolling_write(torch.zeros(3, 7), torch.zeros(7), 0),
+            lambda: rolling_write(torch.zeros(3, 7), torch.zeros(7), 0),
             r"new has the axes \*batch T D, at least 2 in number; new has 1; shape \(7,\)",
         ),
         (
-            lambda: lib.attend_with_cache(
-                torch.zeros(5), torch.zeros(1, 1, 1, 5), torch.zeros(1, 1, 1, 5), lib.KVCache()
+            lambda: attend_with_cache(
+                torch.zeros(5), torch.zeros(1, 1, 1, 5), torch.zeros(1, 1, 1, 5), KVCache()
             ),
             r"query has the axes B H T D, 4 in number; query has 1; shape \(5,\)",
         ),
         (
-            lambda: lib.attend_with_cache(
-                torch.zeros(1, 1, 1, 5), torch.zeros(5), torch.zeros(5), lib.KVCache()
+            lambda: attend_with_cache(
+                torch.zeros(1, 1, 1, 5), torch.zeros(5), torch.zeros(5), KVCache()
             ),
             r"key_new has the axes B G T D, 4 in number; key_new has 1; shape \(5,\)",
         ),
         (
-            lambda: lib.rolling_write(torch.zeros(0, 7), torch.zeros(1, 7), 4),
+            lambda: rolling_write(torch.zeros(0, 7), torch.zeros(1, 7), 4),
             r"W is 0 and position 4; shape \(0, 7\)",
         ),
         (
-            lambda: lib.rolling_write(torch.zeros(3, 7), torch.zeros(1, 7), -1),
+            lambda: rolling_write(torch.zeros(3, 7), torch.zeros(1, 7), -1),
             r"W is 3 and position -1; shape \(3, 7\)",
         ),
         (
-            lambda: lib.kv_cache_bytes(3, 0, 64, 10, 2),
+            lambda: kv_cache_bytes(3, 0, 64, 10, 2),
             r"G >= 1; G is 0; layers=3, G=0, D=64, T=10, bytes=2",
         ),
-        (lambda: lib.kv_cache_bytes(3, 8, 64, -1, 2), r"T >= 0; T is -1; layers=3, G=8"),
+        (lambda: kv_cache_bytes(3, 8, 64, -1, 2), r"T >= 0; T is -1; layers=3, G=8"),
         (
-            lambda: lib.kv_cache_bytes(3, 8, 64, 10, 2, [128, None]),
+            lambda: kv_cache_bytes(3, 8, 64, 10, 2, [128, None]),
             r"layers is 3 and windows has 2 entries",
         ),
         (
-            lambda: lib.kv_cache_bytes(2, 8, 64, 10, 2, [128, 0]),
+            lambda: kv_cache_bytes(2, 8, 64, 10, 2, [128, 0]),
             r"window >= 1; windows are \[128, 0\]",
         ),
     ],

@@ -10,8 +10,10 @@ from torch.testing import assert_close
 from course_lib.attention.grouped import grouped_query_attention
 from course_lib.attention.heads import merge_heads, split_heads
 from course_lib.attention.qk_norm import normalise_heads, normalise_projections
-from course_lib.cache import KVCache, RollingKVCache
-from course_lib.config import AttentionConfig, HeadQKNorm, ProjectionQKNorm, RMSNormConfig
+from course_lib.cache.growing import KVCache
+from course_lib.cache.rolling import RollingKVCache
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm, RMSNormConfig
 from course_lib.masks import causal_mask
 from course_lib.model.affine import affine
 from course_lib.model.causal_attention import CausalAttention

@@ -11,7 +11,7 @@ from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
 from course_lib.checkpoints.llama import from_llama
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config import Arrangement
+from course_lib.config.decoder import Arrangement
 from course_lib.model.decoder import Decoder
 
 NAMES = sorted(ARCHITECTURES)

@@ -6,22 +6,12 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from course_lib.config import (
-    AttentionConfig,
-    DecoderConfig,
-    EncoderDecoderConfig,
-    GatedFeedForwardConfig,
-    LayerConfig,
-    LayerNormConfig,
-    LinearScaling,
-    Llama3Scaling,
-    NtkScaling,
-    PlainFeedForwardConfig,
-    RMSNormConfig,
-    RopeConfig,
-    UnitOffsetRMSNormConfig,
-    YarnScaling,
-)
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.encoder import EncoderDecoderConfig
+from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig, RMSNormConfig, UnitOffsetRMSNormConfig
+from course_lib.config.rope import LinearScaling, Llama3Scaling, NtkScaling, RopeConfig, YarnScaling
 from course_lib.layers.activations import relu, silu
 from course_lib.zoo.llama import LLAMA3_8B
 from course_lib.zoo.vaswani import TRANSFORMER_BASE, vaswani_config

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_lib.config import Arrangement
+from course_lib.config.decoder import Arrangement
 from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import num_parameters
 from course_lib.zoo.counts import (

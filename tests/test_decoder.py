@@ -10,16 +10,10 @@ from strategies import seeds
 from tiny_models import ARCHITECTURES, HEADS, RMS, WINDOW, C, L, V, make_pair
 from torch.testing import assert_close
 
-from course_lib.cache import RollingKVCache
-from course_lib.config import (
-    Arrangement,
-    DecoderConfig,
-    GatedFeedForwardConfig,
-    LayerConfig,
-    NtkScaling,
-    RopeConfig,
-    YarnScaling,
-)
+from course_lib.cache.rolling import RollingKVCache
+from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import GatedFeedForwardConfig
+from course_lib.config.rope import NtkScaling, RopeConfig, YarnScaling
 from course_lib.layers.activations import silu
 from course_lib.masks import causal_mask, window_mask
 from course_lib.model.blocks import Block, block_module

@@ -10,7 +10,9 @@ from course_lib.attention.heads import (
     cross_attention,
     multi_head_attention,
 )
-from course_lib.config import EncoderConfig, LayerNormConfig, PlainFeedForwardConfig
+from course_lib.config.encoder import EncoderConfig
+from course_lib.config.feed_forward import PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig
 from course_lib.layers.activations import gelu
 from course_lib.masks import padding_mask
 from course_lib.model.encoder import BertEncoder, sequence_mask

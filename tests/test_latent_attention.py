@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import normal
 from torch.testing import assert_close
 
-from course_lib.cache import LatentCache
+from course_lib.cache.latent import LatentCache
 from course_lib.model import latent_attention as lib
 from course_lib.model.initialise import initialise, num_parameters
 from course_lib.naive.attention import latent as naive

@@ -16,8 +16,10 @@ from matplotlib.text import Text
 from PIL import Image
 
 from course_lib.plotting import colors
-from course_lib.plotting.interactive import attention_explorer, score_histogram, softmax_bars
+from course_lib.plotting.attention_explorer import attention_explorer
 from course_lib.plotting.live import LiveFigure
+from course_lib.plotting.score_histogram import score_histogram
+from course_lib.plotting.softmax_bars import softmax_bars
 from course_lib.plotting.static import StaticFigure, bars, curves, histograms, weights_heatmap
 
 PARTS = {name: getattr(colors, name) for name in ("QUERY", "KEY", "VALUE", "OUTPUT", "MUTED")}

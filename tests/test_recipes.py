@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from course_lib.generation import continue_ids, greedy
+from course_lib.generation.choice import greedy
+from course_lib.generation.writing import continue_ids
 from course_lib.model.translation import translate
-from course_lib.recurrence.seq2seq import AttentionEncoderDecoder, RecurrentEncoderDecoder
+from course_lib.recurrence.seq2seq import RecurrentEncoderDecoder
+from course_lib.recurrence.seq2seq_attention import AttentionEncoderDecoder
 from course_lib.tokenizer.corpus import SHAKESPEARE
 from course_lib.training.batch import Batch
 from course_lib.training.loop import Optimisation

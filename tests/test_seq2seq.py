@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from course_lib.naive.recurrence import seq2seq as naive
-from course_lib.recurrence import seq2seq as lib
-from course_lib.recurrence.seq2seq import AttentionEncoderDecoder, RecurrentEncoderDecoder
+from course_lib.naive.recurrence import seq2seq_attention as naive
+from course_lib.recurrence.seq2seq import Encoded, RecurrentEncoderDecoder, draw
+from course_lib.recurrence.seq2seq_attention import AttentionEncoderDecoder, align_step
 
 N, V, START = 4, 9, 1
 DTYPES = (torch.float32, torch.float64)
@@ -29,7 +29,7 @@ def model_of(
     kind: type[RecurrentEncoderDecoder], seed: int = 0, num_units: int = N
 ) -> RecurrentEncoderDecoder:
     model = kind(V, num_units)
-    lib.draw(model, torch.Generator().manual_seed(seed))
+    draw(model, torch.Generator().manual_seed(seed))
     return model.double()
 
 
@@ -46,7 +46,7 @@ def ids(seed: int, *shape: int) -> Tensor:
 def test_align_step_equals_its_loops(lengths: tuple[int, ...], dtype: torch.dtype) -> None:
     state, encoded = normal(0, B, N, dtype=dtype), normal(1, B, S, N + 2, dtype=dtype)
     shared = [tensor.to(dtype) for tensor in parameters(2)]
-    context, weights = lib.align_step(state, encoded, torch.tensor(lengths), *shared)
+    context, weights = align_step(state, encoded, torch.tensor(lengths), *shared)
     for row, length in enumerate(lengths):
         example = [tensor[row].double().numpy() for tensor in (state, encoded)]
         twin = naive.align_step(*example, length, *(tensor.double().numpy() for tensor in shared))
@@ -57,7 +57,7 @@ def test_align_step_equals_its_loops(lengths: tuple[int, ...], dtype: torch.dtyp
 def test_float64_is_not_computed_in_float32() -> None:
     state, encoded, shared = normal(0, 1, N), normal(1, 1, S, N + 2), parameters(2)
     arrays = (state[0].numpy(), encoded[0].numpy(), S, *(tensor.numpy() for tensor in shared))
-    results = lib.align_step(state, encoded, torch.tensor([S]), *shared)
+    results = align_step(state, encoded, torch.tensor([S]), *shared)
     for ours, expected in zip(results, naive.align_step(*arrays), strict=True):
         # assert_close's 1e-7 cannot tell the two apart
         assert_close(ours[0], torch.from_numpy(expected), rtol=1e-12, atol=1e-14)
@@ -67,10 +67,10 @@ def test_bfloat16_is_as_close_as_its_digits_allow() -> None:
     tensors = [normal(0, 64, N), normal(1, 64, S, N + 2), *parameters(2)]
     state, encoded, *shared = (tensor.bfloat16() for tensor in tensors)
     lengths = torch.arange(64) % (S + 1)
-    context, weights = lib.align_step(state, encoded, lengths, *shared)
+    context, weights = align_step(state, encoded, lengths, *shared)
     assert context.dtype == weights.dtype == torch.bfloat16
     doubles = (tensor.double() for tensor in shared)
-    exact = lib.align_step(state.double(), encoded.double(), lengths, *doubles)
+    exact = align_step(state.double(), encoded.double(), lengths, *doubles)
     # 8 binary digits of scores as large as 5 and of states as large as 3: measured .014 and .005.
     assert (context.double() - exact[0]).abs().max() < 0.03
     assert (weights.double() - exact[1]).abs().max() < 0.01
@@ -80,10 +80,10 @@ def test_bfloat16_is_as_close_as_its_digits_allow() -> None:
 def test_padding_has_no_influence_and_the_rest_sums_to_one(seed: int, length: int) -> None:
     state, encoded, shared = normal(seed, 1, N), normal(seed + 1, 1, S, N + 2), parameters(seed)
     lengths = torch.tensor([length])
-    context, weights = lib.align_step(state, encoded, lengths, *shared)
+    context, weights = align_step(state, encoded, lengths, *shared)
     changed = encoded.clone()
     changed[:, length:] = 1e6
-    assert torch.equal(lib.align_step(state, changed, lengths, *shared)[0], context)
+    assert torch.equal(align_step(state, changed, lengths, *shared)[0], context)
     assert_close(weights.sum(-1), torch.tensor([1.0 if length else 0.0]).double())
     assert (weights[:, :length] > 0).all()
     assert not weights[:, length:].any()
@@ -95,15 +95,15 @@ def test_padding_has_no_influence_and_the_rest_sums_to_one(seed: int, length: in
 def test_the_order_of_the_encoders_states_does_not_matter(seed: int) -> None:
     state, encoded, shared = normal(seed, B, N), normal(seed + 1, B, S, N + 2), parameters(seed)
     order, lengths = permutation(seed, S), torch.full((B,), S)
-    context, weights = lib.align_step(state, encoded, lengths, *shared)
-    moved = lib.align_step(state, encoded[:, order], lengths, *shared)
+    context, weights = align_step(state, encoded, lengths, *shared)
+    moved = align_step(state, encoded[:, order], lengths, *shared)
     assert_close(moved, (context, weights[:, order]))
 
 
 @given(seed=seeds)
 def test_a_context_lies_between_the_states_that_are_read(seed: int) -> None:
     state, encoded, shared = normal(seed, B, N), normal(seed + 1, B, S, N + 2), parameters(seed)
-    context, _ = lib.align_step(1e4 * state, encoded, torch.full((B,), S), *shared)
+    context, _ = align_step(1e4 * state, encoded, torch.full((B,), S), *shared)
     assert (context <= encoded.amax(1) + 1e-12).all()
     assert (context >= encoded.amin(1) - 1e-12).all()
 
@@ -114,7 +114,7 @@ def test_gradient() -> None:
     lengths = torch.tensor([0, 2])  # nothing to read, and one state of padding
 
     def aligned(state: Tensor, encoded: Tensor, *shared: Tensor) -> tuple[Tensor, Tensor]:
-        return lib.align_step(state, encoded, lengths, *shared)
+        return align_step(state, encoded, lengths, *shared)
 
     with torch.autograd.set_detect_anomaly(True):
         assert torch.autograd.gradcheck(aligned, (state, encoded, *shared))
@@ -125,9 +125,9 @@ def test_align_step_refuses_what_does_not_fit() -> None:
     state, encoded, shared = torch.zeros(B, N), torch.zeros(B, S, N + 2), parameters(0)
     floats = [tensor.float() for tensor in shared]
     with pytest.raises(ValueError, match="num_keys = 5 positions; lengths has 6"):
-        lib.align_step(state, encoded, torch.tensor([2, 6]), *floats)
+        align_step(state, encoded, torch.tensor([2, 6]), *floats)
     with pytest.raises(ValueError, match=r"key has 6 and w_k 4; shapes \(2, 5, 6\) and \(4, 7\)"):
-        lib.align_step(state, encoded, torch.tensor([2, 5]), floats[0], floats[0], floats[2])
+        align_step(state, encoded, torch.tensor([2, 5]), floats[0], floats[0], floats[2])
 
 
 # The two models
@@ -199,7 +199,7 @@ def test_decoding_writes_what_teacher_forcing_would(
 def test_without_attention_only_the_last_state_reaches_the_decoder() -> None:
     model, source, target_in = model_of(RecurrentEncoderDecoder), ids(0, B, S), ids(1, B, T)
     encoded = model.encode(source)
-    blank = lib.Encoded(states=0 * encoded.states, last=encoded.last, lengths=encoded.lengths)
+    blank = Encoded(states=0 * encoded.states, last=encoded.last, lengths=encoded.lengths)
     token = model.vectors[target_in[:, 0]]
     assert_close(model.step(token, encoded.last, blank), model.step(token, encoded.last, encoded))
     model = model_of(AttentionEncoderDecoder)
@@ -310,7 +310,7 @@ def trained_to_copy(kind: type[RecurrentEncoderDecoder]) -> RecurrentEncoderDeco
     """Adam; the length grows to its end over the first half, the rate falls in the last third."""
     generator = torch.Generator().manual_seed(0)
     model = kind(TOKENS, UNITS)
-    lib.draw(model, generator)
+    draw(model, generator)
     optimiser = torch.optim.Adam(model.parameters(), LEARNING_RATE)
     for update in range(UPDATES):
         length = max(3, min(LENGTH, round(2 * LENGTH * (update + 1) / UPDATES)))

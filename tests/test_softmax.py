@@ -12,13 +12,29 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from course_lib import softmax as lib
+from course_lib.entropy import entropy, weight_entropy
+from course_lib.naive import entropy as naive_entropy
+from course_lib.naive import online_softmax as naive_online
 from course_lib.naive import softmax as naive
+from course_lib.online_softmax import online_softmax_update
 
 INF = math.inf
 AXES = (-1, 0, 1)
 DTYPES = (torch.float32, torch.float64)
 KEEPS_AXIS = ("softmax", "log_softmax")
 DROPS_AXIS = ("logsumexp", "entropy")
+BY_NAME = {
+    "softmax": lib.softmax,
+    "log_softmax": lib.log_softmax,
+    "logsumexp": lib.logsumexp,
+    "entropy": entropy,
+}
+TWINS = {
+    "softmax": naive.softmax,
+    "log_softmax": naive.log_softmax,
+    "logsumexp": naive.logsumexp,
+    "entropy": naive_entropy.entropy,
+}
 
 
 # Equal to the twin
@@ -32,7 +48,7 @@ def test_rows_equal_their_loops(name: str, axis: int, dtype: torch.dtype) -> Non
     if name == "entropy":
         x = naive_weights = along(naive.softmax, axis, x).to(dtype)
         assert_close(naive_weights.sum(axis), torch.ones_like(naive_weights.sum(axis)))
-    assert_close(getattr(lib, name)(x, axis), along(getattr(naive, name), axis, x).to(dtype))
+    assert_close(BY_NAME[name](x, axis), along(TWINS[name], axis, x).to(dtype))
 
 
 @pytest.mark.parametrize("axis", AXES)
@@ -46,7 +62,7 @@ def test_softmax_vjp_equals_the_whole_jacobian(axis: int) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_weight_entropy_equals_its_loops(dtype: torch.dtype) -> None:
     scores = 3 * normal(0, B, T, S, dtype=dtype)
-    assert_close(lib.weight_entropy(scores), along(naive.weight_entropy, -1, scores).to(dtype))
+    assert_close(weight_entropy(scores), along(naive_entropy.weight_entropy, -1, scores).to(dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -73,11 +89,11 @@ def test_online_softmax_update_equals_its_loops() -> None:
     scores[0, :2] = -INF
     maximum, normaliser = normal(1, T), normal(2, T).exp()
     twins = [
-        naive.online_softmax_update(m, n, row)
+        naive_online.online_softmax_update(m, n, row)
         for m, n, row in zip(maximum.tolist(), normaliser.tolist(), scores.numpy(), strict=True)
     ]
     expected = torch.tensor(twins, dtype=torch.float64).unbind(-1)
-    assert_close(lib.online_softmax_update(maximum, normaliser, scores), expected)
+    assert_close(online_softmax_update(maximum, normaliser, scores), expected)
 
 
 # Laws
@@ -90,7 +106,7 @@ def test_shifting_scores_changes_no_weight(seed: int, rows: int, keys: int, shif
     assert_close(lib.softmax(x + shift), lib.softmax(x))
     assert_close(lib.log_softmax(x + shift), lib.log_softmax(x))
     assert_close(lib.logsumexp(x + shift), lib.logsumexp(x) + shift)
-    assert_close(lib.weight_entropy(x + shift), lib.weight_entropy(x))
+    assert_close(weight_entropy(x + shift), weight_entropy(x))
     assert_close(lib.softmax_with_sink(x + shift, shift), lib.softmax_with_sink(x, 0.0))
 
 
@@ -102,7 +118,7 @@ def test_permuting_keys_permutes_weights(seed: int, keys: int) -> None:
     permuted = lib.masked_softmax(x[:, order], may_attend[:, order])
     assert_close(permuted, lib.masked_softmax(x, may_attend)[:, order])
     assert_close(lib.logsumexp(x[:, order]), lib.logsumexp(x))
-    assert_close(lib.weight_entropy(x[:, order]), lib.weight_entropy(x))
+    assert_close(weight_entropy(x[:, order]), weight_entropy(x))
 
 
 @given(seed=seeds, keys=sizes, axis=st.sampled_from(AXES))
@@ -184,7 +200,7 @@ def test_online_blocks_in_any_order_give_the_logsumexp(
     maximum = torch.full((T,), -INF, dtype=torch.float64)
     normaliser = torch.zeros(T, dtype=torch.float64)
     for count, block in enumerate(blocks, start=1):
-        maximum, normaliser = lib.online_softmax_update(maximum, normaliser, block)
+        maximum, normaliser = online_softmax_update(maximum, normaliser, block)
         read = torch.cat(blocks[:count], dim=-1)
         assert_close(maximum, read.amax(-1))
         assert_close(maximum + normaliser.log(), lib.logsumexp(read))
@@ -194,11 +210,11 @@ def test_online_blocks_in_any_order_give_the_logsumexp(
 @given(seed=seeds, keys=sizes)
 def test_entropy_lies_between_zero_and_the_uniform_row(seed: int, keys: int) -> None:
     scores = 5 * normal(seed, T, keys)
-    result = lib.weight_entropy(scores)
+    result = weight_entropy(scores)
     assert (result >= 0).all()
     assert (result <= math.log(keys) + 1e-12).all()
-    assert_close(result, lib.entropy(lib.softmax(scores)))
-    assert_close(lib.weight_entropy(0 * scores), torch.full((T,), math.log(keys)).double())
+    assert_close(result, entropy(lib.softmax(scores)))
+    assert_close(weight_entropy(0 * scores), torch.full((T,), math.log(keys)).double())
 
 
 # Extreme values
@@ -208,9 +224,9 @@ def test_entropy_lies_between_zero_and_the_uniform_row(seed: int, keys: int) -> 
 def test_large_and_very_different_rows(dtype: torch.dtype) -> None:
     x = torch.tensor([[1e4, 1e4, -1e4], [-1000.0, -1000.0, -1001.0], [0.0, 1.0, 2.0]], dtype=dtype)
     for name in KEEPS_AXIS:
-        assert_close(getattr(lib, name)(x), along(getattr(naive, name), -1, x).to(dtype))
+        assert_close(BY_NAME[name](x), along(TWINS[name], -1, x).to(dtype))
     assert_close(lib.logsumexp(x), along(naive.logsumexp, -1, x).to(dtype))
-    assert_close(lib.weight_entropy(x), along(naive.weight_entropy, -1, x).to(dtype))
+    assert_close(weight_entropy(x), along(naive_entropy.weight_entropy, -1, x).to(dtype))
     may_attend = torch.tensor([[False, False, True], [True, True, False], [False] * 3])
     expected = torch.tensor([[0.0, 0, 1], [0.5, 0.5, 0], [0, 0, 0]], dtype=dtype)
     assert_close(lib.masked_softmax(x, may_attend), expected)
@@ -230,7 +246,7 @@ def test_float64_is_not_computed_in_float32() -> None:
     assert_close(lib.softmax(x), weights, **exact)
     assert_close(lib.log_softmax(x), along(naive.log_softmax, -1, x), **exact)
     assert_close(lib.logsumexp(x), along(naive.logsumexp, -1, x), **exact)
-    assert_close(lib.weight_entropy(x), along(naive.weight_entropy, -1, x), **exact)
+    assert_close(weight_entropy(x), along(naive_entropy.weight_entropy, -1, x), **exact)
     expected = along(naive.softmax_vjp, -1, weights, x)
     assert_close(lib.softmax_vjp(weights, x), expected, rtol=1e-12, atol=1e-15)
     expected = torch.from_numpy(naive.softmax_with_sink(x.numpy(), 0.1))
@@ -255,16 +271,16 @@ def test_rows_without_a_finite_score() -> None:
     assert_close(lib.softmax(x)[1], torch.tensor([1.0, 0.0]))
     assert lib.softmax(x)[0].isnan().all()
     assert_close(lib.softmax_with_sink(x, 0.0), torch.tensor([[0.0, 0.0], [0.5, 0.0]]))
-    assert_close(lib.weight_entropy(x)[1], torch.tensor(0.0))
+    assert_close(weight_entropy(x)[1], torch.tensor(0.0))
     state = torch.tensor([-INF, -INF]), torch.zeros(2)
-    assert_close(lib.online_softmax_update(*state, x), (x.amax(-1), torch.tensor([0.0, 1.0])))
+    assert_close(online_softmax_update(*state, x), (x.amax(-1), torch.tensor([0.0, 1.0])))
 
 
 def test_a_single_key_gets_all_the_weight() -> None:
     x = normal(0, 1, 1)
     assert_close(lib.softmax(x), torch.ones(1, 1, dtype=torch.float64))
     assert_close(lib.logsumexp(x), x[:, 0])
-    assert_close(lib.weight_entropy(x), torch.zeros(1, dtype=torch.float64))
+    assert_close(weight_entropy(x), torch.zeros(1, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, *DTYPES])
@@ -278,9 +294,9 @@ def test_the_dtype_follows_the_inputs(dtype: torch.dtype) -> None:
         lib.softmax_with_sink(x, 0.5),
         lib.softmax_with_sink(x, normal(1, H)),
         lib.masked_softmax(x, mask(0, T, S)),
-        *lib.online_softmax_update(x[..., 0], x[..., 0].exp(), x),
-        lib.entropy(x.exp()),
-        lib.weight_entropy(x),
+        *online_softmax_update(x[..., 0], x[..., 0].exp(), x),
+        entropy(x.exp()),
+        weight_entropy(x),
     ):
         assert result.dtype == dtype
 
@@ -302,11 +318,11 @@ CASES: dict[str, tuple[Callable[..., object], tuple[Tensor, ...]]] = {
     "softmax_with_sink": (lib.softmax_with_sink, (normal(0, 2, 1, 3), normal(1, 2))),
     "masked_softmax": (lambda x: lib.masked_softmax(x, mask(0, 3, 2)), (normal(0, 3, 2),)),
     "online_softmax_update": (
-        lib.online_softmax_update,
+        online_softmax_update,
         (normal(0, 2), normal(1, 2).exp(), normal(2, 2, 3)),
     ),
-    "entropy": (lib.entropy, (normal(0, 2, 3).softmax(-1),)),
-    "weight_entropy": (lib.weight_entropy, (normal(0, 2, 3),)),
+    "entropy": (entropy, (normal(0, 2, 3).softmax(-1),)),
+    "weight_entropy": (weight_entropy, (normal(0, 2, 3),)),
 }
 
 
@@ -325,8 +341,8 @@ def test_gradient(name: str) -> None:
         lib.logsumexp,
         lambda x: lib.masked_softmax(x, x > -INF),
         lambda x: lib.softmax_with_sink(x, 0.5),
-        lambda x: lib.online_softmax_update(torch.tensor([-INF] * 2), torch.zeros(2), x)[1],
-        lambda x: lib.weight_entropy(x[1:]),
+        lambda x: online_softmax_update(torch.tensor([-INF] * 2), torch.zeros(2), x)[1],
+        lambda x: weight_entropy(x[1:]),
     ],
 )
 def test_gradient_is_finite_where_nothing_is_read(function: Callable[[Tensor], Tensor]) -> None:
@@ -357,7 +373,7 @@ def test_gradient_of_a_sink_far_above_the_scores() -> None:
 @pytest.mark.usefixtures("without_annotations")
 @pytest.mark.parametrize("name", ["softmax", "logsumexp", "log_softmax", "entropy"])
 def test_an_axis_must_exist_and_hold_something(name: str) -> None:
-    function = getattr(lib, name)
+    function = BY_NAME[name]
     with pytest.raises(ValueError, match=r"2 axes; axis is 2; shape \(3, 5\)"):
         function(torch.zeros(3, 5), 2)
     with pytest.raises(ValueError, match=r"2 axes; axis is -3; shape \(3, 5\)"):
@@ -373,8 +389,8 @@ def test_every_row_function_needs_a_key() -> None:
     for call in (
         lambda: lib.softmax_with_sink(empty, 0.0),
         lambda: lib.masked_softmax(empty, torch.ones(3, 0, dtype=torch.bool)),
-        lambda: lib.online_softmax_update(torch.zeros(4, 3), torch.zeros(4, 3), empty),
-        lambda: lib.weight_entropy(empty),
+        lambda: online_softmax_update(torch.zeros(4, 3), torch.zeros(4, 3), empty),
+        lambda: weight_entropy(empty),
         lambda: lib.softmax_vjp(empty, empty),
     ):
         with pytest.raises(ValueError, match=r"axis -1 has size 0; shape \(4, 3, 0\)"):
@@ -410,9 +426,9 @@ def test_may_attend_must_fit_the_scores(shape: tuple[int, ...]) -> None:
 def test_an_online_update_needs_one_state_per_row() -> None:
     message = r"3 rows, maximum 1, normaliser 3; shapes \(3, 5\), \(1,\) and \(3,\)"
     with pytest.raises(ValueError, match=message):
-        lib.online_softmax_update(torch.zeros(1), torch.zeros(3), torch.zeros(3, 5))
+        online_softmax_update(torch.zeros(1), torch.zeros(3), torch.zeros(3, 5))
     with pytest.raises(ValueError, match="3 rows, maximum 3, normaliser 2"):
-        lib.online_softmax_update(torch.zeros(3), torch.zeros(2), torch.zeros(3, 5))
+        online_softmax_update(torch.zeros(3), torch.zeros(2), torch.zeros(3, 5))
 
 
 @pytest.mark.parametrize("name", CASES)

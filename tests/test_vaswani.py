@@ -7,7 +7,7 @@ import torch
 from strategies import normal
 from torch.testing import assert_close
 
-from course_lib.config import EncoderDecoderConfig
+from course_lib.config.encoder import EncoderDecoderConfig
 from course_lib.model.initialise import initialise, num_parameters
 from course_lib.model.vaswani import EncoderDecoder
 from course_lib.naive.positions.absolute import sinusoidal

@@ -6,7 +6,9 @@ from hypothesis import given
 from strategies import B, normal, seeds, stacked
 from torch.testing import assert_close
 
-from course_lib.config import EncoderConfig, LayerNormConfig, PlainFeedForwardConfig, VisionConfig
+from course_lib.config.encoder import EncoderConfig, VisionConfig
+from course_lib.config.feed_forward import PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig
 from course_lib.layers.activations import gelu
 from course_lib.model import vision as lib
 from course_lib.model.initialise import initialise

@@ -9,21 +9,17 @@ from math import isclose
 
 import pytest
 
-from course_lib.config import (
-    Arrangement,
-    DecoderConfig,
-    GatedFeedForwardConfig,
+from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
+from course_lib.config.norms import (
     HeadQKNorm,
-    LayerConfig,
     LayerNormConfig,
-    LinearScaling,
-    Llama3Scaling,
     NormConfig,
-    PlainFeedForwardConfig,
     ProjectionQKNorm,
     RMSNormConfig,
     UnitOffsetRMSNormConfig,
 )
+from course_lib.config.rope import LinearScaling, Llama3Scaling
 from course_lib.layers.activations import gelu, gelu_tanh, relu, silu
 from course_lib.zoo import gemma, llama
 from course_lib.zoo.counts import cache_bytes

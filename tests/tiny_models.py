@@ -10,23 +10,17 @@ from torch import Tensor, nn
 from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
 from course_lib.checkpoints.llama import from_llama
-from course_lib.config import (
-    Arrangement,
-    AttentionConfig,
-    DecoderConfig,
-    GatedFeedForwardConfig,
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
+from course_lib.config.norms import (
     HeadQKNorm,
-    LayerConfig,
     LayerNormConfig,
-    LinearScaling,
-    Llama3Scaling,
-    PlainFeedForwardConfig,
     ProjectionQKNorm,
     RMSNormConfig,
-    RopeConfig,
     UnitOffsetRMSNormConfig,
-    YarnScaling,
 )
+from course_lib.config.rope import LinearScaling, Llama3Scaling, RopeConfig, YarnScaling
 from course_lib.layers.activations import gelu, silu
 from course_lib.model.decoder import Decoder
 from course_lib.zoo.gemma import gemma2_layers, gemma3_layers

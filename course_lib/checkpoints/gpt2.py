@@ -6,7 +6,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config import DecoderConfig
+from course_lib.config.decoder import DecoderConfig
 
 __all__ = ["from_gpt2"]
 

@@ -6,7 +6,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config import Arrangement, DecoderConfig
+from course_lib.config.decoder import Arrangement, DecoderConfig
 
 __all__ = ["from_llama"]
 

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.config import AttentionConfig
+from course_lib.config.attention import AttentionConfig
 from course_lib.model.causal_attention import CausalAttention
 from course_lib.positions.alibi import alibi_bias
 

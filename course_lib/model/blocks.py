@@ -5,7 +5,7 @@ from functools import partial
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.config import Arrangement, LayerConfig
+from course_lib.config.decoder import Arrangement, LayerConfig
 from course_lib.model.causal_attention import Cache, CausalAttention
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.norm_modules import norm_module

@@ -7,8 +7,10 @@ from torch import Tensor, nn
 from course_lib.attention.grouped import grouped_mix, grouped_scores
 from course_lib.attention.heads import merge_heads, split_heads
 from course_lib.attention.score_steps import mask_scores, soft_cap
-from course_lib.cache import KVCache, RollingKVCache
-from course_lib.config import AttentionConfig, HeadQKNorm, ProjectionQKNorm
+from course_lib.cache.growing import KVCache
+from course_lib.cache.rolling import RollingKVCache
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm
 from course_lib.masks import causal_mask, window_mask
 from course_lib.model.affine import affine
 from course_lib.model.norm_modules import norm_module

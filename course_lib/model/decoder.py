@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib.attention.score_steps import soft_cap
-from course_lib.config import DecoderConfig
+from course_lib.config.decoder import DecoderConfig
 from course_lib.model.blocks import block_module
 from course_lib.model.causal_attention import Cache, CausalAttention
 from course_lib.model.norm_modules import norm_module

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from course_lib.config import EncoderConfig
+from course_lib.config.encoder import EncoderConfig
 from course_lib.masks import padding_mask
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.config import (
+from course_lib.config.feed_forward import (
     FeedForwardConfig,
     GatedFeedForwardConfig,
     PlainFeedForwardConfig,

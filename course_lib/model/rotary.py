@@ -3,13 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.config import (
-    LinearScaling,
-    Llama3Scaling,
-    NtkScaling,
-    RopeConfig,
-    YarnScaling,
-)
+from course_lib.config.rope import LinearScaling, Llama3Scaling, NtkScaling, RopeConfig, YarnScaling
 from course_lib.positions.rope import rope_inv_freq
 from course_lib.positions.rope_scaling import (
     interpolated_inv_freq,

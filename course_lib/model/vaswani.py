@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.config import EncoderConfig, EncoderDecoderConfig
+from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig
 from course_lib.masks import causal_mask
 from course_lib.model.encoder import Mask, PostNormEncoderBlock, sequence_mask
 from course_lib.model.feed_forward_modules import feed_forward_module

@@ -6,16 +6,14 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 __all__ = [
-    "entropy",
     "log_softmax",
     "logsumexp",
     "masked_softmax",
-    "online_softmax_update",
     "softmax",
     "softmax_vjp",
     "softmax_with_sink",
-    "weight_entropy",
 ]
+
 
 Row = Float64[np.ndarray, " S"]
 
@@ -84,30 +82,3 @@ def masked_softmax(
             for s, weight in zip(readable, softmax(scores[t, readable]), strict=True):
                 weights[t, s] = weight
     return weights
-
-
-def online_softmax_update(
-    maximum: float, normaliser: float, scores_block: Row
-) -> tuple[float, float]:
-    """Take the scores one at a time: rescale the sum whenever a larger one comes."""
-    for score in scores_block:
-        if score > maximum:
-            normaliser *= math.exp(maximum - score)
-            maximum = float(score)
-        if score > -math.inf:
-            normaliser += math.exp(score - maximum)
-    return maximum, normaliser
-
-
-def entropy(weights: Row) -> float:
-    """Minus the sum of p_i log p_i in nats, over the weights that are not zero."""
-    total = 0.0
-    for weight in weights:
-        if weight > 0.0:
-            total -= weight * math.log(weight)
-    return total
-
-
-def weight_entropy(scores: Row) -> float:
-    """Entropy of the softmax of one row of scores, in nats."""
-    return entropy(softmax(scores))

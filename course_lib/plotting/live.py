@@ -14,9 +14,11 @@ import vl_convert
 
 from course_lib.plotting.colors import INK
 
-__all__ = ["LiveFigure", "enabled", "ink", "said"]
+__all__ = ["THEME_INK", "LiveFigure", "enabled", "ink", "said"]
 
 VEGA_LITE = "6.4"
+#: The colour of text in a chart's own parts: what the parameter of ``ink`` holds.
+THEME_INK = alt.expr("ink")
 
 
 def ink() -> alt.Parameter:

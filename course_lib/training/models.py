@@ -3,18 +3,12 @@
 import torch
 from torch import nn
 
-from course_lib.config import (
-    AttentionConfig,
-    DecoderConfig,
-    EncoderConfig,
-    EncoderDecoderConfig,
-    GatedFeedForwardConfig,
-    LayerConfig,
-    LayerNormConfig,
-    PlainFeedForwardConfig,
-    RMSNormConfig,
-    RopeConfig,
-)
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig
+from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig, RMSNormConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.layers.activations import gelu, relu, silu
 from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import initialise

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.recurrence import seq2seq
+from course_lib.recurrence.seq2seq import RecurrentEncoderDecoder
+from course_lib.recurrence.seq2seq_attention import AttentionEncoderDecoder
 from course_lib.training.batch import Batch, joined
 from course_lib.training.loop import Optimisation, train
 from course_lib.training.loss import lm_loss, token_accuracy
@@ -207,7 +208,7 @@ INDUCTION_IN_ONE_LAYER = replace(
 
 #: Thirty of eight symbols through one vector of 64 numbers: too many.
 SEQ2SEQ_COPY = Recipe(
-    make_model=partial(draw_seq2seq, seq2seq.RecurrentEncoderDecoder, 10, 64),
+    make_model=partial(draw_seq2seq, RecurrentEncoderDecoder, 10, 64),
     make_batch=partial(copy_batch, 32, 30, 10),
     num_steps=450,
     optimisation=Optimisation(learning_rate=4e-3, warmup_steps=50),
@@ -215,5 +216,5 @@ SEQ2SEQ_COPY = Recipe(
 
 #: The same task and budget for a decoder that reads the source by attention.
 SEQ2SEQ_COPY_WITH_ATTENTION = replace(
-    SEQ2SEQ_COPY, make_model=partial(draw_seq2seq, seq2seq.AttentionEncoderDecoder, 10, 64)
+    SEQ2SEQ_COPY, make_model=partial(draw_seq2seq, AttentionEncoderDecoder, 10, 64)
 )

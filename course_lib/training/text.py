@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.softmax import entropy
+from course_lib.entropy import entropy
 from course_lib.training.batch import Batch
 
 __all__ = ["text_batch", "unigram_entropy"]

@@ -1,6 +1,6 @@
 """The dense models by their names."""
 
-from course_lib.config import DecoderConfig
+from course_lib.config.decoder import DecoderConfig
 from course_lib.zoo import falcon, gemma, gpt, llama, olmo, qwen
 
 __all__ = ["DENSE_MODELS"]

@@ -1,14 +1,10 @@
 """Falcon 7B: one key/value head, and both halves of a block side by side."""
 
-from course_lib.config import (
-    Arrangement,
-    AttentionConfig,
-    DecoderConfig,
-    LayerConfig,
-    LayerNormConfig,
-    PlainFeedForwardConfig,
-    RopeConfig,
-)
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.layers.activations import gelu
 
 __all__ = ["FALCON_7B"]

@@ -3,17 +3,11 @@
 import math
 from dataclasses import replace
 
-from course_lib.config import (
-    Arrangement,
-    AttentionConfig,
-    DecoderConfig,
-    GatedFeedForwardConfig,
-    HeadQKNorm,
-    LayerConfig,
-    LinearScaling,
-    RopeConfig,
-    UnitOffsetRMSNormConfig,
-)
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import GatedFeedForwardConfig
+from course_lib.config.norms import HeadQKNorm, UnitOffsetRMSNormConfig
+from course_lib.config.rope import LinearScaling, RopeConfig
 from course_lib.layers.activations import gelu_tanh
 
 __all__ = [

@@ -1,12 +1,9 @@
 """GPT-2 and GPT-3: norms before, biases, learned positions, GELU."""
 
-from course_lib.config import (
-    AttentionConfig,
-    DecoderConfig,
-    LayerConfig,
-    LayerNormConfig,
-    PlainFeedForwardConfig,
-)
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig
 from course_lib.layers.activations import gelu_tanh
 
 __all__ = ["GPT2_L", "GPT2_M", "GPT2_S", "GPT2_XL", "GPT3_175B", "gpt_config"]

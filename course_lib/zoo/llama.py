@@ -2,15 +2,11 @@
 
 from dataclasses import replace
 
-from course_lib.config import (
-    AttentionConfig,
-    DecoderConfig,
-    GatedFeedForwardConfig,
-    LayerConfig,
-    Llama3Scaling,
-    RMSNormConfig,
-    RopeConfig,
-)
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import GatedFeedForwardConfig
+from course_lib.config.norms import RMSNormConfig
+from course_lib.config.rope import Llama3Scaling, RopeConfig
 from course_lib.layers.activations import silu
 
 __all__ = [

@@ -1,15 +1,10 @@
 """OLMo 2: norms on what each half writes, and on whole projections of queries and keys."""
 
-from course_lib.config import (
-    Arrangement,
-    AttentionConfig,
-    DecoderConfig,
-    GatedFeedForwardConfig,
-    LayerConfig,
-    ProjectionQKNorm,
-    RMSNormConfig,
-    RopeConfig,
-)
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import GatedFeedForwardConfig
+from course_lib.config.norms import ProjectionQKNorm, RMSNormConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.layers.activations import silu
 
 __all__ = ["OLMO2_7B", "OLMO2_13B"]

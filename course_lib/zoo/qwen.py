@@ -1,6 +1,9 @@
 """Qwen3, the dense models: Llama's block with a norm on each head's queries and keys."""
 
-from course_lib.config import AttentionConfig, DecoderConfig, HeadQKNorm, RMSNormConfig, RopeConfig
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import DecoderConfig
+from course_lib.config.norms import HeadQKNorm, RMSNormConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.zoo.llama import llama_layer
 
 __all__ = ["QWEN3_1_7B", "QWEN3_4B", "QWEN3_8B", "QWEN3_14B", "QWEN3_32B", "QWEN3_600M"]

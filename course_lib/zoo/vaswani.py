@@ -1,11 +1,8 @@
 """The Transformer of 2017, and why its count is not the published one."""
 
-from course_lib.config import (
-    EncoderConfig,
-    EncoderDecoderConfig,
-    LayerNormConfig,
-    PlainFeedForwardConfig,
-)
+from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig
+from course_lib.config.feed_forward import PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig
 from course_lib.layers.activations import relu
 from course_lib.zoo.counts import feed_forward_parameters
 

@@ -38,7 +38,7 @@ from course_lib.attention.latent import (
 )
 from course_lib.attention.qk_norm import normalise_heads, normalise_projections
 from course_lib.attention.score_steps import mask_scores, soft_cap
-from course_lib.cache import LatentCache
+from course_lib.cache.latent import LatentCache
 from course_lib.masks import causal_mask
 from course_lib.model.latent_attention import LatentAttention, LatentAttentionConfig
 from course_lib.positions.rope import interleaved_to_halves, rope, rope_inv_freq

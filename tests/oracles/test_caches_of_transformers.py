@@ -13,13 +13,10 @@ from transformers.cache_utils import (
     StaticSlidingWindowLayer,
 )
 
-from course_lib.cache import (
-    KVCache,
-    RollingKVCache,
-    attend_with_cache,
-    kv_cache_bytes,
-    rolling_write,
-)
+from course_lib.cache.attend import attend_with_cache
+from course_lib.cache.growing import KVCache
+from course_lib.cache.rolling import RollingKVCache, rolling_write
+from course_lib.cache.size import kv_cache_bytes
 from course_lib.masks import causal_mask, window_mask
 
 H, G, TOKENS = 6, 2, 11

@@ -5,13 +5,10 @@ import torch
 import transformers as hf
 from tiny_models import ARCHITECTURES, CONTEXT, WINDOW, C, V, make_pair
 
-from course_lib.config import (
-    AttentionConfig,
-    DecoderConfig,
-    LayerConfig,
-    LayerNormConfig,
-    PlainFeedForwardConfig,
-)
+from course_lib.config.attention import AttentionConfig
+from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.feed_forward import PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig
 from course_lib.layers.activations import gelu
 from course_lib.model.alibi_attention import AlibiAttention
 from course_lib.model.decoder import Decoder

@@ -10,13 +10,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from course_lib.checkpoints.bert import from_bert
-from course_lib.config import (
-    EncoderConfig,
-    EncoderDecoderConfig,
-    LayerNormConfig,
-    PlainFeedForwardConfig,
-    VisionConfig,
-)
+from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig, VisionConfig
+from course_lib.config.feed_forward import PlainFeedForwardConfig
+from course_lib.config.norms import LayerNormConfig
 from course_lib.data.extract_minilm import load_model, model_directory
 from course_lib.layers.activations import gelu, relu
 from course_lib.model.encoder import BertEncoder

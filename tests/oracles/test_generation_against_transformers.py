@@ -14,18 +14,13 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from course_lib.generation import (
+from course_lib.generation.choice import greedy, pick, sample, sampler
+from course_lib.generation.logits import temperature_logits, top_k_logits, top_p_logits
+from course_lib.generation.writing import (
     continue_ids,
     continue_ids_without_cache,
     continue_until,
     generate,
-    greedy,
-    pick,
-    sample,
-    sampler,
-    temperature_logits,
-    top_k_logits,
-    top_p_logits,
 )
 
 B, T, DRAWS = 2, 7, 20_000

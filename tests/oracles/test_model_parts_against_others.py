@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
-from course_lib.config import (
+from course_lib.config.rope import (
     LinearScaling,
     Llama3Scaling,
     NtkScaling,

@@ -9,12 +9,8 @@ from torch.testing import assert_close
 
 from course_lib.recurrence.cells import gru_step, lstm_step, rnn_step
 from course_lib.recurrence.gradients import product_norms, state_jacobian_norms, step_jacobians
-from course_lib.recurrence.seq2seq import (
-    AttentionEncoderDecoder,
-    RecurrentEncoderDecoder,
-    align_step,
-    draw,
-)
+from course_lib.recurrence.seq2seq import RecurrentEncoderDecoder, draw
+from course_lib.recurrence.seq2seq_attention import AttentionEncoderDecoder, align_step
 from course_lib.recurrence.sequences import gru_forward, lstm_forward, rnn_forward
 
 N = 4

@@ -8,16 +8,15 @@ from hypothesis import given
 from strategies import B, H, S, T, mask, normal, seeds
 from torch.testing import assert_close
 
+from course_lib.entropy import entropy, weight_entropy
+from course_lib.online_softmax import online_softmax_update
 from course_lib.softmax import (
-    entropy,
     log_softmax,
     logsumexp,
     masked_softmax,
-    online_softmax_update,
     softmax,
     softmax_vjp,
     softmax_with_sink,
-    weight_entropy,
 )
 
 AXES = (-1, 0, 1)

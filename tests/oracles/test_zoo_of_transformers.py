@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.testing import assert_close
 from transformers.activations import ACT2FN
 
-from course_lib.config import DecoderConfig
+from course_lib.config.decoder import DecoderConfig
 from course_lib.zoo.dense import DENSE_MODELS
 
 #: Theirs -> how to find ours; the names are Llama's.

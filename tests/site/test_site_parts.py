@@ -12,7 +12,8 @@ from pybtex.database import parse_string
 from pybtex.plugin import find_plugin
 from sphinx.errors import ExtensionError
 
-from course_lib.config import Arrangement, LayerNormConfig
+from course_lib.config.decoder import Arrangement
+from course_lib.config.norms import LayerNormConfig
 
 EXTENSIONS = ROOT / "book" / "_ext"
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib import softmax as library
+from course_lib import entropy as library
 from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.drawing import normal
 

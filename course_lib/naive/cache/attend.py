@@ -7,7 +7,7 @@ from jaxtyping import Float64
 
 from course_lib.naive.softmax import softmax
 
-__all__ = ["TokenList", "attend_with_cache", "kv_cache_bytes", "rolling_write"]
+__all__ = ["TokenList", "attend_with_cache"]
 
 
 class TokenList:
@@ -45,29 +45,3 @@ def attend_with_cache(
                 for d in range(value_new.shape[2]):
                     output[h, t, d] += weight * value[h // shared, d]
     return output
-
-
-def rolling_write(
-    ring: Float64[np.ndarray, "W D"], new: Float64[np.ndarray, "T D"], position: int
-) -> Float64[np.ndarray, "W D"]:
-    """Each token in turn goes to the slot of its position modulo W, over what was there."""
-    result = ring.copy()
-    for t in range(len(new)):
-        result[(position + t) % len(ring)] = new[t]
-    return result
-
-
-def kv_cache_bytes(
-    layers: int, G: int, D: int, T: int, bytes: int, windows: list[int | None] | None = None
-) -> int:
-    """Layer by layer and token by token: a key and a value for each head, if still in reach."""
-    total = 0
-    for layer in range(layers):
-        window = None if windows is None else windows[layer]
-        for t in range(T):
-            age = T - t  # of the newest token 1
-            if window is None or age <= window:
-                for _ in range(G):
-                    total += D * bytes  # the key
-                    total += D * bytes  # the value
-    return total

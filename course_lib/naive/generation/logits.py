@@ -1,22 +1,14 @@
-"""The choice of one token, number by number."""
+"""Logits before the choice, number by number."""
 
 import numpy as np
 from jaxtyping import Float64
 
 from course_lib.naive.softmax import softmax
 
-__all__ = ["greedy", "pick", "sample", "temperature_logits", "top_k_logits", "top_p_logits"]
+__all__ = ["temperature_logits", "top_k_logits", "top_p_logits"]
+
 
 Row = Float64[np.ndarray, " V"]
-
-
-def greedy(logits: Row) -> int:
-    """The first token that no other beats."""
-    best = 0
-    for v in range(len(logits)):
-        if logits[v] > logits[best]:
-            best = v
-    return best
 
 
 def temperature_logits(logits: Row, temperature: float) -> Row:
@@ -53,22 +45,3 @@ def top_p_logits(logits: Row, p: float) -> Row:
         taken += weights[best]
         left.remove(best)
     return result
-
-
-def pick(logits: Row, uniform: float) -> int:
-    """Walk over the weights until the point is behind; tokens of no weight are stepped over."""
-    weights = softmax(logits)
-    end = 0.0
-    chosen = 0
-    for v in range(len(logits)):
-        if weights[v] > 0:
-            chosen = v
-            end += weights[v]
-            if end > uniform:
-                break
-    return chosen
-
-
-def sample(logits: Row, generator: np.random.Generator) -> int:
-    """Draw the point, then pick."""
-    return pick(logits, generator.random())

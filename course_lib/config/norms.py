@@ -1,0 +1,89 @@
+"""Which norm a layer has, and how queries and keys are normalised."""
+
+import math
+from dataclasses import dataclass
+
+__all__ = [
+    "HeadQKNorm",
+    "LayerNormConfig",
+    "NormConfig",
+    "ProjectionQKNorm",
+    "QKNormConfig",
+    "RMSNormConfig",
+    "UnitOffsetRMSNormConfig",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerNormConfig:
+    """Subtract the mean, divide by the standard deviation, scale and shift.
+
+    Attributes:
+        eps: added to the variance, at least 0.
+    """
+
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _require_eps(self.eps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RMSNormConfig:
+    """Divide by the root of the mean square, times a gain that starts at 1.
+
+    Attributes:
+        eps: added to the mean square, at least 0.
+    """
+
+    eps: float
+
+    def __post_init__(self) -> None:
+        _require_eps(self.eps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitOffsetRMSNormConfig:
+    """Divide by the root of the mean square, times one plus a gain that starts at 0 (Gemma).
+
+    Attributes:
+        eps: added to the mean square, at least 0.
+    """
+
+    eps: float = 1e-6
+
+    def __post_init__(self) -> None:
+        _require_eps(self.eps)
+
+
+NormConfig = LayerNormConfig | RMSNormConfig | UnitOffsetRMSNormConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadQKNorm:
+    """Queries and keys are normalised head by head, with one gain of D entries for all heads.
+
+    Attributes:
+        norm: which norm.
+    """
+
+    norm: NormConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionQKNorm:
+    """The whole projection is normalised, all heads at once, before it is split.
+
+    Attributes:
+        norm: which norm.
+    """
+
+    norm: NormConfig
+
+
+QKNormConfig = HeadQKNorm | ProjectionQKNorm
+
+
+def _require_eps(eps: float) -> None:
+    if not (eps >= 0 and math.isfinite(eps)):
+        raise ValueError(f"eps keeps a root off zero, so it is at least 0 and finite; eps is {eps}")

@@ -1,0 +1,1 @@
+"""A cache as a list that grows by one token at a time."""

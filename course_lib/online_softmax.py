@@ -1,0 +1,55 @@
+"""The softmax's denominator, one block of scores after another."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from course_lib.shapes import require_entries
+
+__all__ = ["online_softmax_update"]
+
+
+def online_softmax_update(
+    maximum: Float[Tensor, "*rows"],
+    normaliser: Float[Tensor, "*rows"],
+    scores_block: Float[Tensor, "*rows S"],
+) -> tuple[Float[Tensor, "*rows"], Float[Tensor, "*rows"]]:
+    r"""Take one more block of scores into a running softmax denominator.
+
+    .. math:: m' = \max(m, \max_s z_s), \qquad
+        \ell' = e^{m - m'} \ell + \sum_s e^{z_s - m'}
+
+    Start with m = minus infinity and l = 0. After the last block, in whatever order they came,
+    m + log l is the log-sum-exp of all scores.
+
+    Args:
+        maximum: m, the largest score so far.
+        normaliser: l, the sum so far of exp(score - maximum).
+        scores_block: the next scores of each row; minus infinity where a key is not read.
+
+    Returns:
+        The new maximum and the new normaliser. While no score was finite they stay minus
+        infinity and zero.
+
+    Raises:
+        ValueError: if the rows of the three differ, or the block is empty.
+
+    Source: Milakov and Gimelshein 2018 (arXiv:1805.02867), alg. 3.
+
+    >>> state = torch.tensor(-torch.inf), torch.tensor(0.0)
+    >>> state = online_softmax_update(*state, torch.tensor([0.0, 2.0]))
+    >>> online_softmax_update(*state, torch.tensor([2.0]))
+    (tensor(2.), tensor(2.1353))
+    """
+    if not maximum.shape == normaliser.shape == scores_block.shape[:-1]:
+        raise ValueError(
+            "online_softmax_update needs one maximum and one normaliser per row of the block; "
+            f"the block has {scores_block.shape[:-1].numel()} rows, maximum {maximum.numel()}, "
+            f"normaliser {normaliser.numel()}; shapes {tuple(scores_block.shape)}, "
+            f"{tuple(maximum.shape)} and {tuple(normaliser.shape)}"
+        )
+    require_entries(scores_block, -1)
+    new_maximum = torch.maximum(maximum, scores_block.amax(-1))
+    shift = new_maximum.masked_fill(new_maximum == -torch.inf, 0.0)
+    added = (scores_block - shift[..., None]).exp().sum(-1)
+    return new_maximum, normaliser * (maximum - shift).exp() + added
