@@ -102,6 +102,6 @@ def test_a_submission_opens_for_grading_and_asks_no_other_host(formgrader, page)
     # The boxes are drawn first and get their marks from a second answer.
     first = page.locator("input.score").first
     expect(first).to_have_attribute("placeholder", re.compile(r"^[20]$"), timeout=20_000)
-    expect(page.locator(".rendered_html math msqrt")).to_have_count(1)
+    expect(page.locator(".rendered_html math msqrt")).to_have_count(1, timeout=20_000)
     page.wait_for_load_state("networkidle")
     assert [url for url in asked if not url.startswith((formgrader, "data:"))] == []
