@@ -10,7 +10,8 @@ from grading.calling import Called
 from grading.compare import same
 from grading.contract import Finding
 from grading.exercise import Exercise, Misconception, Probe
-from grading.observe import Draws, Observation, draws, gradients, largest_tensor, observe
+from grading.footprint import largest_tensor
+from grading.observe import Draws, Observation, draws, gradients, observe
 
 __all__ = ["diagnose"]
 

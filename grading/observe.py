@@ -1,4 +1,4 @@
-"""Run an answer on an exercise's probes and keep what it did: results, errors, gradients, cost."""
+"""Run an answer on an exercise's probes and keep what it did: results, errors, gradients, draws."""
 
 import inspect
 import io
@@ -10,24 +10,23 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from torch.overrides import TorchFunctionMode
 
 from grading.calling import Called, call, is_engine, is_foreign
 from grading.compare import as_tensors, plain
-from grading.dispatch import Watch
 from grading.exercise import Answer, Exercise, Inputs, Probe
 
 __all__ = [
     "Draws",
     "Observation",
+    "draw",
     "draws",
     "gradients",
-    "largest_tensor",
-    "makes_single",
     "observe",
+    "silence",
+    "volume",
     "warn_again",
+    "warnings_kept",
 ]
 
 Warned = tuple[warnings.WarningMessage, ...]
@@ -72,7 +71,7 @@ def _to_single(value: Any) -> Any:
 
 
 @contextmanager
-def _silence() -> Iterator[io.StringIO]:
+def silence() -> Iterator[io.StringIO]:
     """Let nothing be printed; yield what collects it."""
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
@@ -80,7 +79,7 @@ def _silence() -> Iterator[io.StringIO]:
 
 
 @contextmanager
-def _warnings_kept() -> Iterator[list[warnings.WarningMessage]]:
+def warnings_kept() -> Iterator[list[warnings.WarningMessage]]:
     """Let no warning be shown or made an error; yield the list that collects them."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -111,9 +110,9 @@ def observe(
     """Call the answer once on a probe. ``quiet`` keeps a second run from printing again."""
     given, inputs = draw(exercise, probe, single), draw(exercise, probe, single)
     said = ""
-    with _warnings_kept() as caught:
+    with warnings_kept() as caught:
         if quiet:
-            with _silence() as collected:
+            with silence() as collected:
                 called = call(answer, list(given.values()), exercise.time_limit)
             said = collected.getvalue()
         else:
@@ -163,7 +162,7 @@ def gradients(exercise: Exercise, answer: Answer, probe: Probe) -> list[torch.Te
     }
     # A copy is handed over: an answer that writes into its input is told so by its own rule.
     given = [leaves[name].clone() if name in leaves else inputs[name] for name in inputs]
-    with _silence(), _warnings_kept():
+    with silence(), warnings_kept():
         called = call(answer, given, exercise.time_limit)
     outputs = [value for value in _outputs(exercise, called) or () if torch.is_tensor(value)]
     total = torch.zeros((), dtype=torch.float64)
@@ -181,75 +180,6 @@ def gradients(exercise: Exercise, answer: Answer, probe: Probe) -> list[torch.Te
         return None
     pairs = zip(grads, leaves.values(), strict=True)
     return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in pairs]
-
-
-class _Largest(TorchFunctionMode):
-    """Remember the largest tensor or array that any operation made."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.elements = 0
-        self.shape: tuple[int, ...] = ()
-        self.single = False
-
-    def note(self, elements: int, shape: tuple[int, ...]) -> None:
-        """Remember one result."""
-        if elements > self.elements:
-            self.elements, self.shape = elements, shape
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for value in result if isinstance(result, tuple | list) else (result,):
-            # A view costs nothing: what counts is the memory behind a tensor.
-            if isinstance(value, torch.Tensor) and value.untyped_storage().size() > 0:
-                held = value.untyped_storage().size() // value.element_size()
-                self.note(min(held, value.numel()), tuple(value.shape))
-        return result
-
-
-class _Watched(np.ndarray):
-    """An array that reports every array made of it."""
-
-    counter: _Largest | None
-
-    def __array_finalize__(self, source: Any) -> None:
-        self.counter = getattr(source, "counter", None)
-        if self.counter is not None:
-            self.counter.note(self.size, self.shape)
-            self.counter.single |= self.dtype in (np.float32, np.float16)
-
-
-def _watched_inputs(exercise: Exercise, probe: Probe, counter: _Largest) -> list[Any]:
-    """Draw a probe's inputs; arrays among them report to the counter."""
-    given = list(draw(exercise, probe).values())
-    for place, value in enumerate(given):
-        if isinstance(value, np.ndarray):
-            given[place] = value.view(_Watched)
-            given[place].counter = counter
-    return given
-
-
-def largest_tensor(exercise: Exercise, answer: Answer, probe: Probe) -> tuple[int, tuple[int, ...]]:
-    """Return the size and shape of the largest tensor or array that the answer made on the way."""
-    counter = _Largest()
-    given = _watched_inputs(exercise, probe, counter)
-    with _silence(), _warnings_kept(), counter:
-        call(answer, given, exercise.time_limit)
-    return counter.elements, counter.shape
-
-
-def makes_single(exercise: Exercise, answer: Answer) -> bool:
-    """Return whether the answer makes numbers of float32 or less of its float64 inputs."""
-    kinds: set[torch.dtype] = set()
-    watch = Watch(lambda name, made: kinds.update(value.dtype for value in made))
-    for probe in exercise.probes:
-        counter = _Largest()
-        given = _watched_inputs(exercise, probe, counter)
-        with _silence(), _warnings_kept(), watch:
-            call(answer, given, exercise.time_limit)
-        if counter.single or any(k.is_floating_point and k.itemsize < 8 for k in kinds):
-            return True
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +204,7 @@ def draws(exercise: Exercise, answer: Answer, probe: Probe) -> Draws:
         given = draw(exercise, probe)
         generator = next(v for v in given.values() if isinstance(v, torch.Generator))
         before = generator.manual_seed(seed).get_state()
-        with _silence(), _warnings_kept():
+        with silence(), warnings_kept():
             called = call(answer, list(given.values()), exercise.time_limit)
         moved = moved or not torch.equal(before, generator.get_state())
         value = plain(called.value) if called.returned else None

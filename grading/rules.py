@@ -11,16 +11,8 @@ from grading.compare import first_difference, same
 from grading.contract import FORM, TOO_LONG_IN_ALL, Finding, kind_finding, lettered
 from grading.errors_in_words import first_line
 from grading.exercise import SINGLE, Answer, Exercise
-from grading.observe import (
-    Observation,
-    draw,
-    draws,
-    gradients,
-    largest_tensor,
-    makes_single,
-    observe,
-    volume,
-)
+from grading.footprint import largest_tensor, makes_single
+from grading.observe import Observation, draw, draws, gradients, observe, volume
 from grading.own_work import goes_without_loop
 
 __all__ = ["first_finding", "retold"]

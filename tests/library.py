@@ -78,11 +78,11 @@ def used_names(path: Path) -> set[str]:
     }
 
 
-def lines_of_code(node: ast.FunctionDef | ast.Module) -> int:
+def lines_of_code(node: ast.FunctionDef) -> int:
     """Lines of a body without its docstrings."""
     count = len(ast.unparse(ast.Module(body=node.body, type_ignores=[])).splitlines())
     for inner in ast.walk(node):
-        if isinstance(inner, ast.FunctionDef | ast.ClassDef | ast.Module):
+        if isinstance(inner, ast.FunctionDef | ast.ClassDef):
             docstring = ast.get_docstring(inner, clean=False)
             count -= len(docstring.splitlines()) if docstring else 0
     return count

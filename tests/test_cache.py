@@ -566,15 +566,16 @@ def test_a_refused_call_leaves_the_cache_as_it_was(
         (lambda: RollingKVCache(0), r"window >= 1; window is 0"),
         (
             lambda: rolling_write(torch.zeros(2, 3, 7), torch.zeros(2, 1, 6), 0),
-            r"ring has \(2, 7\) and new \(2, 6\); shapes \(2, 3, 7\) and \(2, 1, 6\)",
+            r"kept ring has \(2, 7\) and the new one \(2, 6\); shapes \(2, 3, 7\) and \(2, 1, 6\)",
         ),
         (
             lambda: rolling_write(torch.zeros(2, 3, 7), torch.zeros(1, 1, 7), 0),
-            r"ring has \(2, 7\) and new \(1, 7\); shapes \(2, 3, 7\) and \(1, 1, 7\)",
+            r"kept ring has \(2, 7\) and the new one \(1, 7\); shapes \(2, 3, 7\) and \(1, 1, 7\)",
         ),
         (
             lambda: rolling_write(torch.zeros(3, 7), torch.zeros(1, 7).double(), 0),
-            r"ring is torch.float32 on cpu, new torch.float64 on cpu; shapes \(3, 7\) and \(1, 7\)",
+            r"kept ring is torch.float32 on cpu, the new one torch.float64 on cpu; "
+            r"shapes \(3, 7\) and \(1, 7\)",
         ),
         (
             lambda: rolling_write(torch.zeros(7), torch.zeros(1, 7), 0),

@@ -117,18 +117,7 @@ def rolling_write(
     """
     require_axes("ring", ring, "*batch W D")
     require_axes("new", new, "*batch T D")
-    if ring.shape[:-2] != new.shape[:-2] or ring.shape[-1] != new.shape[-1]:
-        raise ValueError(
-            "ring and new agree in all axes but that of time; "
-            f"ring has {(*ring.shape[:-2], ring.shape[-1])} and new "
-            f"{(*new.shape[:-2], new.shape[-1])}; shapes {tuple(ring.shape)} and {tuple(new.shape)}"
-        )
-    if (ring.dtype, ring.device) != (new.dtype, new.device):
-        raise ValueError(
-            "a ring keeps numbers of one dtype on one device; "
-            f"ring is {ring.dtype} on {ring.device}, new {new.dtype} on {new.device}; "
-            f"shapes {tuple(ring.shape)} and {tuple(new.shape)}"
-        )
+    require_alike("ring", ring, new)
     slots, count = ring.shape[-2], new.shape[-2]
     if slots < 1 or position < 0:
         raise ValueError(

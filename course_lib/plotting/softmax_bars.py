@@ -1,6 +1,7 @@
 """Weights as bars, moved by a temperature, one score and a sink."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 import torch
@@ -49,8 +50,18 @@ def softmax_bars(scores: Float[Tensor, " S"], labels: Sequence[str]) -> LiveFigu
         said("sink", "sink_on ? format(sink, '.1f') : 'off'"),
         enabled("sink", "sink_on"),
     )
-    last = len(values) - 1
-    base = alt.Chart(alt.InlineData(values=data)).transform_calculate(
+    base = _shares(data, last=len(values) - 1)
+    chart = alt.vconcat(_weights(base, [*labels, "sink"]), _sum(base))
+    chart = chart.add_params(ink(), temperature, moved, on, sink, *words)
+    shown = (
+        "Weights of each key as bars, and their sum; temperature, one score and a sink can move."
+    )
+    return LiveFigure(chart, name="softmax-bars", alt_text=shown)
+
+
+def _shares(data: list[dict[str, Any]], last: int) -> alt.Chart:
+    """Compute the weights in the page, from what the controls say."""
+    drawn: alt.Chart = alt.Chart(alt.InlineData(values=data)).transform_calculate(
         # The temperature divides the scores; the sink is a logit of its own. Its row is always
         # there, so that the drawing keeps its size.
         z="datum.key == 'sink' ? (sink_on ? sink : -MAX_VALUE) : "
@@ -63,12 +74,7 @@ def softmax_bars(scores: Float[Tensor, " S"], labels: Sequence[str]) -> LiveFigu
         label="datum.key == 'sink' && !sink_on ? 'off' : "
               "format(datum.e / datum.total, '.2f')",
     )  # fmt: skip
-    chart = alt.vconcat(_weights(base, [*labels, "sink"]), _sum(base))
-    chart = chart.add_params(ink(), temperature, moved, on, sink, *words)
-    shown = (
-        "Weights of each key as bars, and their sum; temperature, one score and a sink can move."
-    )
-    return LiveFigure(chart, name="softmax-bars", alt_text=shown)
+    return drawn
 
 
 def _weights(base: alt.Chart, order: list[str]) -> alt.LayerChart:
