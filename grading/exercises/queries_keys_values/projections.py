@@ -56,9 +56,7 @@ def _values_from_x(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: An
     return x @ w_q, source @ w_k, x @ w_v
 
 
-def _only_keys_from_x(
-    x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None
-) -> Any:
+def _only_keys_from_x(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = None) -> Any:
     source = x if context is None else context
     return x @ w_q, x @ w_k, source @ w_v
 

@@ -134,8 +134,9 @@ def _saturation_probe(D: int, S: int, scale: float) -> Probe:
     def draw(generator: torch.Generator) -> Inputs:
         return {"D": D, "S": S, "scale": scale, "trials": TRIALS, "generator": generator}
 
-    return Probe(name=f"D = {D}, S = {S}, scale = {scale:g}", draw=draw, sizes={"D": D, "S": S},
-                 edge=D == S)
+    return Probe(
+        name=f"D = {D}, S = {S}, scale = {scale:g}", draw=draw, sizes={"D": D, "S": S}, edge=D == S
+    )
 
 
 def _judge_saturation(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
@@ -154,9 +155,7 @@ def _largest(
     pick: Any = lambda weights: weights.amax(-1).mean(),
     axis: int = -1,
 ) -> Any:
-    def measure(
-        D: int, S: int, scale: float, trials: int, generator: torch.Generator
-    ) -> float:
+    def measure(D: int, S: int, scale: float, trials: int, generator: torch.Generator) -> float:
         query = torch.randn(trials, 1, D, generator=generator)
         key = torch.randn(trials, S, D, generator=generator)
         weights = change((query * key).sum(-1), scale).softmax(axis)

@@ -1,6 +1,5 @@
 """logsumexp and log_softmax: the softmax's logarithms."""
 
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -234,4 +233,3 @@ LOG_SOFTMAX = Exercise(
     ),
     alternatives=(_log_rows, _log_by_pairs),
 )  # fmt: skip
-
