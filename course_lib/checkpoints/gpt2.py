@@ -63,13 +63,11 @@ def from_gpt2(
 
 
 def _as_today(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Name the tensors as today's files do, and leave the masks of older ones out."""
+    """Name the tensors as today's files do."""
     named: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         today = re.sub(r"^(?=(wte|wpe|h|ln_f)\.)", "transformer.", name)
         today = re.sub(r"\.b$", ".bias", re.sub(r"\.[gw]$", ".weight", today))
-        if re.search(r"\.attn\.(bias|masked_bias)$", today):
-            continue
         if today in named:
             raise ValueError(
                 "a checkpoint has each tensor under one name; "

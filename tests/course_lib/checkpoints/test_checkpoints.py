@@ -10,11 +10,13 @@ from tiny_models import ARCHITECTURES, CONTEXT, L, make_pair
 from torch import Tensor
 
 from course_lib.checkpoints.bert import from_bert
+from course_lib.checkpoints.bloom import from_bloom
 from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
+from course_lib.checkpoints.interleaved import from_cohere
 from course_lib.checkpoints.llama import from_llama
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config.arrangement import Parallel
+from course_lib.config.arrangement import PostNorm
 from course_lib.config.decoder import Unembedding
 from course_lib.model.decoder import Decoder
 
@@ -25,6 +27,8 @@ EMBEDDINGS = {
     from_gpt2: "transformer.wte.weight",
     from_falcon: "transformer.word_embeddings.weight",
     from_llama: "model.embed_tokens.weight",
+    from_cohere: "model.embed_tokens.weight",
+    from_bloom: "transformer.word_embeddings.weight",
 }
 
 
@@ -53,9 +57,9 @@ def test_an_arrangement_without_names_is_refused() -> None:
     theirs, _ = make_pair("Llama 3")
     architecture = ARCHITECTURES["Llama 3"]
     layers = architecture.ours.layers
-    parallel = replace(layers[2], arrangement=Parallel())
-    config = replace(architecture.ours, layers=(*layers[:2], parallel, *layers[3:]))
-    with pytest.raises(ValueError, match="layer 2 of 7 has Parallel"):
+    other = replace(layers[2], arrangement=PostNorm())
+    config = replace(architecture.ours, layers=(*layers[:2], other, *layers[3:]))
+    with pytest.raises(ValueError, match=r"InnerNorm, .*; layer 2 of 7 has PostNorm"):
         architecture.convert(theirs.state_dict(), config)
 
 
