@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import split_heads
 from course_lib.layers.norms import rms_norm
-from course_lib.positions.rope import rotate
+from course_lib.positions.rotation_table import RotationTable, rotate_by_table
 from course_lib.scaling import softmax_scale
 from course_lib.shapes import (
     require_projection,
@@ -75,8 +75,7 @@ def compress(
 def latent_keys(
     x: Float[Tensor, "B T C"],
     parameters: LatentParameters,
-    positions: Int[Tensor, " T"],
-    inv_freq: Float[Tensor, " _"],
+    table: RotationTable,
     eps: float,
 ) -> tuple[Float[Tensor, "B T Dc"], Float[Tensor, "B T Dr"]]:
     r"""Make what a token leaves behind: its latent vector and its rotary key.
@@ -90,8 +89,7 @@ def latent_keys(
     Args:
         x: one row per token.
         parameters: what makes keys and values.
-        positions: where each token stands in the sequence.
-        inv_freq: radians per position, Dr / 2 of them.
+        table: from ``rotation_table``, for where each token stands, with Dr / 2 columns.
         eps: of the latent vector's norm.
 
     Returns:
@@ -100,11 +98,11 @@ def latent_keys(
     Raises:
         ValueError: if the sizes do not fit.
 
-    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 9 and 15; half-split rotation, see ``rotate``.
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 9 and 15; half-split rotation.
     """
     require_projection("x", x, "w_kr", parameters.w_kr)
     latent = compress(x, parameters.w_dkv, parameters.g_kv, eps)
-    return latent, rotate(x @ parameters.w_kr, positions, inv_freq)
+    return latent, rotate_by_table(x @ parameters.w_kr, table)
 
 
 def latent_queries(
@@ -112,8 +110,7 @@ def latent_queries(
     w_q: Float[Tensor, "_ _"],
     w_qr: Float[Tensor, "_ _"],
     num_heads: int,
-    positions: Int[Tensor, " T"],
-    inv_freq: Float[Tensor, " _"],
+    table: RotationTable,
 ) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B H T Dr"]]:
     r"""Make each head's two queries: one for what is said, one for where.
 
@@ -125,8 +122,7 @@ def latent_queries(
         w_q: projection into the queries of all heads, H D columns.
         w_qr: projection into the rotary queries of all heads, H Dr columns.
         num_heads: H.
-        positions: where each token stands in the sequence.
-        inv_freq: radians per position, Dr / 2 of them.
+        table: from ``rotation_table``, for where each token stands, with Dr / 2 columns.
 
     Returns:
         The queries, and the rotary queries, rotated.
@@ -134,12 +130,12 @@ def latent_queries(
     Raises:
         ValueError: if the sizes do not fit.
 
-    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 12 to 14; half-split rotation, see ``rotate``.
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 12 to 14; half-split rotation.
     """
     require_projection("x", x, "w_q", w_q)
     require_projection("x", x, "w_qr", w_qr)
     rotary_query = split_heads(x @ w_qr, num_heads)
-    return split_heads(x @ w_q, num_heads), rotate(rotary_query, positions, inv_freq)
+    return split_heads(x @ w_q, num_heads), rotate_by_table(rotary_query, table)
 
 
 def latent_attention(

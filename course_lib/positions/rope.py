@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from course_lib.positions.rotation_table import rotate_by_table, rotation_table
 from course_lib.shapes import require_axes
 
 __all__ = ["halves_to_interleaved", "interleaved_to_halves", "rope", "rope_inv_freq", "rotate"]
@@ -85,14 +86,7 @@ def rotate(
     tensor([[0.7071, 0.7071, 5.0000]])
     """
     _require_rotation(x, positions, inv_freq)
-    working = torch.promote_types(x.dtype, torch.float32)
-    angles = positions[:, None] * inv_freq
-    cosine = (concentration * angles.cos()).to(working)
-    sine = (concentration * angles.sin()).to(working)
-    half = inv_freq.numel()
-    first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    turned = torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
-    return torch.cat([turned.to(x.dtype), rest], dim=-1)
+    return rotate_by_table(x, rotation_table(positions, inv_freq, concentration))
 
 
 def rope(
