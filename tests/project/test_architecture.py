@@ -101,6 +101,8 @@ WITHOUT_ORACLE = {
     "course_lib.checkpoints.llama": "tests/tiny_models.py loads every model that is compared by it",
     "course_lib.checkpoints.gpt2": "see llama",
     "course_lib.checkpoints.falcon": "see llama",
+    "course_lib.checkpoints.deepseek": "see llama",
+    "course_lib.checkpoints.mpt": "see llama",
     "course_lib.scaling.score_variance": "random by design: judged by the closed form scale² · D "
     "and, draw for draw, by its twin",
     "course_lib.scaling.saturation": "random by design: judged by published means, its limits "
