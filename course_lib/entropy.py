@@ -30,7 +30,7 @@ def entropy(weights: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "
     >>> entropy(torch.tensor([0.5, 0.5, 0.0]))
     tensor(0.6931)
     """
-    require_entries(weights, axis)
+    require_entries(weights, axis, "weights")
     surprise: Tensor = torch.special.entr(weights)  # -p log p, and 0 at p = 0
     return surprise.sum(axis)
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.kinds import require_floats
 from course_lib.shapes import require_entries
 
 __all__ = ["online_softmax_update"]
@@ -41,6 +42,7 @@ def online_softmax_update(
     >>> online_softmax_update(*state, torch.tensor([2.0]))
     (tensor(2.), tensor(2.1353))
     """
+    require_floats(maximum=maximum, normaliser=normaliser, scores_block=scores_block)
     if not maximum.shape == normaliser.shape == scores_block.shape[:-1]:
         raise ValueError(
             "online_softmax_update needs one maximum and one normaliser per row of the block; "

@@ -1,15 +1,16 @@
 """Which shapes fit together, and what is said when they do not."""
 
-import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
+
+from course_lib.kinds import require_floats, require_same_dtype, require_tensors, require_whole
 
 __all__ = [
     "require_axes",
     "require_bias",
     "require_entries",
     "require_groups",
-    "require_mask",
+    "require_key_values",
     "require_projection",
     "require_same_batch",
     "require_same_positions",
@@ -31,8 +32,9 @@ def require_axes(name: str, tensor: Shaped[Tensor, "*shape"], axes: str) -> None
     Raises:
         ValueError: if there are not.
     """
-    needed = len(axes.replace("*batch", "").split())
-    fits = tensor.ndim >= needed if axes.startswith("*batch") else tensor.ndim == needed
+    require_tensors(**{name: tensor})
+    needed = sum(not axis.startswith("*") for axis in axes.split())
+    fits = tensor.ndim >= needed if axes.startswith("*") else tensor.ndim == needed
     if not fits:
         raise ValueError(
             f"{name} has the axes {axes}, {'at least ' if '*' in axes else ''}{needed} in number; "
@@ -56,41 +58,13 @@ def require_bias(
     Raises:
         ValueError: if they do not: a bias of one number would be added to every column.
     """
+    require_same_dtype(**{weight_name: weight, f"the bias of {weight_name}": bias})
     if bias.shape != weight.shape[1:]:
         raise ValueError(
             "a bias has one number per column of its matrix; "
             f"{weight_name} has {weight.shape[1]} columns and its bias {bias.numel()} numbers; "
             f"shapes {tuple(weight.shape)} and {tuple(bias.shape)}"
         )
-
-
-def require_mask(may_attend: Shaped[Tensor, "*mask"], scores: Float[Tensor, "*shape"]) -> None:
-    """Refuse a mask that is not True and False, or has no entry for some score.
-
-    Args:
-        may_attend: True where query t may read key s.
-        scores: row t belongs to query t, column s to key s.
-
-    Returns:
-        Nothing, if the mask broadcasts to the scores.
-
-    Raises:
-        ValueError: if the mask does not broadcast to the scores.
-        TypeError: if it holds numbers: libraries differ in whether 1 or 0 means "may read".
-    """
-    if may_attend.dtype != torch.bool:
-        raise TypeError(
-            "may_attend holds True where a query may read a key, and False elsewhere, so its type "
-            f"is torch.bool; it is {may_attend.dtype}; shape {tuple(may_attend.shape)}"
-        )
-    try:
-        may_attend.expand_as(scores)
-    except RuntimeError as error:
-        raise ValueError(
-            "may_attend broadcasts to the scores, T queries by S keys; "
-            f"the scores have T={scores.shape[-2]}, S={scores.shape[-1]}; "
-            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
-        ) from error
 
 
 def require_groups(
@@ -110,6 +84,7 @@ def require_groups(
     Raises:
         ValueError: if not.
     """
+    require_same_dtype(**{name: by_head, shared_name: shared})
     for which, tensor in ((name, by_head), (shared_name, shared)):
         if tensor.ndim != 4:
             raise ValueError(
@@ -124,7 +99,7 @@ def require_groups(
             f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
         )
     heads, groups = by_head.shape[1], shared.shape[1]
-    if groups < 1 or heads % groups:
+    if groups < 1 or heads < 1 or heads % groups:
         raise ValueError(
             "every key/value head serves the same number of query heads, so G divides H; "
             f"{name} has H={heads} and {shared_name} G={groups}; "
@@ -149,6 +124,9 @@ def require_projection(
     Raises:
         ValueError: if they do not.
     """
+    require_axes(name, vectors, "*batch _")
+    require_axes(weight_name, weight, "rows columns")
+    require_same_dtype(**{name: vectors, weight_name: weight})
     if vectors.shape[-1] != weight.shape[0]:
         raise ValueError(
             f"a row of {name} has as many entries as {weight_name} has rows (x @ w); "
@@ -175,6 +153,7 @@ def require_same_batch(
     """
     require_axes("query", query, "*batch T D")
     require_axes(name, other, "*batch S D")
+    require_same_dtype(**{"query": query, name: other})
     if query.shape[:-2] != other.shape[:-2]:
         raise ValueError(
             f"query and {name} agree in their leading axes (batch, heads): nothing is broadcast; "
@@ -200,6 +179,7 @@ def require_same_positions(
     Raises:
         ValueError: if they do not.
     """
+    require_same_dtype(**{name: vectors, other_name: other})
     if vectors.shape[:-1] != other.shape[:-1]:
         raise ValueError(
             f"every position has one vector in {name} and one in {other_name}, so all axes but "
@@ -229,19 +209,50 @@ def require_same_size(query: Float[Tensor, "*shape"], key: Float[Tensor, "*other
         )
 
 
-def require_entries(x: Float[Tensor, "*shape"], axis: int) -> None:
+def require_key_values(key: Float[Tensor, "*shape"], value: Float[Tensor, "*other"]) -> None:
+    """Refuse keys and values that do not come in pairs, or of which there are none.
+
+    Args:
+        key: the keys.
+        value: the values.
+
+    Returns:
+        Nothing, if there is a key, and one value for each.
+
+    Raises:
+        ValueError: if not.
+    """
+    require_axes("key", key, "*batch S D")
+    require_axes("value", value, "*batch S Dv")
+    if key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            "every key has one value, so both have the same number of positions S; "
+            f"the keys have S={key.shape[-2]} and the values S={value.shape[-2]}; "
+            f"shapes {tuple(key.shape)} and {tuple(value.shape)}"
+        )
+    if key.shape[-2] == 0:
+        raise ValueError(
+            "a query weighs at least one key and its value; "
+            f"there are S={key.shape[-2]}; shapes {tuple(key.shape)} and {tuple(value.shape)}"
+        )
+
+
+def require_entries(x: Float[Tensor, "*shape"], axis: int, name: str = "scores") -> None:
     """Refuse a tensor with nothing along an axis, or without that axis.
 
     Args:
         x: what a softmax, or a sum of weights, is to be taken of.
         axis: along which axis.
+        name: what x is called in the message.
 
     Returns:
         Nothing, if there is an entry.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or x does not hold floating-point numbers.
     """
+    require_floats(**{name: x})
+    require_whole(axis=axis)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(
             f"axis must name one of the tensor's {x.ndim} axes; axis is {axis}; "

@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.shapes import require_entries, require_mask
+from course_lib.kinds import require_floats, require_same_dtype
+from course_lib.masks import require_mask
+from course_lib.shapes import require_entries
 
 __all__ = [
     "log_softmax",
@@ -126,13 +128,14 @@ def softmax_vjp(
     Source: Dao et al. 2022 (arXiv:2205.14135), appendix B.2.
     Cost: 4 S FLOPs a row, and no S x S Jacobian in memory.
     """
+    require_same_dtype(weights=weights, grad_weights=grad_weights)
     if weights.shape != grad_weights.shape:
         raise ValueError(
             "softmax_vjp needs one gradient per weight; "
             f"weights has {weights.numel()} entries and grad_weights {grad_weights.numel()}; "
             f"shapes {tuple(weights.shape)} and {tuple(grad_weights.shape)}"
         )
-    require_entries(weights, axis)
+    require_entries(weights, axis, "weights")
     mean = (weights * grad_weights).sum(axis, keepdim=True)
     return weights * (grad_weights - mean)
 
@@ -164,6 +167,8 @@ def softmax_with_sink(
     tensor([0.2500, 0.2500, 0.2500])
     """
     require_entries(scores, -1)
+    if isinstance(sink, Tensor):
+        require_floats(scores=scores, sink=sink)
     logit = torch.as_tensor(sink, dtype=scores.dtype, device=scores.device)
     if logit.ndim > 0:
         if scores.ndim < 3 or logit.shape != scores.shape[-3:-2]:
@@ -194,13 +199,14 @@ def masked_softmax(
 
     Args:
         scores: one row per query, one column per key.
-        may_attend: True where query t may read key s; broadcasts to the scores.
+        may_attend: True where query t may read key s. It has two axes, or all axes of the scores,
+            each of their size or 1.
 
     Returns:
         The weights. A query with no key to read gets zeros, never NaN.
 
     Raises:
-        ValueError: if may_attend does not broadcast to the scores, or there is no key.
+        ValueError: if may_attend does not fit the scores, or there is no key.
         TypeError: if may_attend is not of torch.bool.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3, who fill with minus infinity.
@@ -209,8 +215,8 @@ def masked_softmax(
     tensor([[1., 0.],
             [0., 0.]])
     """
-    require_entries(scores, -1)
     require_mask(may_attend, scores)
+    require_entries(scores, -1)
     blocked = ~may_attend  # as small as the mask: the fills below broadcast it
     filled = scores.masked_fill(blocked, torch.finfo(scores.dtype).min)
     return softmax(filled).masked_fill(blocked, 0.0)

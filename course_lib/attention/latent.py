@@ -12,6 +12,8 @@ from course_lib.layers.norms import rms_norm
 from course_lib.positions.rope import rotate
 from course_lib.scaling import softmax_scale
 from course_lib.shapes import (
+    require_axes,
+    require_key_values,
     require_projection,
     require_same_positions,
     require_same_size,
@@ -162,8 +164,8 @@ def latent_attention(
         latent: what the tokens that can be read left behind, from ``latent_keys`` or the cache.
         rotary_key: their rotary keys, one for all heads.
         parameters: what makes keys and values.
-        may_attend: True where query t may read key s; broadcasts to B H T S; None allows every
-            pair. A query with no key to read gets zeros, never NaN.
+        may_attend: True where query t may read key s; None allows every pair. It has two axes, T
+            and S, or the four of B H T S. A query with no key to read gets zeros, never NaN.
 
     Returns:
         One mean of values per head and query; ``merge_heads`` and W^O follow, as in every
@@ -213,8 +215,8 @@ def latent_attention_absorbed(
         latent: what the tokens that can be read left behind, from ``latent_keys`` or the cache.
         rotary_key: their rotary keys, one for all heads.
         parameters: what makes keys and values.
-        may_attend: True where query t may read key s; broadcasts to B H T S; None allows every
-            pair. A query with no key to read gets zeros, never NaN.
+        may_attend: True where query t may read key s; None allows every pair. It has two axes, T
+            and S, or the four of B H T S. A query with no key to read gets zeros, never NaN.
 
     Returns:
         One mean of values per head and query.
@@ -231,6 +233,7 @@ def latent_attention_absorbed(
     num_heads, head_dim = query.shape[1], query.shape[-1]
     w_uk, w_uv = (split_heads(w, num_heads) for w in (parameters.w_uk, parameters.w_uv))
     absorbed = torch.einsum("bhtd,hcd->bhtc", query, w_uk)
+    require_key_values(rotary_key, latent)
     scores = grouped_scores(absorbed, latent[:, None])
     scores = scores + grouped_scores(rotary_query, rotary_key[:, None])
     scores = scores * softmax_scale(head_dim + rotary_query.shape[-1])
@@ -245,6 +248,10 @@ def _require_latent(
     rotary_key: Tensor,
     parameters: LatentParameters,
 ) -> None:
+    require_axes("query", query, "B H T D")
+    require_axes("rotary_query", rotary_query, "B H T Dr")
+    require_axes("latent", latent, "B S Dc")
+    require_axes("rotary_key", rotary_key, "B S Dr")
     require_same_positions("query", query, "rotary_query", rotary_query)
     require_same_positions("latent", latent, "rotary_key", rotary_key)
     require_same_size(rotary_query, rotary_key)

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.attention.dot_product import attention_scores
+from course_lib.kinds import require_floats
 from course_lib.layers.norms import rms_norm
 
 __all__ = ["cosine_scores", "normalise_heads", "normalise_projections"]
@@ -102,6 +103,7 @@ def cosine_scores(
     >>> cosine_scores(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0]]), scale=10.0)
     tensor([[6.]])
     """
+    require_floats(query=query, key=key)
     return scale * attention_scores(_unit(query), _unit(key))
 
 

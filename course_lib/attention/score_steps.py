@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.shapes import require_mask
+from course_lib.kinds import require_floats
+from course_lib.masks import require_mask
 
 __all__ = ["mask_scores", "soft_cap"]
 
@@ -33,6 +34,7 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
     >>> soft_cap(torch.tensor([0.1, -1000.0]), cap=50.0)
     tensor([  0.1000, -50.0000])
     """
+    require_floats(scores=scores)
     if not (cap > 0 and math.isfinite(cap)):
         raise ValueError(
             "a cap bounds the scores, so it is positive and finite; "
@@ -51,14 +53,15 @@ def mask_scores(
 
     Args:
         scores: one row per query, one column per key.
-        may_attend: True where query t may read key s; broadcasts to the scores.
+        may_attend: True where query t may read key s. It has two axes, or all axes of the scores,
+            each of their size or 1.
 
     Returns:
         The masked scores. ``softmax_with_sink`` makes zeros of a row with nothing to read, which
         plain ``softmax`` cannot; without a sink, ``masked_softmax`` masks and weighs in one step.
 
     Raises:
-        ValueError: if may_attend does not broadcast to the scores.
+        ValueError: if may_attend does not fit the scores.
         TypeError: if may_attend is not of torch.bool.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3.

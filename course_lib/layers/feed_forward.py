@@ -83,14 +83,15 @@ def gated_feed_forward(
     Cost: 6 C F FLOPs a vector; 3 C F parameters. F = 2/3 of an ungated network's width costs the
     same.
     """
+    require_projection("x", x, "w_gate", w_gate)
+    require_projection("x", x, "w_up", w_up)
     if w_gate.shape[1] != w_up.shape[1]:
         raise ValueError(
             "each entry has its own gate, so w_gate and w_up have the same number of columns F; "
             f"w_gate has {w_gate.shape[1]} and w_up {w_up.shape[1]}; "
             f"shapes {tuple(w_gate.shape)} and {tuple(w_up.shape)}"
         )
-    gate = activation(_affine(x, "x", w_gate, "w_gate", None))
-    hidden = gate * _affine(x, "x", w_up, "w_up", None)
+    hidden = activation(x @ w_gate) * (x @ w_up)
     return _affine(hidden, "the hidden layer", w_down, "w_down", None)
 
 

@@ -4,6 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.kinds import require_floats
+from course_lib.shapes import require_axes
+
 __all__ = ["layer_norm", "rms_norm", "rms_norm_unit_offset"]
 
 
@@ -112,6 +115,8 @@ def _at_least_float32(x: Tensor) -> Tensor:
 
 
 def _require_entries(x: Tensor, name: str, parameter: Tensor) -> None:
+    require_floats(**{"x": x, name: parameter})
+    require_axes("x", x, "*batch C")
     if parameter.shape != x.shape[-1:]:
         raise ValueError(
             f"a norm has one number in {name} per entry of a vector; the vectors have "

@@ -134,6 +134,7 @@ def sequence_mask(
     """
     if lengths is None:
         return None
+    require_axes("lengths", lengths, "B")
     if lengths.shape != (num_sequences,):
         raise ValueError(
             "each sequence of the batch has one length; "

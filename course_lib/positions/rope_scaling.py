@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.kinds import require_floats, require_whole
 from course_lib.positions.rope import rope_inv_freq
 
 __all__ = [
@@ -38,6 +39,7 @@ def interpolated_inv_freq(inv_freq: Float[Tensor, " _"], factor: float) -> Float
     tensor([0.2500, 0.1250])
     """
     _require_factor(factor)
+    require_floats(inv_freq=inv_freq)
     return inv_freq / factor
 
 
@@ -66,6 +68,7 @@ def ntk_inv_freq(
     tensor([1.0000, 0.0250], dtype=torch.float64)
     """
     _require_factor(factor)
+    require_whole(rotary_dim=rotary_dim)
     if rotary_dim <= 2:
         raise ValueError(
             "NTK scaling tells the first pair from the last, so rotary_dim is above 2; "
@@ -111,6 +114,7 @@ def llama3_inv_freq(
     tensor([1.0000e+00, 3.0868e-03, 1.2500e-04])
     """
     _require_factor(factor)
+    require_floats(inv_freq=inv_freq)
     _require_ramp("low_freq_factor", low_freq_factor, "high_freq_factor", high_freq_factor, context)
     turns = context * inv_freq / (2 * math.pi)
     kept = ((turns - low_freq_factor) / (high_freq_factor - low_freq_factor)).clamp(0.0, 1.0)
@@ -198,8 +202,9 @@ def _ramp_ends(
 ) -> tuple[float, float]:
     """The fractional indices of the pairs that make beta and alpha turns within the context."""
     _require_ramp("alpha", alpha, "beta", beta, context)
-    if base <= 1:
-        raise ValueError(f"later pairs turn more slowly only if base > 1; base is {base}")
+    require_whole(rotary_dim=rotary_dim)
+    if not 1 < base < math.inf:
+        raise ValueError(f"later pairs turn more slowly only if base > 1, finite; base is {base}")
 
     def index(turns: float) -> float:
         return rotary_dim / 2 * math.log(context / (2 * math.pi * turns)) / math.log(base)
@@ -225,13 +230,14 @@ def _blend(
 
 
 def _require_factor(factor: float) -> None:
-    if factor < 1:
-        raise ValueError(f"a context is stretched, so factor >= 1; factor is {factor}")
+    if not 1 <= factor < math.inf:
+        raise ValueError(f"a context is stretched, so factor >= 1, finite; factor is {factor}")
 
 
 def _require_ramp(low_name: str, low: float, high_name: str, high: float, context: int) -> None:
-    if not 0 < low < high or context <= 0:
+    require_whole(context=context)
+    if not 0 < low < high < math.inf or context <= 0:
         raise ValueError(
-            f"turns within the context: 0 < {low_name} < {high_name}, and context > 0; "
+            f"turns within the context: 0 < {low_name} < {high_name}, finite, and context > 0; "
             f"{low_name} is {low}, {high_name} is {high}, context is {context}"
         )

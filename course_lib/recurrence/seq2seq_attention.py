@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from course_lib.attention.additive import additive_scores
 from course_lib.masks import padding_mask
 from course_lib.recurrence.seq2seq import GRU, Encoded, RecurrentEncoderDecoder
+from course_lib.shapes import require_axes
 from course_lib.softmax import masked_softmax
 
 __all__ = ["AttentionEncoderDecoder", "align_step"]
@@ -41,6 +42,8 @@ def align_step(
 
     Source: Bahdanau et al. 2014 (arXiv:1409.0473), sec. 3.1 and appendix A.1.2.
     """
+    require_axes("state", state, "B N")
+    require_axes("encoded", encoded, "B S _")
     scores = additive_scores(state.unsqueeze(1), encoded, w_q, w_k, v)  # B 1 S: one query
     weights = masked_softmax(scores, padding_mask(lengths, encoded.shape[1]))
     return (weights @ encoded).squeeze(1), weights.squeeze(1)
