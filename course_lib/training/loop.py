@@ -137,8 +137,8 @@ def train(
             losses.append(value.item())
             bar.update()
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
-    for weight in parameters:
-        _require_finite("largest weight after it", weight.abs().amax(), num_steps - 1)
+    for name, weight in model.named_parameters():
+        _require_finite(f"new weight of {name}", weight, num_steps - 1)
     return losses
 
 
@@ -163,8 +163,9 @@ def _next(iterator: Iterator[Given], step: int, num_steps: int) -> Given:
 
 
 def _require_finite(name: str, value: Tensor, step: int) -> None:
-    if not value.isfinite():
+    wrong = value[~value.isfinite()]
+    if wrong.numel():
         raise ValueError(
             "training needs finite numbers, and a smaller learning rate may keep them so; "
-            f"at step {step} the {name} is {value.item()}"
+            f"at step {step} the {name} is {wrong[0].item()}"
         )

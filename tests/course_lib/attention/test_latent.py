@@ -356,9 +356,9 @@ def test_refusals_name_both_sizes(
 def test_other_refusals() -> None:
     given, positions = parameters(), torch.arange(T)
     with pytest.raises(ValueError, match=r"x has 10 and w_kr 11; shapes \(2, 3, 10\)"):
-        lib.latent_keys(torch.zeros(B, T, 10), given, positions, INV_FREQ, EPS)
+        lib.latent_keys(torch.zeros(B, T, 10).double(), given, positions, INV_FREQ, EPS)
     with pytest.raises(ValueError, match=r"x has 10 and w_down 11; shapes \(2, 3, 10\)"):
-        lib.compress(torch.zeros(B, T, 10), given.w_dkv, given.g_kv, EPS)
+        lib.compress(torch.zeros(B, T, 10).double(), given.w_dkv, given.g_kv, EPS)
     with pytest.raises(ValueError, match=r"have 9 entries and g has 8"):
         lib.compress(torch.zeros(B, T, C).double(), given.w_dkv, given.g_kv[:-1], EPS)
     x, w_q, w_qr = torch.zeros(B, T, C), torch.zeros(C, H * D), torch.zeros(C, H * DR)

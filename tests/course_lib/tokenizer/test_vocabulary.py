@@ -4,7 +4,9 @@ import base64
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from texts import TEXTS, any_text
@@ -178,3 +180,34 @@ def test_an_id_that_is_not_there(wrong: int) -> None:
 def test_a_lone_surrogate_is_no_text() -> None:
     with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
         SMALL.encode("a\ud800b")
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_a_special_token_has_a_name() -> None:
+    # An empty name is found before every letter: split by it, a text would never end.
+    with pytest.raises(ValueError, match=r"has a character; that of id 300 is '', with 2 names"):
+        Tokenizer(ranks=BYTE_RANKS, specials={"<|a|>": 301, "": 300})
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (torch.tensor([5, 6]), r"an entry is tensor\(5\), of type Tensor"),
+        (torch.tensor([[5, 6]]), r"an entry is tensor\(\[5, 6\]\), of type Tensor"),
+        ([[5, 6]], r"an entry is \[5, 6\], of type list"),
+        ([5.0], r"an entry is 5\.0, of type float"),
+        ([5, True], r"an entry is True, of type bool"),
+        ("low", r"an entry is 'l', of type str"),
+    ],
+)
+def test_ids_are_a_list_of_ints(ids: object, message: str) -> None:
+    for decode in (SMALL.decode, SMALL.decode_bytes):
+        with pytest.raises(ValueError, match=r"a list of ints, .*ids\.tolist\(\).*" + message):
+            decode(ids)
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_ids_of_numpy_are_ints() -> None:
+    ids = np.array(SMALL.encode("low"))
+    assert SMALL.decode(ids) == SMALL.decode(ids.tolist()) == "low"
