@@ -4,8 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.attention.fitting import require_same_batch
 from course_lib.kinds import require_same_dtype
-from course_lib.shapes import require_axes, require_projection, require_same_batch
+from course_lib.shapes import require_axes, require_projection
 
 __all__ = ["additive_scores"]
 

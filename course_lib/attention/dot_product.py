@@ -4,13 +4,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.scaling import softmax_scale
-from course_lib.shapes import (
+from course_lib.attention.fitting import (
     require_key_values,
-    require_projection,
     require_same_batch,
     require_same_size,
 )
+from course_lib.scaling import softmax_scale
+from course_lib.shapes import require_projection
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = ["attention_scores", "project_qkv", "scaled_dot_product_attention"]

@@ -1,52 +1,26 @@
 """Multi-head latent attention: one small vector a token, from which all heads are made."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from course_lib.attention.fitting import require_key_values, require_same_size
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import split_heads
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.layers.norms import rms_norm
 from course_lib.positions.rope import rotate
 from course_lib.scaling import softmax_scale
-from course_lib.shapes import (
-    require_axes,
-    require_key_values,
-    require_projection,
-    require_same_positions,
-    require_same_size,
-)
+from course_lib.shapes import require_axes, require_projection, require_same_positions
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = [
-    "LatentParameters",
     "compress",
     "latent_attention",
     "latent_attention_absorbed",
     "latent_keys",
     "latent_queries",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatentParameters:
-    """What makes keys and values; head h owns columns h D to (h + 1) D of w_uk, and so on.
-
-    Attributes:
-        w_dkv: projection of x down to the latent vector.
-        g_kv: gain of the latent vector's norm.
-        w_kr: projection of x to the rotary key that all heads share.
-        w_uk: projection of the latent vector up to the keys of all heads, H D columns.
-        w_uv: projection of the latent vector up to the values of all heads, H Dv columns.
-    """
-
-    w_dkv: Float[Tensor, "C Dc"]
-    g_kv: Float[Tensor, " Dc"]
-    w_kr: Float[Tensor, "C Dr"]
-    w_uk: Float[Tensor, "Dc _"]
-    w_uv: Float[Tensor, "Dc _"]
 
 
 def compress(
@@ -249,9 +223,7 @@ def _require_latent(
     parameters: LatentParameters,
 ) -> None:
     require_axes("query", query, "B H T D")
-    require_axes("rotary_query", rotary_query, "B H T Dr")
     require_axes("latent", latent, "B S Dc")
-    require_axes("rotary_key", rotary_key, "B S Dr")
     require_same_positions("query", query, "rotary_query", rotary_query)
     require_same_positions("latent", latent, "rotary_key", rotary_key)
     require_same_size(rotary_query, rotary_key)

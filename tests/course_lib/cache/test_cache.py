@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from course_lib.attention.grouped import grouped_query_attention
-from course_lib.attention.latent import LatentParameters, latent_attention_absorbed, latent_keys
 from course_lib.attention.latent import latent_attention as expanded_attention
+from course_lib.attention.latent import latent_attention_absorbed, latent_keys
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.cache.attend import attend_with_cache
 from course_lib.cache.growing import KVCache
 from course_lib.cache.latent import LatentCache
