@@ -22,6 +22,8 @@ from course_lib.attention.dot_product import (
 )
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, mha_to_gqa
 from course_lib.attention.heads import merge_heads, mha_flops, split_heads
+from course_lib.attention.latent import latent_attention, latent_attention_absorbed
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.attention.qk_norm import cosine_scores, normalise_heads
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.entropy import entropy
@@ -70,6 +72,20 @@ logits, ids = normal(6, B, T, V).float(), torch.tensor([[1, 2, 3], [4, 5, 6]])
 positions, table = torch.arange(T), normal(7, V, C).float()
 inv_freq = rope_inv_freq(6, 10_000.0)
 h, units = normal(8, B, N).float(), normal(9, N, N).float()
+latent = normal(10, B, S, C).float()
+latents = (
+    query,
+    normal(11, B, H, T, 4).float(),
+    latent,
+    normal(12, B, S, 4).float(),
+    LatentParameters(
+        w_dkv=normal(13, C, C).float(),
+        g_kv=gain,
+        w_kr=normal(14, C, 4).float(),
+        w_uk=normal(15, C, H * D).float(),
+        w_uv=normal(16, C, H * DV).float(),
+    ),
+)
 generator = torch.Generator().manual_seed(0)
 
 
@@ -113,6 +129,10 @@ NOT_FLOATS: list[Case] = [
     (
         lambda: interpolated_inv_freq(torch.tensor([1, 0]), 2.0),
         "inv_freq is torch.int64; shape (2,",
+    ),
+    (
+        lambda: llama3_inv_freq(torch.tensor([1, 0]), 8.0, 1.0, 4.0, 64),
+        "inv_freq is torch.int64; shape (2,)",
     ),
     (lambda: lstm_step(whole(h), h, h, torch.zeros(20, 40), torch.zeros(40)), "x is torch.int64;"),
     (
@@ -178,6 +198,8 @@ NOT_WHOLE: list[Case] = [
     (lambda: interleaved_to_halves(w, 3.0), "head_dim is 3.0, of type float"),
     (lambda: ntk_inv_freq(8.0, 1e4, 2.0), "rotary_dim is 8.0, of type float"),
     (lambda: yarn_inv_freq(8, 1e4, 64.5, 4.0, 1.0, 4.0), "context is 64.5, of type float"),
+    (lambda: yarn_inv_freq(8.0, 1e4, 64, 4.0, 1.0, 4.0), "rotary_dim is 8.0, of type float"),
+    (lambda: unigram_entropy(ids[0], 9.0), "vocab_size is 9.0, of type float"),
     (lambda: split_heads(w, 3.0), "num_heads is 3.0, of type float"),
     (lambda: mha_to_gqa(w, 1.0, 3), "G is 1.0, of type float; G = 1.0, H = 3"),
     (lambda: mha_flops(2, 3, 5, 11, True, 7), "H is True, of type bool; B = 2, T = 3, S = 5"),
@@ -267,6 +289,94 @@ AXES: list[Case] = [
         lambda: pick(logits, torch.zeros(B)),
         "there are 6 rows and 2 points; shapes (2, 3, 13) and (2,)",
     ),
+    (
+        lambda: grouped_query_attention(query[0], groups, groups),
+        "query has the axes B H T _, 4 in number; query has 3; shape (4, 3, 7)",
+    ),
+    (
+        lambda: grouped_query_attention(query, groups, groups[0]),
+        "key has (2, 2, 5) and value (2, 5)",
+    ),
+    (
+        lambda: grouped_query_attention(query, groups[:, :, :0], groups[:, :, :0]),
+        "at least one key and its value; there are S=0; shapes (2, 2, 0, 7) and (2, 2, 0, 7)",
+    ),
+    (lambda: mha_to_gqa(torch.tensor(1.0), 1, 1), "w_k has the axes *rows _, at least 1 in number"),
+    (
+        lambda: latent_attention(query[0], *latents[1:]),
+        "query has the axes B H T D, 4 in number; qu",
+    ),
+    (
+        lambda: latent_attention_absorbed(*latents[:2], latents[2][0], *latents[3:]),
+        "latent has the axes B S Dc, 3 in number; latent has 2; shape (5, 11)",
+    ),
+    (
+        lambda: latent_attention_absorbed(
+            *latents[:2], latents[2][:, :0], latents[3][:, :0], latents[4]
+        ),
+        "at least one key and its value; there are S=0; shapes (2, 0, 4) and (2, 0, 11)",
+    ),
+    (
+        lambda: affine(torch.tensor(1.0), w),
+        "x has the axes *batch _, at least 1 in number; x has 0",
+    ),
+    (
+        lambda: temperature_logits(torch.tensor(1.0), 2.0),
+        "logits has the axes *batch V, at least 1",
+    ),
+    (
+        lambda: top_k_logits(torch.tensor(1.0), 1),
+        "logits has the axes *batch V, at least 1 in numb",
+    ),
+    (lambda: unembed(x, table[0]), "table has the axes V C, 2 in number; table has 1; shape (11,)"),
+    (
+        lambda: swiglu(x, w, w[0], w.mT),
+        "w_up has the axes rows columns, 2 in number; w_up has 1; s",
+    ),
+    (
+        lambda: sequence_mask(torch.tensor([[2]]), 1, 5),
+        "lengths has the axes B, 1 in number; length",
+    ),
+    (
+        lambda: learned(table[0], positions),
+        "table has the axes S C, 2 in number; table has 1; shap",
+    ),
+    (
+        lambda: rotate(gain, positions, inv_freq),
+        "x has the axes *batch T D, at least 2 in number; x",
+    ),
+    (
+        lambda: interleaved_to_halves(torch.tensor(1.0), 2),
+        "w has the axes *rows _, at least 1 in nu",
+    ),
+    (
+        lambda: lstm_step(torch.tensor(1.0), h, h, w, gain),
+        "x has the axes *batch C, at least 1 in n",
+    ),
+    (
+        lambda: lstm_step(h, h, h, gain, gain),
+        "w has the axes rows columns, 2 in number; w has 1; sh",
+    ),
+    (
+        lambda: rnn_step(torch.tensor(1.0), h, units, units, gain),
+        "x has the axes *batch C, at least",
+    ),
+    (
+        lambda: rnn_step(h, torch.tensor(1.0), units, units, gain),
+        "h has the axes *batch N, at least",
+    ),
+    (
+        lambda: step_jacobians(units, units[0]),
+        "hs has the axes *batch T N, at least 2 in number; hs",
+    ),
+    (
+        lambda: align_step(h[0], groups[:, 0], positions[:2], units, units, gain),
+        "state has the axes B N, 2 in number; state has 1; shape (10,)",
+    ),
+    (
+        lambda: align_step(h, groups[0, 0], positions[:2], units, units, gain),
+        "encoded has the axes B S _, 3 in number; encoded has 2; shape (5, 7)",
+    ),
     (lambda: unigram_entropy(ids, 9), "ids has the axes T, 1 in number; ids has 2; shape (2, 3)"),
 ]
 
@@ -303,6 +413,30 @@ APART: list[Case] = [
     (
         lambda: rnn_step(h, h, units, units, torch.zeros(N).half()),
         "x is torch.float32 and b torch.fl",
+    ),
+    (
+        lambda: additive_scores(x, x, w, w, torch.zeros(F).half()),
+        "w_q is torch.float32 and v torch.float16; shapes (11, 9) and (9,)",
+    ),
+    (
+        lambda: step_jacobians(units, h.double()),
+        "w_h is torch.float32 and hs torch.float64; shapes",
+    ),
+    (
+        lambda: grouped_query_attention(query, groups, groups.half()),
+        "key is torch.float32 and value torch.float16; shapes (2, 2, 5, 7) and (2, 2, 5, 7)",
+    ),
+    (
+        lambda: lstm_step(h, h, h.half(), torch.zeros(20, 40), torch.zeros(40)),
+        "x is torch.float32 and c torch.float16; shapes (2, 10) and (2, 10)",
+    ),
+    (
+        lambda: learned(table.to("meta"), positions),
+        "positions lies on cpu and table on meta; shapes (3,) and (13, 11)",
+    ),
+    (
+        lambda: rotate(query.to("meta"), positions, inv_freq.to("meta")),
+        "x lies on meta and positions on cpu; shapes (2, 4, 3, 7) and (3,)",
     ),
     (
         lambda: attention_scores(query, key.to("meta")),
@@ -350,6 +484,8 @@ NOT_FINITE: list[Case] = [
     (lambda: sinusoidal(3, 4, NAN), "num_positions is 3, d_model is 4, base is nan"),
     (lambda: interpolated_inv_freq(inv_freq, NAN), "so factor >= 1, finite; factor is nan"),
     (lambda: ntk_inv_freq(8, 1e4, INF), "so factor >= 1, finite; factor is inf"),
+    (lambda: llama3_inv_freq(inv_freq, NAN, 1.0, 4.0, 64), "finite; factor is nan"),
+    (lambda: yarn_inv_freq(8, 1e4, 64, INF, 1.0, 4.0), "finite; factor is inf"),
     (
         lambda: llama3_inv_freq(inv_freq, 8.0, 1.0, INF, 64),
         "high_freq_factor is inf, context is 64",
