@@ -265,19 +265,21 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
-def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:
-    """Draw one model of transformers and load its weights into ours.
+def draw_all(model: nn.Module, seed: int) -> None:
+    """Draw every parameter, gains, shifts and biases too: none of them is at its neutral value."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            spread = 0.3 if parameter.ndim == 1 else 0.7 * parameter.shape[-1] ** -0.5
+            parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
 
-    Every parameter is drawn, gains, shifts and biases too: none of them is at its neutral value.
-    """
+
+def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:
+    """Draw one model of transformers and load its weights into ours."""
     architecture = ARCHITECTURES[name]
     torch.manual_seed(seed)
     theirs = architecture.theirs().eval()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in theirs.parameters():
-            spread = 0.3 if parameter.ndim == 1 else 0.7 * parameter.shape[-1] ** -0.5
-            parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
+    draw_all(theirs, seed)
     ours = Decoder(architecture.ours)
     converted = architecture.convert(theirs.state_dict(), architecture.ours)
     ours.load_state_dict(converted)

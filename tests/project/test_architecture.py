@@ -29,6 +29,7 @@ NAIVE = sources(LIBRARY / "naive")
 #: Scripts that write the committed arrays: run by hand and by the tests, imported by no room.
 SCRIPTS = sources(LIBRARY / "data")
 ROOMS = [path for path in sources() if path not in NAIVE and path not in SCRIPTS]
+PAGES = [path for path in sources(LIBRARY / "on_one_page") if path.stem != "__init__"]
 CHAPTERS = ("queries-keys-values", "scaling", "softmax")
 THIRD_PARTY = {"numpy", "torch", "jaxtyping", "regex", "tqdm"}
 DRAWING = {"matplotlib", "altair", "vl_convert", "PIL"}
@@ -60,6 +61,9 @@ WITHOUT_TWIN = {
     "course_lib.generation.logits.require_choice": "it refuses; the tests of its callers match it",
     "course_lib.generation.choice.sampler": "it puts functions together that have twins",
     "course_lib.generation.writing": "loops around a model; compared with transformers' own",
+    "course_lib.on_one_page": "it is itself the plain version of a model; compared with two others",
+    "course_lib.training.accumulation.accumulate_gradients": "a loop around a model; compared with "
+    "one batch",
     "course_lib.training.batch": "it rearranges; there is no formula",
     "course_lib.training.loop.train": "a loop around a model; compared with one by hand",
     "course_lib.training.models": "sizes and first weights",
@@ -135,6 +139,7 @@ def test_the_rooms_are_those_of_the_design() -> None:
     found = {room(module_name(path)) for path in ROOMS if path != LIBRARY / "__init__.py"}
     assert found | {"naive"} == set(ORDER)
     assert len(ORDER) == len(set(ORDER))
+    assert PAGES
     assert len(EVERY_FUNCTION) > 20
 
 
@@ -153,6 +158,18 @@ def test_a_room_imports_only_from_the_lines_above_its_own(path: Path) -> None:
         elif top not in sys.stdlib_module_names:
             allowed = THIRD_PARTY | (DRAWING if own == "plotting" else set())
             assert top in allowed, f"{own} imports {name}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=identify)
+def test_a_page_stands_alone(path: Path) -> None:
+    assert {name.split(".")[0] for name in imports(path)} <= {
+        "collections",
+        "jaxtyping",
+        "math",
+        "torch",
+    }
+    assert not any(isinstance(node, ast.ClassDef) for node in ast.walk(tree(path)))
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 105
 
 
 def test_only_plotting_draws() -> None:
