@@ -1,6 +1,4 @@
-"""What kind of numbers a formula takes: floating-point or whole, of one dtype, on one device."""
-
-import operator
+"""What kind of tensors a formula takes: floating-point or integers, of one dtype, on one device."""
 
 import torch
 from jaxtyping import Shaped
@@ -13,7 +11,6 @@ __all__ = [
     "require_same_device",
     "require_same_dtype",
     "require_tensors",
-    "require_whole",
 ]
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
@@ -136,31 +133,6 @@ def require_integers(**tensors: Shaped[Tensor, "..."]) -> None:
                 f"the values of {name} are read, and a meta tensor has none; "
                 f"{name} lies on {tensor.device}; shape {tuple(tensor.shape)}"
             )
-
-
-def require_whole(**numbers: object) -> None:
-    """Refuse 2.5, 2.0, True and None where something is counted.
-
-    Args:
-        **numbers: what counts, by name: an int, one of NumPy, or a tensor of one integer.
-
-    Returns:
-        Nothing, if all are whole numbers.
-
-    Raises:
-        ValueError: if one is not.
-    """
-    for name, number in numbers.items():
-        try:
-            if isinstance(number, bool):
-                raise TypeError("a truth value counts nothing")
-            operator.index(number)  # type: ignore[arg-type]
-        except TypeError as error:
-            given = ", ".join(f"{other} = {value!r}" for other, value in numbers.items())
-            raise ValueError(
-                f"{name} counts something, so it is a whole number, an int; "
-                f"{name} is {number!r}, of type {type(number).__name__}; {given}"
-            ) from error
 
 
 def floating_dtype(dtype: torch.dtype | None) -> torch.dtype:

@@ -4,14 +4,9 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from course_lib.kinds import (
-    require_floats,
-    require_integers,
-    require_same_device,
-    require_tensors,
-    require_whole,
-)
+from course_lib.kinds import require_floats, require_integers, require_same_device, require_tensors
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 
 __all__ = [
     "causal_mask",

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.kinds import require_whole
+from course_lib.sizes import require_whole
 
 __all__ = ["PATTERNS", "make_qk_for"]
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from course_lib.kinds import require_whole
+from course_lib.sizes import require_whole
 from course_lib.softmax import softmax
 
 __all__ = ["saturation", "score_variance", "softmax_scale"]

@@ -3,7 +3,8 @@
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from course_lib.kinds import require_floats, require_same_dtype, require_tensors, require_whole
+from course_lib.kinds import require_floats, require_same_dtype, require_tensors
+from course_lib.sizes import require_whole
 
 __all__ = [
     "require_axes",

@@ -5,9 +5,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.fitting import require_groups, require_key_values, require_same_size
-from course_lib.kinds import require_floats, require_whole
+from course_lib.kinds import require_floats
 from course_lib.scaling import softmax_scale
 from course_lib.shapes import require_axes, require_same_positions
+from course_lib.sizes import require_whole
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = ["grouped_mix", "grouped_query_attention", "grouped_scores", "mha_to_gqa"]

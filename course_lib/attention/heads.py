@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.dot_product import project_qkv, scaled_dot_product_attention
-from course_lib.kinds import require_whole
 from course_lib.shapes import require_axes, require_projection
+from course_lib.sizes import require_positive, require_whole
 
 __all__ = [
     "MultiHeadParameters",
@@ -209,7 +209,7 @@ def mha_param_count(C: int, H: int, D: int, bias: bool) -> int:
     >>> mha_param_count(C=12288, H=96, D=128, bias=False)  # one layer of GPT-3
     603979776
     """
-    _require_positive(C=C, H=H, D=D)
+    require_positive(C=C, H=H, D=D)
     return 4 * C * H * D + (3 * H * D + C if bias else 0)
 
 
@@ -238,13 +238,5 @@ def mha_flops(B: int, T: int, S: int, C: int, H: int, D: int) -> int:
     Source: Kaplan et al. 2020 (arXiv:2001.08361), table 1, who count 2 T C per token for the
     scores and leave out the mixing of the values.
     """
-    _require_positive(B=B, T=T, S=S, C=C, H=H, D=D)
+    require_positive(B=B, T=T, S=S, C=C, H=H, D=D)
     return 4 * B * (T + S) * C * H * D + 4 * B * H * T * S * D
-
-
-def _require_positive(**sizes: int) -> None:
-    require_whole(**sizes)
-    for name, size in sizes.items():
-        if size < 1:
-            given = ", ".join(f"{other}={value}" for other, value in sizes.items())
-            raise ValueError(f"a size counts something, so {name} >= 1; {name} is {size}; {given}")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from course_lib.kinds import require_floats
 from course_lib.masks import require_mask
+from course_lib.precision import at_least_float32
 
 __all__ = ["mask_scores", "soft_cap"]
 
@@ -24,7 +25,8 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
         cap: the bound; Gemma 2 takes 50 for scores and 30 for logits.
 
     Returns:
-        The bounded scores, in the same order.
+        The bounded scores, in the same order and dtype; half precision is computed in float32 and
+        rounded once. An infinity becomes the cap, with its sign; NaN stays NaN.
 
     Raises:
         ValueError: if the cap is not a positive, finite number.
@@ -40,7 +42,7 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
             "a cap bounds the scores, so it is positive and finite; "
             f"cap is {cap}; the scores have shape {tuple(scores.shape)}"
         )
-    return cap * torch.tanh(scores / cap)
+    return (cap * torch.tanh(at_least_float32(scores) / cap)).to(scores.dtype)
 
 
 def mask_scores(
@@ -57,7 +59,8 @@ def mask_scores(
             each of their size or 1.
 
     Returns:
-        The masked scores. ``softmax_with_sink`` makes zeros of a row with nothing to read, which
+        The masked scores; what stood in the others, NaN or an infinity too, is gone.
+        ``softmax_with_sink`` makes zeros of a row with nothing to read, which
         plain ``softmax`` cannot; without a sink, ``masked_softmax`` masks and weighs in one step.
 
     Raises:

@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.kinds import require_floats, require_whole
+from course_lib.kinds import require_floats
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 from course_lib.softmax import softmax
 
 __all__ = ["require_choice", "temperature_logits", "top_k_logits", "top_p_logits"]

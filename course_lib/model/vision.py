@@ -5,11 +5,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.config.encoder import VisionConfig
-from course_lib.kinds import require_floats, require_whole
+from course_lib.kinds import require_floats
 from course_lib.layers.embedding import require_drawn
 from course_lib.model.encoder import PreNormEncoderBlock
 from course_lib.model.norm_modules import norm_module
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 
 __all__ = ["VisionTransformer", "patches"]
 

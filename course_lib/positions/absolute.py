@@ -6,14 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.kinds import (
-    floating_dtype,
-    require_floats,
-    require_integers,
-    require_same_device,
-    require_whole,
-)
+from course_lib.kinds import floating_dtype, require_floats, require_integers, require_same_device
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 
 __all__ = ["learned", "sinusoidal"]
 
@@ -58,7 +53,7 @@ def sinusoidal(
     require_whole(num_positions=num_positions, d_model=d_model)
     if num_positions < 0 or d_model < 0 or not 0 < base < math.inf:
         raise ValueError(
-            "a table of sinusoids needs num_positions >= 0, d_model >= 0 and a finite base > 0; "
+            "a table of sinusoids needs num_positions >= 0, d_model >= 0 and 0 < base < infinity; "
             f"num_positions is {num_positions}, d_model is {d_model}, base is {base}"
         )
     kept = floating_dtype(dtype)

@@ -4,8 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.kinds import floating_dtype, require_whole
+from course_lib.kinds import floating_dtype
 from course_lib.masks import distances
+from course_lib.sizes import require_whole
 
 __all__ = ["alibi_bias", "alibi_slopes"]
 

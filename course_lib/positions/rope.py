@@ -6,13 +6,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from course_lib.kinds import (
-    require_floats,
-    require_integers,
-    require_same_device,
-    require_whole,
-)
+from course_lib.kinds import require_floats, require_integers, require_same_device
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 
 __all__ = ["halves_to_interleaved", "interleaved_to_halves", "rope", "rope_inv_freq", "rotate"]
 
@@ -44,8 +40,8 @@ def rope_inv_freq(
     require_whole(rotary_dim=rotary_dim)
     if rotary_dim < 2 or rotary_dim % 2 or not 0 < base < math.inf:
         raise ValueError(
-            "RoPE turns pairs of entries, so rotary_dim is even and at least 2, and base > 0 "
-            "and finite; "
+            "RoPE turns pairs of entries, so rotary_dim is even and at least 2, and "
+            "0 < base < infinity; "
             f"rotary_dim is {rotary_dim} and base is {base}"
         )
     exponents = torch.arange(0, rotary_dim, 2, dtype=torch.float64, device=device) / rotary_dim

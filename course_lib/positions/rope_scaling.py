@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.kinds import require_floats, require_whole
+from course_lib.kinds import require_floats
 from course_lib.positions.rope import rope_inv_freq
+from course_lib.sizes import require_factor, require_whole
 
 __all__ = [
     "interpolated_inv_freq",
@@ -38,7 +39,7 @@ def interpolated_inv_freq(inv_freq: Float[Tensor, " _"], factor: float) -> Float
     >>> interpolated_inv_freq(torch.tensor([1.0, 0.5]), 4.0)
     tensor([0.2500, 0.1250])
     """
-    _require_factor(factor)
+    require_factor(factor)
     require_floats(inv_freq=inv_freq)
     return inv_freq / factor
 
@@ -67,7 +68,7 @@ def ntk_inv_freq(
     >>> ntk_inv_freq(4, 100.0, 4.0)
     tensor([1.0000, 0.0250], dtype=torch.float64)
     """
-    _require_factor(factor)
+    require_factor(factor)
     require_whole(rotary_dim=rotary_dim)
     if rotary_dim <= 2:
         raise ValueError(
@@ -113,7 +114,7 @@ def llama3_inv_freq(
     >>> llama3_inv_freq(torch.tensor([1.0, 0.01, 0.001]), 8.0, 1.0, 4.0, 1024)
     tensor([1.0000e+00, 3.0868e-03, 1.2500e-04])
     """
-    _require_factor(factor)
+    require_factor(factor)
     require_floats(inv_freq=inv_freq)
     _require_ramp("low_freq_factor", low_freq_factor, "high_freq_factor", high_freq_factor, context)
     turns = context * inv_freq / (2 * math.pi)
@@ -204,7 +205,9 @@ def _ramp_ends(
     _require_ramp("alpha", alpha, "beta", beta, context)
     require_whole(rotary_dim=rotary_dim)
     if not 1 < base < math.inf:
-        raise ValueError(f"later pairs turn more slowly only if base > 1, finite; base is {base}")
+        raise ValueError(
+            f"later pairs turn more slowly only if 1 < base < infinity; base is {base}"
+        )
 
     def index(turns: float) -> float:
         return rotary_dim / 2 * math.log(context / (2 * math.pi * turns)) / math.log(base)
@@ -215,7 +218,7 @@ def _ramp_ends(
 def _blend(
     rotary_dim: int, base: float, factor: float, low: float, high: float
 ) -> tuple[Tensor, float]:
-    _require_factor(factor)
+    require_factor(factor)
     kept = rope_inv_freq(rotary_dim, base)
     # The bounds of the released code; rotary_dim - 1 lies beyond the last pair.
     low, high = max(low, 0), min(high, rotary_dim - 1)
@@ -229,15 +232,10 @@ def _blend(
     return (1.0 - slowed) * kept + slowed * kept / factor, 0.1 * math.log(factor) + 1.0
 
 
-def _require_factor(factor: float) -> None:
-    if not 1 <= factor < math.inf:
-        raise ValueError(f"a context is stretched, so factor >= 1, finite; factor is {factor}")
-
-
 def _require_ramp(low_name: str, low: float, high_name: str, high: float, context: int) -> None:
     require_whole(context=context)
     if not 0 < low < high < math.inf or context <= 0:
         raise ValueError(
-            f"turns within the context: 0 < {low_name} < {high_name}, finite, and context > 0; "
+            f"turns within the context: 0 < {low_name} < {high_name} < infinity, context > 0; "
             f"{low_name} is {low}, {high_name} is {high}, context is {context}"
         )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
-from course_lib.kinds import require_whole
+from course_lib.sizes import require_whole
 from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens
 
 __all__ = [

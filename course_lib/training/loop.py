@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from course_lib.kinds import require_whole
+from course_lib.sizes import require_whole
 
 __all__ = ["Optimisation", "train", "warm_up"]
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from course_lib.kinds import require_whole
+from course_lib.sizes import require_whole
 from course_lib.training.batch import Batch
 from course_lib.training.loss import IGNORE
 

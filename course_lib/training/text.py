@@ -5,8 +5,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.entropy import entropy
-from course_lib.kinds import require_integers, require_whole
+from course_lib.kinds import require_integers
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 from course_lib.training.batch import Batch
 
 __all__ = ["text_batch", "unigram_entropy"]

@@ -323,8 +323,8 @@ def attend(x: tuple[int, ...], columns: tuple[int, int, int], rows: int, heads: 
             ),
             r"T=3, S=3; shapes \(2, 1, 3, 5\) and \(2, 4, 3, 3\)",
         ),
-        (lambda: lib.mha_param_count(11, 0, 7, True), r"H >= 1; H is 0; C=11, H=0, D=7"),
-        (lambda: lib.mha_flops(2, 3, 0, 11, 4, 7), r"S >= 1; S is 0; B=2, T=3, S=0, C=11"),
+        (lambda: lib.mha_param_count(11, 0, 7, True), r"H >= 1; H is 0; C = 11, H = 0, D = 7"),
+        (lambda: lib.mha_flops(2, 3, 0, 11, 4, 7), r"S >= 1; S is 0; B = 2, T = 3, S = 0, C = 11"),
     ],
 )
 def test_refusals_name_both_sizes(call: Callable[[], object], message: str) -> None:
