@@ -1,9 +1,14 @@
 """Which shapes fit together, and what is said when they do not."""
 
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from course_lib.kinds import require_floats, require_same_dtype, require_tensors
+from course_lib.kinds import (
+    require_floats,
+    require_integers,
+    require_same_dtype,
+    require_tensors,
+)
 from course_lib.sizes import require_whole
 
 __all__ = [
@@ -12,6 +17,7 @@ __all__ = [
     "require_entries",
     "require_projection",
     "require_same_positions",
+    "require_sequences",
 ]
 
 
@@ -115,6 +121,27 @@ def require_same_positions(
             f"every position has one vector in {name} and one in {other_name}, so all axes but "
             f"the last agree; {name} has {tuple(vectors.shape[:-1])} and {other_name} "
             f"{tuple(other.shape[:-1])}; shapes {tuple(vectors.shape)} and {tuple(other.shape)}"
+        )
+
+
+def require_sequences(ids: Int[Tensor, "*shape"]) -> None:
+    """Refuse what is no batch of sequences of tokens.
+
+    Args:
+        ids: token ids, one sequence a row.
+
+    Returns:
+        Nothing, if ids are integers B T, and a sequence has a token.
+
+    Raises:
+        ValueError: if not.
+    """
+    require_integers(ids=ids)
+    require_axes("ids", ids, "B T")
+    if ids.shape[1] == 0:
+        raise ValueError(
+            f"a sequence has at least one token; ids has T={ids.shape[1]} of them in each of "
+            f"B={ids.shape[0]} sequences; shape {tuple(ids.shape)}"
         )
 
 

@@ -16,7 +16,7 @@ from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.blocks import Block, block_module
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
-from course_lib.shapes import require_axes
+from course_lib.shapes import require_sequences
 
 __all__ = ["Decoder"]
 
@@ -81,7 +81,7 @@ class Decoder(nn.Module):
 
     def embed(self, ids: Int[Tensor, "B T"], start: int) -> Float[Tensor, "B T C"]:
         """Look the tokens up, the first at position ``start``; then what the configuration adds."""
-        require_axes("ids", ids, "B T")
+        require_sequences(ids)
         x = embed(ids, self.embedding)
         require_drawn(x, "embedding", self.embedding)
         for step in self.config.embedding_steps:

@@ -26,16 +26,18 @@ from course_lib.attention.latent import latent_attention, latent_attention_absor
 from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.attention.qk_norm import cosine_scores, normalise_heads
 from course_lib.attention.score_steps import mask_scores, soft_cap
+from course_lib.config.encoder import VisionConfig
 from course_lib.entropy import entropy
 from course_lib.generation.choice import greedy, pick, sample
 from course_lib.generation.logits import temperature_logits, top_k_logits
+from course_lib.generation.writing import continue_ids
 from course_lib.layers.affine import affine
 from course_lib.layers.embedding import embed, unembed
 from course_lib.layers.feed_forward import swiglu
 from course_lib.layers.norms import layer_norm, rms_norm, rms_norm_unit_offset
 from course_lib.masks import causal_mask, combine, distances, padding_mask, window_mask
-from course_lib.model.encoder import sequence_mask
-from course_lib.model.vision import patches
+from course_lib.model.encoder import BertEncoder, sequence_mask
+from course_lib.model.vision import VisionTransformer, patches
 from course_lib.online_softmax import online_softmax_update
 from course_lib.patterns import make_qk_for
 from course_lib.positions.absolute import learned, sinusoidal
@@ -57,6 +59,12 @@ from course_lib.tokenizer.bpe import bpe_train
 from course_lib.training.batch import Batch
 from course_lib.training.loop import Optimisation, warm_up
 from course_lib.training.loss import lm_loss, token_accuracy
+from course_lib.training.models import (
+    draw_decoder,
+    draw_encoder_decoder,
+    small_encoder_decoder,
+    small_rotary,
+)
 from course_lib.training.tasks import copy_batch
 from course_lib.training.text import text_batch, unigram_entropy
 
@@ -607,3 +615,41 @@ def test_shapes_alone_can_be_asked_of_meta_tensors() -> None:
     output, weights = scaled_dot_product_attention(*on_meta, mask(0, T, S).to("meta"))
     assert (output.shape, weights.shape) == ((B, H, T, DV), (B, H, T, S))
     assert output.device.type == "meta"
+
+
+DECODER = draw_decoder(small_rotary(V, 1, 8, 2), torch.Generator().manual_seed(0))
+TRANSLATOR = draw_encoder_decoder(
+    small_encoder_decoder(V, 1, 8, 2), torch.Generator().manual_seed(0)
+)
+LAYERS = TRANSLATOR.config.layers
+BERT = BertEncoder(LAYERS, V, 8)
+VISION = VisionTransformer(
+    VisionConfig(image_size=4, patch_size=2, num_channels=3, num_classes=2, layers=LAYERS)
+)
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: DECODER(ids[:, :0]), "ids has T=0 of them in each of B=2 sequences; shape (2, 0)"),
+        (lambda: DECODER(ids.float()), "ids is torch.float32; shape (2, 3)"),
+        (lambda: DECODER(ids[0]), "ids has the axes B T, 2 in number; ids has 1; shape (3,)"),
+        (lambda: DECODER(ids.to("meta")), "the values of ids are read, and a meta tensor has none"),
+        (lambda: TRANSLATOR(ids[:, :0], ids), "a sequence has at least one token; ids has T=0 of"),
+        (lambda: TRANSLATOR(ids, ids[:, :0]), "a sequence has at least one token; ids has T=0 of"),
+        (lambda: TRANSLATOR(ids, ids, ids[:, 0].float()), "lengths is torch.float32; shape (2,)"),
+        (lambda: continue_ids(DECODER, ids.float(), 2, greedy), "ids is torch.float32; shape (2, "),
+        (lambda: continue_ids(DECODER, ids[0], 2, greedy), "ids has 1; shape (3,)"),
+        (lambda: VISION(torch.zeros(3, 4, 4)), "images has the axes B channels height width, 4 in"),
+        (
+            lambda: VISION(torch.zeros(1, 3, 4, 4).byte()),
+            "images is torch.uint8; shape (1, 3, 4, 4",
+        ),
+        (lambda: BERT(ids[:, :0]), "a sequence has at least one token; ids has T=0 of them in eac"),
+        (lambda: BERT(ids, torch.tensor([2.0, 3.0])), "lengths is torch.float32; shape (2,)"),
+    ],
+)
+def test_a_model_says_it_at_its_door(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call()
