@@ -111,7 +111,6 @@ def require_key_values(key: Float[Tensor, "*shape"], value: Float[Tensor, "*othe
         ValueError: if not.
     """
     require_axes("key", key, "*batch S D")
-    require_axes("value", value, "*batch S Dv")
     if key.shape[-2] != value.shape[-2]:
         raise ValueError(
             "every key has one value, so both have the same number of positions S; "

@@ -207,6 +207,8 @@ NOT_WHOLE: list[Case] = [
     (lambda: ntk_inv_freq(8.0, 1e4, 2.0), "rotary_dim is 8.0, of type float"),
     (lambda: yarn_inv_freq(8, 1e4, 64.5, 4.0, 1.0, 4.0), "context is 64.5, of type float"),
     (lambda: yarn_inv_freq(8.0, 1e4, 64, 4.0, 1.0, 4.0), "rotary_dim is 8.0, of type float"),
+    (lambda: ntk_inv_freq(None, 1e4, 2.0), "rotary_dim is None, of type NoneType"),
+    (lambda: yarn_inv_freq(None, 1e4, 64, 4.0, 1.0, 4.0), "rotary_dim is None, of type NoneType"),
     (lambda: unigram_entropy(ids[0], 9.0), "vocab_size is 9.0, of type float"),
     (lambda: split_heads(w, 3.0), "num_heads is 3.0, of type float"),
     (lambda: mha_to_gqa(w, 1.0, 3), "G is 1.0, of type float; G = 1.0, H = 3"),
@@ -384,6 +386,14 @@ AXES: list[Case] = [
     (
         lambda: align_step(h, groups[0, 0], positions[:2], units, units, gain),
         "encoded has the axes B S _, 3 in number; encoded has 2; shape (5, 7)",
+    ),
+    (
+        lambda: scaled_dot_product_attention(query, key[0, 0, 0], value),
+        "key has the axes *batch S D, at least 2 in number; key has 1; shape (7,)",
+    ),
+    (
+        lambda: rope(torch.tensor(1.0), positions, 1e4),
+        "x has the axes *batch T D, at least 2 in num",
     ),
     (lambda: unigram_entropy(ids, 9), "ids has the axes T, 1 in number; ids has 2; shape (2, 3)"),
 ]
@@ -644,7 +654,7 @@ VISION = VisionTransformer(
         (lambda: VISION(torch.zeros(3, 4, 4)), "images has the axes B channels height width, 4 in"),
         (
             lambda: VISION(torch.zeros(1, 3, 4, 4).byte()),
-            "images is torch.uint8; shape (1, 3, 4, 4",
+            "images is torch.uint8; shape (1, 3, 4",
         ),
         (lambda: BERT(ids[:, :0]), "a sequence has at least one token; ids has T=0 of them in eac"),
         (lambda: BERT(ids, torch.tensor([2.0, 3.0])), "lengths is torch.float32; shape (2,)"),

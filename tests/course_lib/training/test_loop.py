@@ -171,6 +171,12 @@ def test_errors_name_the_numbers() -> None:
         Optimisation(learning_rate=0.1, weight_decay=-0.5)
 
 
+@pytest.mark.usefixtures("without_annotations")
+def test_steps_are_whole() -> None:
+    with pytest.raises(ValueError, match=r"num_steps is 1\.5, of type float; num_steps = 1\.5"):
+        train(Line(), batches(2), square, 1.5, Optimisation(learning_rate=0.1), show_progress=False)
+
+
 def steep(model: nn.Module, batch: Tensor) -> Tensor:
     """Finite everywhere; its slope is infinite where the first weight is that of the batch."""
     assert isinstance(model, Line)
