@@ -61,6 +61,7 @@ def weight_entropy(scores: Float[Tensor, "*rows S"]) -> Float[Tensor, "*rows"]:
     >>> weight_entropy(torch.tensor([0.0, 0.0, -1e4]))
     tensor(0.6931)
     """
+    require_entries(scores, -1)
     log_weights = log_softmax(at_least_float32(scores))
     finite = log_weights.masked_fill(log_weights == -torch.inf, 0.0)
     return -(log_weights.exp() * finite).sum(-1).to(scores.dtype)

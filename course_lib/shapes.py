@@ -89,13 +89,13 @@ def require_projection(
     """
     require_axes(name, vectors, "*batch _")
     require_axes(weight_name, weight, "rows columns")
-    require_same_dtype(**{name: vectors, weight_name: weight})
     if vectors.shape[-1] != weight.shape[0]:
         raise ValueError(
             f"a row of {name} has as many entries as {weight_name} has rows (x @ w); "
             f"{name} has {vectors.shape[-1]} and {weight_name} {weight.shape[0]}; "
             f"shapes {tuple(vectors.shape)} and {tuple(weight.shape)}"
         )
+    require_same_dtype(**{name: vectors, weight_name: weight})
 
 
 def require_same_positions(

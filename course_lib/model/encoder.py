@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.config.encoder import EncoderConfig
+from course_lib.kinds import require_integers
 from course_lib.layers.embedding import embed, require_drawn
 from course_lib.layers.residual import post_norm, pre_norm
 from course_lib.masks import padding_mask
@@ -14,7 +15,7 @@ from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
-from course_lib.shapes import require_axes, require_sequences
+from course_lib.shapes import require_sequences
 
 __all__ = [
     "BertEncoder",
@@ -134,7 +135,7 @@ def sequence_mask(
     """
     if lengths is None:
         return None
-    require_axes("lengths", lengths, "B")
+    require_integers(lengths=lengths)
     if lengths.shape != (num_sequences,):
         raise ValueError(
             "each sequence of the batch has one length; "

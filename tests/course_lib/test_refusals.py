@@ -27,10 +27,11 @@ from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.attention.qk_norm import cosine_scores, normalise_heads
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.config.encoder import VisionConfig
-from course_lib.entropy import entropy
+from course_lib.entropy import entropy, weight_entropy
 from course_lib.generation.choice import greedy, pick, sample
 from course_lib.generation.logits import temperature_logits, top_k_logits
 from course_lib.generation.writing import continue_ids
+from course_lib.layers.activations import gelu, gelu_tanh, relu, silu
 from course_lib.layers.affine import affine
 from course_lib.layers.embedding import embed, unembed
 from course_lib.layers.feed_forward import swiglu
@@ -105,6 +106,10 @@ Case = tuple[Callable[[], object], str]
 
 #: Integers where a formula divides, and truth values: the result would be cut off.
 NOT_FLOATS: list[Case] = [
+    (lambda: relu(whole(x)), "x is torch.int64; shape (2, 3, 11)"),
+    (lambda: gelu(whole(x)), "x is torch.int64; shape (2, 3, 11)"),
+    (lambda: gelu_tanh(whole(x)), "x is torch.int64; shape (2, 3, 11)"),
+    (lambda: silu(x > 0), "x is torch.bool; shape (2, 3, 11)"),
     (lambda: layer_norm(whole(x), gain, gain, 1e-5), "x is torch.int64; shape (2, 3, 11)"),
     (lambda: rms_norm(whole(x), gain, 1e-5), "needed in x (x.float() makes them); x is torch.int6"),
     (lambda: rms_norm(x, whole(gain), 1e-5), "g is torch.int64; shape (11,)"),
@@ -119,6 +124,7 @@ NOT_FLOATS: list[Case] = [
     (lambda: mask_scores(whole(scores), mask(0, T, S)), "scores is torch.int64; shape (2, 4, 3, 5"),
     (lambda: softmax_with_sink(scores, torch.zeros(H, dtype=torch.int64)), "sink is torch.int64"),
     (lambda: softmax_vjp(scores, whole(scores)), "grad_weights is torch.int64; shape (2, 4, 3, 5)"),
+    (lambda: weight_entropy(whole(scores)), "scores is torch.int64; shape (2, 4, 3, 5)"),
     (lambda: entropy(whole(scores)), "weights is torch.int64; shape (2, 4, 3, 5)"),
     (lambda: soft_cap(whole(scores), 5.0), "scores is torch.int64; shape (2, 4, 3, 5)"),
     (
