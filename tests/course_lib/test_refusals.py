@@ -351,7 +351,7 @@ AXES: list[Case] = [
     ),
     (
         lambda: sequence_mask(torch.tensor([[2]]), 1, 5),
-        "lengths has the axes B, 1 in number; length",
+        "1 lengths; the shape of lengths is (1, 1)",
     ),
     (
         lambda: learned(table[0], positions),
