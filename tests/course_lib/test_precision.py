@@ -1,4 +1,4 @@
-"""Half precision: each function is as exact as one rounding of its exact result, and so its gradient."""
+"""Half precision: results and gradients are one rounding away from the exact ones."""
 
 import math
 from collections.abc import Callable
@@ -53,7 +53,7 @@ CASES: dict[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] = {
 
 
 def rounded_once(low: Tensor, exact: Tensor, dtype: torch.dtype) -> None:
-    """Within one rounding; 1 % and the smallest number of float16 for what float32 itself rounds."""
+    """Within one rounding; 1 % and float16's smallest number for what float32 itself rounds."""
     assert low.dtype == dtype
     allowed = 1.01 * ROUNDING[dtype] * exact.abs() + 2.0**-24
     assert ((low.double() - exact).abs() <= allowed).all()
