@@ -12,11 +12,7 @@ from course_lib.attention.unread import zero_unread
 from course_lib.layers.norms import rms_norm
 from course_lib.positions.rope import rotate
 from course_lib.scaling import softmax_scale
-from course_lib.shapes import (
-    require_projection,
-    require_same_positions,
-    require_same_size,
-)
+from course_lib.shapes import require_projection, require_same_positions, require_same_size
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = [

@@ -1,5 +1,6 @@
 """Keys that nobody may read: a NaN in the padding must not reach what is read."""
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -43,7 +44,7 @@ def zero_unread(
     require_mask(may_attend, query.new_zeros(()).expand(scores_shape))
     is_read = may_attend.any(-2)
     if is_read.ndim > 1 and is_read.shape[-2] > 1:  # a mask for each head: R of them share a key
-        is_read = is_read.unflatten(-2, (key.shape[-3], -1)).any(-2)
+        is_read = torch.unflatten(is_read, -2, (key.shape[-3], -1)).any(-2)
     if not is_read.is_meta and is_read.all():
         return key, value  # a step of decoding reads every key, and must not copy them
     unread = ~is_read.unsqueeze(-1)

@@ -39,6 +39,7 @@ WITHOUT_TWIN = {
     "course_lib.trained.heads": "it reads arrays and calls attention, which has a twin",
     "course_lib.plotting": "a drawing has no formula; its tests compare what is drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.precision": "it changes a dtype, and NumPy's twins have one alone",
     "course_lib.tokenizer.vocabulary.load_ranks": "it reads a file; there is no formula",
     "course_lib.tokenizer.vocabulary.gpt2_tokenizer": "it names the parts, which have twins",
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
@@ -75,6 +76,7 @@ WITHOUT_ORACLE = {
     "course_lib.notation": "it looks words up; nobody else has this alphabet",
     "course_lib.plotting": "a drawing; the browser tests compare it with the numbers drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.precision": "it changes a dtype; what is computed in it has oracles",
     "course_lib.cache.buffer": "it refuses and copies; the caches have oracles",
     "course_lib.config.checks": "it refuses; nobody else has these words",
     "course_lib.generation.logits.require_choice": "it refuses; nobody else has these words",

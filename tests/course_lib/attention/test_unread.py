@@ -1,4 +1,4 @@
-"""A key that nobody may read has no influence, whatever stands there: NaN, an infinity, a number."""
+"""A key that nobody may read has no influence, whatever stands there: NaN, an infinity."""
 
 import math
 from collections.abc import Callable
@@ -123,9 +123,11 @@ def test_a_nan_that_is_read_is_seen() -> None:
     value[0, 0, 4] = math.nan
     output = grouped_query_attention(query, key, value, may_attend)
     assert output[0].isnan().all()  # 0 · NaN, as in PyTorch
-    assert torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=may_attend
-    )[0].isnan().all()
+    assert (
+        torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=may_attend)[0]
+        .isnan()
+        .all()
+    )
     assert output[1].isfinite().all()
     key[1, 0, 4] = math.nan
     output = grouped_query_attention(query, key, value, may_attend)

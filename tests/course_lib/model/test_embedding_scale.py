@@ -1,4 +1,4 @@
-"""Gemma multiplies a token's vector by the root of the width, rounded to the weights' dtype first."""
+"""Gemma multiplies a token's vector by √C, which is rounded to the weights' dtype first."""
 
 import math
 
