@@ -127,7 +127,8 @@ def softmax_vjp(
 
     Returns:
         The gradient with respect to the scores, in the dtype of the weights, computed in at least
-        float32; it sums to zero along the axis. NaN or an infinity in a row makes the row NaN.
+        float32; it sums to zero along the axis. NaN or an infinity leaves no finite number in its
+        row.
 
     Raises:
         ValueError: if the two shapes differ, or there is no such axis.

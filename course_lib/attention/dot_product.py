@@ -9,6 +9,7 @@ from course_lib.attention.fitting import (
     require_same_batch,
     require_same_size,
 )
+from course_lib.attention.unread import zero_unread
 from course_lib.scaling import softmax_scale
 from course_lib.shapes import require_projection
 from course_lib.softmax import masked_softmax, softmax
@@ -77,7 +78,8 @@ def attention_scores(
         key: one row per position that can be read.
 
     Returns:
-        The scores: row t belongs to query t, column s to key s.
+        The scores, in the dtype of query and key: row t belongs to query t, column s to key s. A
+        float16 product beyond 65,504 is infinite before any scale makes it smaller.
 
     Raises:
         ValueError: if query and key differ in D or in their leading axes.
@@ -103,7 +105,9 @@ def scaled_dot_product_attention(
 
     .. math:: P = \mathrm{softmax}(Q K^\top / \sqrt{D}), \qquad O = P V
 
-    The softmax runs over the keys, so each row of P sums to one.
+    The softmax runs over the keys, so each row of P sums to one. In half precision scores, weights
+    and output are rounded to the dtype of the inputs, as in the plain code of released models; the
+    softmax between them is computed in float32.
 
     Args:
         query: one row per position that asks.
@@ -112,9 +116,12 @@ def scaled_dot_product_attention(
         may_attend: True where query t may read key s; None allows every pair. It has two axes, T
             and S, or all axes of the scores, each of their size or 1: a padding mask for heads is
             B 1 1 S. A query with no key to read gets zeros, never NaN.
+            A key that no query may read has no influence, even if it or its value is NaN.
 
     Returns:
-        The output, one averaged value per query, and the weights.
+        The output, one averaged value per query, and the weights. NaN in a query or a key makes NaN
+        where it is read. NaN or an infinity in a value that one query may read makes NaN for all
+        queries whose weight of it is zero: 0 · NaN.
 
     Raises:
         ValueError: if query and key differ in D, key and value in S, any two in their leading
@@ -129,6 +136,8 @@ def scaled_dot_product_attention(
     """
     require_same_batch(query, value, "value")
     require_key_values(key, value)
+    if may_attend is not None:
+        key, value = zero_unread(query, key, value, may_attend)
     scores = attention_scores(query, key) * softmax_scale(query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
     return weights @ value, weights

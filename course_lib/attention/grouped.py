@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.fitting import require_groups, require_key_values, require_same_size
+from course_lib.attention.unread import zero_unread
 from course_lib.kinds import require_floats
 from course_lib.scaling import softmax_scale
 from course_lib.shapes import require_axes, require_same_positions
@@ -28,7 +29,7 @@ def grouped_scores(
         key: one row per key/value head and position that can be read; G divides H.
 
     Returns:
-        The scores: row t belongs to query t, column s to key s.
+        The scores, in the dtype of query and key: row t belongs to query t, column s to key s.
 
     Raises:
         ValueError: if G does not divide H, or query and key differ in B or D.
@@ -93,6 +94,7 @@ def grouped_query_attention(
         may_attend: True where query t may read key s; None allows every pair. It has two axes, T
             and S, or the four of B H T S, each of that size or 1. A query with no key to read gets
             zeros, never NaN.
+            A key that no query may read has no influence, even if it or its value is NaN.
 
     Returns:
         One mean of values per query, in the query's order of heads.
@@ -109,6 +111,8 @@ def grouped_query_attention(
     require_groups("query", query, "key", key)
     require_same_positions("key", key, "value", value)
     require_key_values(key, value)
+    if may_attend is not None:
+        key, value = zero_unread(query, key, value, may_attend)
     scores = grouped_scores(query, key) * softmax_scale(query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
     return grouped_mix(weights, value)

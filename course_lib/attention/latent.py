@@ -8,6 +8,7 @@ from course_lib.attention.fitting import require_key_values, require_same_size
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import split_heads
 from course_lib.attention.latent_parameters import LatentParameters
+from course_lib.attention.unread import zero_unread
 from course_lib.layers.norms import rms_norm
 from course_lib.positions.rope import rotate
 from course_lib.scaling import softmax_scale
@@ -139,7 +140,8 @@ def latent_attention(
         rotary_key: their rotary keys, one for all heads.
         parameters: what makes keys and values.
         may_attend: True where query t may read key s; None allows every pair. It has two axes, T
-            and S, or the four of B H T S. A query with no key to read gets zeros, never NaN.
+            and S, or the four of B H T S. A query with no key to read gets zeros, and padding
+            may hold NaN: ``zero_unread``.
 
     Returns:
         One mean of values per head and query; ``merge_heads`` and W^O follow, as in every
@@ -190,7 +192,8 @@ def latent_attention_absorbed(
         rotary_key: their rotary keys, one for all heads.
         parameters: what makes keys and values.
         may_attend: True where query t may read key s; None allows every pair. It has two axes, T
-            and S, or the four of B H T S. A query with no key to read gets zeros, never NaN.
+            and S, or the four of B H T S. A query with no key to read gets zeros, and padding
+            may hold NaN: ``zero_unread``.
 
     Returns:
         One mean of values per head and query.
@@ -208,11 +211,13 @@ def latent_attention_absorbed(
     w_uk, w_uv = (split_heads(w, num_heads) for w in (parameters.w_uk, parameters.w_uv))
     absorbed = torch.einsum("bhtd,hcd->bhtc", query, w_uk)
     require_key_values(rotary_key, latent)
-    scores = grouped_scores(absorbed, latent[:, None])
-    scores = scores + grouped_scores(rotary_query, rotary_key[:, None])
+    shared, rotary = latent[:, None], rotary_key[:, None]  # B 1 S: one key for all heads
+    if may_attend is not None:
+        rotary, shared = zero_unread(rotary_query, rotary, shared, may_attend)
+    scores = grouped_scores(absorbed, shared) + grouped_scores(rotary_query, rotary)
     scores = scores * softmax_scale(head_dim + rotary_query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
-    return torch.einsum("bhtc,hcd->bhtd", grouped_mix(weights, latent[:, None]), w_uv)
+    return torch.einsum("bhtc,hcd->bhtd", grouped_mix(weights, shared), w_uv)
 
 
 def _require_latent(

@@ -26,7 +26,9 @@ def temperature_logits(
         temperature: τ, above 0. At 0 there would be no logits but a choice: ``greedy``.
 
     Returns:
-        The logits of the sharper or flatter distribution.
+        The logits of the sharper or flatter distribution, in the dtype that came. A row that would
+        overflow is lowered first until its largest logit is 0, which changes no weight: a τ close
+        to 0 leaves the largest logit, and minus infinity beside it.
 
     Raises:
         ValueError: if the temperature is not above 0, or not finite.
@@ -40,7 +42,12 @@ def temperature_logits(
             "logits are divided by a temperature above 0, and at 0 the choice is greedy; "
             f"temperature is {temperature}; shape {tuple(logits.shape)}"
         )
-    return logits / temperature
+    sharpened = logits / temperature
+    overflows = (~sharpened.isfinite() & logits.isfinite()).any(-1, keepdim=True)
+    # In float64 no temperature is rounded to 0. Without a token there is no largest logit.
+    largest = logits.double().amax(-1, keepdim=True) if logits.numel() else logits.double()
+    lowered = ((logits - largest) / temperature).to(logits.dtype)
+    return torch.where(overflows, lowered, sharpened)
 
 
 def top_k_logits(logits: Float[Tensor, "*batch V"], k: int) -> Float[Tensor, "*batch V"]:

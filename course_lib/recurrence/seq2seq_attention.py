@@ -35,7 +35,8 @@ def align_step(
         v: the last layer of the small network that makes the score.
 
     Returns:
-        The context and the weights. A source of no tokens gives zeros.
+        The context and the weights. A source of no tokens gives zeros. Padding has no influence,
+        even if its states are NaN.
 
     Raises:
         ValueError: if a length is negative or above S, or what ``additive_scores`` refuses.
@@ -44,8 +45,10 @@ def align_step(
     """
     require_axes("state", state, "B N")
     require_axes("encoded", encoded, "B S _")
-    scores = additive_scores(state.unsqueeze(1), encoded, w_q, w_k, v)  # B 1 S: one query
-    weights = masked_softmax(scores, padding_mask(lengths, encoded.shape[1]))
+    is_token = padding_mask(lengths, encoded.shape[1])  # B 1 S: one query
+    encoded = encoded.masked_fill(~is_token.mT, 0.0)  # 0 · NaN would be NaN
+    scores = additive_scores(state.unsqueeze(1), encoded, w_q, w_k, v)
+    weights = masked_softmax(scores, is_token)
     return (weights @ encoded).squeeze(1), weights.squeeze(1)
 
 

@@ -43,6 +43,7 @@ WITHOUT_TWIN = {
     "course_lib.kinds": "it refuses; the tests of its callers match what it says",
     "course_lib.attention.fitting": "it refuses; the tests of its callers match what it says",
     "course_lib.masks.require_mask": "it refuses; the tests of its callers match what it says",
+    "course_lib.precision": "it changes a dtype, and NumPy's twins have one alone",
     "course_lib.tokenizer.vocabulary.load_ranks": "it reads a file; there is no formula",
     "course_lib.tokenizer.vocabulary.gpt2_tokenizer": "it names the parts, which have twins",
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
@@ -89,6 +90,7 @@ WITHOUT_ORACLE = {
     "course_lib.kinds": "it refuses; the tests of its callers match what it says",
     "course_lib.attention.fitting": "it refuses; the tests of its callers match what it says",
     "course_lib.masks.require_mask": "it refuses; the tests of its callers match what it says",
+    "course_lib.precision": "it changes a dtype; what is computed in it has oracles",
     "course_lib.cache.buffer": "it refuses and copies; the caches have oracles",
     "course_lib.sizes": "it refuses; nobody else has these words",
     "course_lib.generation.logits.require_choice": "it refuses; nobody else has these words",

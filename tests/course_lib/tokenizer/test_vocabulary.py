@@ -103,6 +103,15 @@ def test_the_special_tokens_of_harmony() -> None:
     assert GPT2_SPECIALS == {"<|endoftext|>": 50256}
 
 
+def test_an_id_with_two_names_is_decoded_to_the_first() -> None:
+    specials = {"<|first|>": 456, "<|second|>": 456}
+    tokenizer = Tokenizer(ranks=RANKS, specials=specials)
+    assert tokenizer.encode_with_specials("<|first|><|second|>") == [456, 456]
+    assert tokenizer.decode([456]) == "<|first|>"
+    names = [name for name, i in HARMONY_SPECIALS.items() if i == 200_018]
+    assert names == ["<|reserved_200018|>", "<|endofprompt|>"]
+
+
 # Sizes and kinds
 
 
@@ -211,3 +220,12 @@ def test_ids_are_a_list_of_ints(ids: object, message: str) -> None:
 def test_ids_of_numpy_are_ints() -> None:
     ids = np.array(SMALL.encode("low"))
     assert SMALL.decode(ids) == SMALL.decode(ids.tolist()) == "low"
+
+
+@pytest.mark.parametrize("token", ["YQ!=", "Y\u0000Q==", "-_8=", "YQ==YQ=="])
+def test_ranks_are_base64_and_nothing_else(tmp_path: Path, token: str) -> None:
+    """Python's decoder skips foreign characters by default: "YQ!=" would be read as "a" is."""
+    path = tmp_path / "wrong.tiktoken"
+    path.write_text(f"YQ== 0\n{token} 1\n", encoding="ascii", newline="\n")
+    with pytest.raises(ValueError, match=r"line 2 of wrong\.tiktoken is b"):
+        load_ranks(path)
