@@ -1,14 +1,16 @@
 """nbgrader on this course: its own folders and formgrader; only grading is made strict."""
 
-from grading.course_directory import scripts_on_path
+from grading.course_directory import COURSE, ROOT, scripts_on_path
 from grading.feedback_maths import template_folders
 
 scripts_on_path()
 c = get_config()  # nbgrader puts this name here
 
-c.CourseDirectory.course_id = "attention"
+c.CourseDirectory.course_id = COURSE
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
+# nbgrader's default is a folder of the system, and the formgrader warns where that is missing.
+c.Exchange.root = str(ROOT / "exchange")
 
 # The lists of nbgrader 0.9.6 with one step more each. DropPasted: a cell that was copied and pasted
 # must not stop the grading of a class. FailClosed decides what a check cell has earned,

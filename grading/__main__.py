@@ -33,8 +33,14 @@ def release(arguments: argparse.Namespace) -> int:
         if wrong:
             print("Run `make release`; exercises/ is never edited by hand.", file=sys.stderr)
         return 1 if wrong else 0
-    written = step.release()
-    print("\n".join(f"wrote {name}" for name in written) or "exercises/ is up to date.")
+    entered: list[str] = []
+    if arguments.no_gradebook:
+        written = step.update_exercises()
+    else:
+        written, entered = step.release()
+    lines = [f"wrote {name}" for name in written]
+    lines += [f"entered {slug} into gradebook.db" for slug in entered]
+    print("\n".join(lines) or "exercises/ is up to date.")
     for name in step.unknown_files(ROOT):
         print(f"{name} has no source in solutions/; remove it by hand.", file=sys.stderr)
     return 0
@@ -142,8 +148,10 @@ def arguments_of_all() -> argparse.ArgumentParser:
     one = command("check", check_answers, "Check the functions of a notebook or a script.")
     one.add_argument("file", type=Path, help="a .ipynb or .py file with answers")
     one.add_argument("names", nargs="*", help="only these exercises; default: all that it defines")
-    one = command("release", release, "Generate exercises/ from solutions/.")
-    one.add_argument("--check", action="store_true", help="write nothing; fail if they differ")
+    one = command("release", release, "Generate exercises/ from solutions/, ready to be graded.")
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--check", action="store_true", help="write nothing; fail if they differ")
+    how.add_argument("--no-gradebook", action="store_true", help="enter nothing into gradebook.db")
     command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
     place = Path("_build") / "class"

@@ -13,6 +13,8 @@ from nbformat.notebooknode import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "_build"
+#: The name of the course in nbgrader's settings and gradebooks.
+COURSE = "attention"
 
 
 def scripts_on_path() -> None:

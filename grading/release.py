@@ -4,11 +4,26 @@ import importlib.metadata
 import json
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from grading.course_directory import ROOT, digest, nbgrader_api, slugs, write_settings
+from grading.enrolment import Assignment, assignments, enrol, refuse_changes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What nbgrader makes of solutions/.
+
+    Attributes:
+        files: the content of each released file, by its path below exercises/.
+        assignments: what a gradebook must know to grade them.
+    """
+
+    files: dict[str, bytes]
+    assignments: dict[str, Assignment]
 
 
 def files_below(folder: Path, names: list[str]) -> dict[str, bytes]:
@@ -34,7 +49,7 @@ def flat(files: dict[str, bytes]) -> list[bytes | str]:
     return [part for name in sorted(files) for part in (name, files[name])]
 
 
-def generate(root: Path, *, quiet: bool = False) -> dict[str, bytes]:
+def generate(root: Path, *, quiet: bool = False) -> Made:
     """Let nbgrader make the released files of all assignments, in a folder that is then removed.
 
     Its gradebook is made there too, so none is left in the tree.
@@ -50,7 +65,8 @@ def generate(root: Path, *, quiet: bool = False) -> dict[str, bytes]:
             result = api.generate_assignment(slug)
             if not result["success"]:
                 raise SystemExit(f"nbgrader could not release {slug}:\n{result.get('log', '')}")
-        return files_below(workshop / "exercises", names)
+        files = files_below(workshop / "exercises", names)
+        return Made(files=files, assignments=assignments(workshop))
     finally:
         shutil.rmtree(workshop)
 
@@ -81,20 +97,51 @@ def write_changed(root: Path, released: dict[str, bytes]) -> list[str]:
     return written
 
 
-def release(root: Path = ROOT) -> list[str]:
-    """Bring exercises/ up to date; return the files written. Nothing is ever removed."""
+def made_now(root: Path) -> Made:
+    """Return what solutions/ gives: as noted where nothing changed since, or made anew."""
     stamp = root / "_build" / "release.json"
     known = json.loads(stamp.read_text()) if stamp.exists() else {}
-    inputs = inputs_digest(root)
-    found = digest(flat(files_below(root / "exercises", slugs(root))))
-    if known == {"inputs": inputs, "outputs": found}:
-        return []
-    written = write_changed(root, generate(root))
-    found = digest(flat(files_below(root / "exercises", slugs(root))))
-    stamp.write_text(json.dumps({"inputs": inputs, "outputs": found}))
+    found = files_below(root / "exercises", slugs(root))
+    made = {"inputs": inputs_digest(root), "outputs": digest(flat(found))}
+    if {name: known.get(name) for name in made} == made and "assignments" in known:
+        return Made(files=found, assignments=known["assignments"])
+    return generate(root)
+
+
+def update_exercises(root: Path = ROOT) -> list[str]:
+    """Bring exercises/ up to date; return the files written. Nothing is ever removed.
+
+    Raises:
+        SystemExit: if the root's gradebook holds submissions under other cells; nothing is written.
+    """
+    written, _ = updated(root)
     return written
+
+
+def updated(root: Path) -> tuple[list[str], Made]:
+    """Bring exercises/ up to date; return the files written, and all that solutions/ gives."""
+    made = made_now(root)
+    refuse_changes(root, made.assignments)
+    written = write_changed(root, made.files)
+    found = digest(flat(files_below(root / "exercises", slugs(root))))
+    now = {"inputs": inputs_digest(root), "outputs": found, "assignments": made.assignments}
+    (root / "_build" / "release.json").write_text(json.dumps(now))
+    return written, made
+
+
+def release(root: Path = ROOT) -> tuple[list[str], list[str]]:
+    """Bring exercises/ up to date, and enter the assignments into the root's gradebook.
+
+    Returns:
+        The files written, and the assignments that the gradebook did not know as they are now.
+
+    Raises:
+        SystemExit: if the gradebook holds submissions under other cells; nothing is written.
+    """
+    written, made = updated(root)
+    return written, enrol(root, made.assignments)
 
 
 def check(root: Path = ROOT) -> list[str]:
     """Return the paths of exercises/ that are out of step with solutions/."""
-    return differences(root, generate(root))
+    return differences(root, generate(root).files)

@@ -1,6 +1,7 @@
 """exercises/ is generated, the same from run to run, and nothing but it is touched."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -22,7 +23,7 @@ def run(root, call: str) -> list[str]:
         text=True,
         timeout=120,
         cwd=root,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(root)},
+        env=os.environ | {"PATH": "/usr/bin:/bin", "HOME": str(root)},
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -34,7 +35,7 @@ def root(tmp_path_factory, tiny_notebook):
     source = notebook(root / "solutions", "tiny")
     source.parent.mkdir(parents=True)
     nbformat.write(tiny_notebook("tiny", {"double": "return 2.0"}), source)
-    assert run(root, "release") == ["exercises/tiny/tiny.ipynb"]
+    assert run(root, "update_exercises") == ["exercises/tiny/tiny.ipynb"]
     return root
 
 
@@ -60,25 +61,25 @@ def test_the_learner_gets_the_task_without_its_solution(released):
 
 def test_a_second_release_does_nothing(root, released):
     before = released.stat().st_mtime_ns
-    assert run(root, "release") == []
+    assert run(root, "update_exercises") == []
     assert released.stat().st_mtime_ns == before
 
 
 def test_a_release_from_nothing_is_the_same_to_the_byte(root, released):
     content, moment = released.read_bytes(), released.stat().st_mtime_ns
     (root / "_build" / "release.json").unlink()
-    assert run(root, "release") == []
+    assert run(root, "update_exercises") == []
     assert released.stat().st_mtime_ns == moment
     (root / "_build" / "release.json").unlink()
     released.unlink()
-    assert run(root, "release") == ["exercises/tiny/tiny.ipynb"]
+    assert run(root, "update_exercises") == ["exercises/tiny/tiny.ipynb"]
     assert released.read_bytes() == content
 
 
 def test_an_edited_exercise_is_found_and_mended(root, released):
     released.write_bytes(released.read_bytes().replace(b"double", b"triple"))
     assert run(root, "check") == ["exercises/tiny/tiny.ipynb"]
-    assert run(root, "release") == ["exercises/tiny/tiny.ipynb"]
+    assert run(root, "update_exercises") == ["exercises/tiny/tiny.ipynb"]
     assert run(root, "check") == []
 
 
@@ -87,7 +88,7 @@ def test_what_solutions_does_not_make_is_named_and_left_alone(root):
     stray.mkdir()
     (stray / "a.txt").write_text("mine")
     assert run(root, "check") == ["exercises/notes-of-mine"]
-    run(root, "release")
+    run(root, "update_exercises")
     assert (stray / "a.txt").read_text() == "mine"
     (stray / "a.txt").unlink()
     stray.rmdir()
