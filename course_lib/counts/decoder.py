@@ -1,0 +1,123 @@
+"""How large a model is, from its configuration alone: parameters, and cache per token."""
+
+from course_lib.config.arrangement import (
+    Arrangement,
+    InnerNorm,
+    Parallel,
+    PostNorm,
+    PreNorm,
+    SandwichNorm,
+)
+from course_lib.config.decoder import DecoderConfig, EmbeddingScale, LayerConfig, LearnedPositions
+from course_lib.counts.attention import attention_parameters, cache_elements
+from course_lib.counts.feed_forward import feed_forward_parameters
+from course_lib.counts.norms import norm_parameters
+
+__all__ = ["cache_bytes", "cache_elements_per_token", "decoder_parameters", "layer_parameters"]
+
+
+def layer_parameters(config: LayerConfig, d_model: int) -> int:
+    r"""Count the parameters of one block: attention, feed-forward network, norms.
+
+    .. math:: \text{attention} + \text{feed-forward} + n\, C \text{ gains}
+        \;(+\, n\, C \text{ shifts})
+
+    A block has n = 2 norms, 4 where they stand on both sides, 1 where both halves share it.
+
+    Args:
+        config: the layer.
+        d_model: C, width of the residual stream.
+
+    Returns:
+        The number of parameters.
+
+    Source: a sum of its parts; the norms of each arrangement as in ``course_lib.model.blocks``.
+    """
+    return (
+        attention_parameters(config.attention, d_model)
+        + feed_forward_parameters(config.feed_forward, d_model)
+        + _num_norms(config.arrangement) * norm_parameters(config.norm, d_model)
+    )
+
+
+def decoder_parameters(config: DecoderConfig) -> int:
+    r"""Count the parameters of a whole model; a table that is used twice counts once.
+
+    .. math::
+        V C &\;(+\, V C \text{ if not tied}) \\
+        &\;(+\, S C \text{ learned positions}) \\
+        &+ \sum_{l=1}^{L} \text{layer}_l + C \text{ gains} \\
+        &\;(+\, C \text{ shifts})
+
+    Args:
+        config: the model; S is its context_length.
+
+    Returns:
+        The number of parameters.
+
+    Source: a sum of the above. ``tests/test_counts.py`` compares it with the released models'
+    counts and with the tensors of our own.
+    """
+    tables = config.vocab_size * (1 if config.is_tied else 2)
+    for step in config.embedding_steps:
+        match step:
+            case LearnedPositions():
+                tables += config.context_length
+            case EmbeddingScale():
+                pass
+    blocks = sum(layer_parameters(layer, config.d_model) for layer in config.layers)
+    return tables * config.d_model + blocks + norm_parameters(config.final_norm, config.d_model)
+
+
+def cache_elements_per_token(config: DecoderConfig) -> int:
+    r"""Count the numbers that decoding keeps for one more token, windows left out of account.
+
+    .. math:: \sum_{l=1}^{L} e_l, \qquad e_l = 2\, G_l D_l \quad\text{or, latent,}\quad D_c + D_r
+
+    Args:
+        config: the model.
+
+    Returns:
+        Elements per token: one key and one value for each key/value head of each layer, or a latent
+        vector and a rotary key for each layer.
+
+    Source: Shazeer 2019 (arXiv:1911.02150), sec. 2.4; DeepSeek-V2 (arXiv:2405.04434), table 1.
+    """
+    return cache_bytes(config, num_tokens=1, bytes_per_element=1)
+
+
+def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int = 2) -> int:
+    r"""Count the bytes of the cache after a number of tokens; a window keeps W of them.
+
+    .. math:: b \sum_{l=1}^{L} e_l \min(n, W_l)
+
+    Args:
+        config: the model.
+        num_tokens: n, tokens read so far, at least 0.
+        bytes_per_element: b, 2 for bfloat16.
+
+    Returns:
+        Bytes for one sequence.
+
+    Raises:
+        ValueError: if num_tokens is negative or bytes_per_element below 1.
+
+    Source: ``course_lib.counts.attention.cache_elements``, layer by layer.
+    """
+    if num_tokens < 0 or bytes_per_element < 1:
+        raise ValueError(
+            "a cache holds num_tokens >= 0 tokens of bytes_per_element >= 1; "
+            f"num_tokens is {num_tokens} and bytes_per_element {bytes_per_element}"
+        )
+    kept = sum(cache_elements(layer.attention, num_tokens) for layer in config.layers)
+    return bytes_per_element * kept
+
+
+def _num_norms(arrangement: Arrangement) -> int:
+    match arrangement:
+        case PreNorm() | PostNorm() | InnerNorm():
+            return 2
+        case SandwichNorm():
+            return 4
+        case Parallel():
+            return 1

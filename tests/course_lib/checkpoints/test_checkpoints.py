@@ -1,0 +1,123 @@
+"""Checkpoints: what is missing or left over is said by name."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_models import ARCHITECTURES, make_pair
+
+from course_lib.checkpoints.bert import from_bert
+from course_lib.checkpoints.falcon import from_falcon
+from course_lib.checkpoints.gpt2 import from_gpt2
+from course_lib.checkpoints.llama import from_llama
+from course_lib.checkpoints.names import Checkpoint
+from course_lib.config.arrangement import Parallel
+from course_lib.config.decoder import Unembedding
+from course_lib.model.decoder import Decoder
+
+NAMES = sorted(ARCHITECTURES)
+TIED = [name for name in NAMES if ARCHITECTURES[name].ours.is_tied]
+#: What converts -> their name of the embedding.
+EMBEDDINGS = {
+    from_gpt2: "transformer.wte.weight",
+    from_falcon: "transformer.word_embeddings.weight",
+    from_llama: "model.embed_tokens.weight",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_tensor_is_named(name: str) -> None:
+    theirs, _ = make_pair(name)
+    architecture = ARCHITECTURES[name]
+    state = theirs.state_dict()
+    lost = next(key for key in state if ".3." in key and key.endswith("weight"))
+    shorter = {key: tensor for key, tensor in state.items() if key != lost}
+    with pytest.raises(ValueError, match=f"'{lost}' is missing among {len(shorter)} tensors"):
+        architecture.convert(shorter, architecture.ours)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tensor_without_a_place_is_named(name: str) -> None:
+    theirs, _ = make_pair(name)
+    architecture = ARCHITECTURES[name]
+    state = {**theirs.state_dict(), "stranger": torch.zeros(2)}
+    message = f"1 of {len(state)} have none, the first is 'stranger'"
+    with pytest.raises(ValueError, match=message):
+        architecture.convert(state, architecture.ours)
+
+
+def test_an_arrangement_without_names_is_refused() -> None:
+    theirs, _ = make_pair("Llama 3")
+    architecture = ARCHITECTURES["Llama 3"]
+    layers = architecture.ours.layers
+    parallel = replace(layers[2], arrangement=Parallel())
+    config = replace(architecture.ours, layers=(*layers[:2], parallel, *layers[3:]))
+    with pytest.raises(ValueError, match="layer 2 of 7 has Parallel"):
+        architecture.convert(theirs.state_dict(), config)
+
+
+def test_bert_needs_all_its_layers() -> None:
+    with pytest.raises(ValueError, match=r"'embeddings\.word_embeddings\.weight' is missing"):
+        from_bert({}, num_layers=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_of_ours_stays_empty(name: str) -> None:
+    theirs, _ = make_pair(name)
+    architecture = ARCHITECTURES[name]
+    converted = architecture.convert(theirs.state_dict(), architecture.ours)
+    assert set(converted) == set(dict(Decoder(architecture.ours).named_parameters()))
+
+
+@pytest.mark.parametrize("name", TIED)
+def test_a_second_copy_of_a_tied_table_may_be_there_or_not(name: str) -> None:
+    theirs, _ = make_pair(name)
+    architecture = ARCHITECTURES[name]
+    state = theirs.state_dict()
+    assert torch.equal(state["lm_head.weight"], state[EMBEDDINGS[architecture.convert]])
+    converted = architecture.convert(state, architecture.ours)
+    alone = {key: tensor for key, tensor in state.items() if key != "lm_head.weight"}
+    again = architecture.convert(alone, architecture.ours)
+    wide = state["lm_head.weight"].double()  # the same numbers
+    assert architecture.convert({**state, "lm_head.weight": wide}, architecture.ours)
+    assert set(again) == set(converted)
+    assert "unembedding" not in converted
+
+
+@pytest.mark.parametrize("name", TIED)
+def test_a_tied_model_refuses_a_second_table(name: str) -> None:
+    theirs, _ = make_pair(name)
+    architecture = ARCHITECTURES[name]
+    state = theirs.state_dict()
+    own = state["lm_head.weight"].clone()
+    own[-1, -1] += 1e-3
+    table = EMBEDDINGS[architecture.convert]
+    for second in (own, own[:-1], own.double()):
+        shapes = rf"\({len(second)}, 48\) and \(97, 48\) in {second.dtype} and torch.float32"
+        message = (
+            f"'lm_head.weight' is not '{table}', so the checkpoint is not tied; shapes {shapes}"
+        )
+        with pytest.raises(ValueError, match=message):
+            architecture.convert({**state, "lm_head.weight": second}, architecture.ours)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_that_is_not_tied_takes_the_table_of_the_logits(name: str) -> None:
+    theirs, _ = make_pair(name)
+    architecture = ARCHITECTURES[name]
+    untied = replace(architecture.ours, unembedding=Unembedding.OWN)
+    own = torch.arange(97.0 * 48).reshape(97, 48)
+    state = {**theirs.state_dict(), "lm_head.weight": own}
+    converted = architecture.convert(state, untied)
+    assert torch.equal(converted["unembedding"], own.T)
+    Decoder(untied).load_state_dict(converted)
+    del state["lm_head.weight"]
+    with pytest.raises(ValueError, match=f"'lm_head.weight' is missing among {len(state)} tensors"):
+        architecture.convert(state, untied)
+
+
+def test_matrices_are_turned() -> None:
+    weight = torch.arange(6.0).reshape(2, 3)
+    checkpoint = Checkpoint({"layer.weight": weight})
+    assert torch.equal(checkpoint.matrix("layer"), weight.T)
+    checkpoint.finish()

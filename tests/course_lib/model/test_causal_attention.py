@@ -1,0 +1,105 @@
+"""The module of causal attention is its functions in a row; a cache that forgets is refused."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from strategies import normal
+from torch.testing import assert_close
+
+from course_lib.attention.grouped import grouped_query_attention
+from course_lib.attention.heads import merge_heads, split_heads
+from course_lib.attention.qk_norm import normalise_heads, normalise_projections
+from course_lib.cache.growing import KVCache
+from course_lib.cache.rolling import RollingKVCache
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import Biases, Everything, Window
+from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm, RMSNormConfig
+from course_lib.layers.affine import affine
+from course_lib.masks import causal_mask
+from course_lib.model.attention_modules.causal import CausalAttention
+
+B, T, C, H, G, D = 2, 5, 11, 6, 2, 4
+CONFIG = CausalAttentionConfig(num_heads=H, num_kv_heads=G, head_dim=D)
+RMS = RMSNormConfig(eps=1e-3)
+X = normal(0, B, T, C)
+
+
+def drawn(config: CausalAttentionConfig) -> CausalAttention:
+    module = CausalAttention(config, C).double()
+    with torch.no_grad():
+        for seed, weight in enumerate(module.parameters()):
+            weight.copy_(normal(seed, *weight.shape))
+    return module
+
+
+@pytest.mark.parametrize("biases", list(Biases))
+def test_without_more_steps_it_is_grouped_query_attention(biases: Biases) -> None:
+    module = drawn(replace(CONFIG, biases=biases))
+    parts = [
+        split_heads(affine(X, getattr(module, f"w_{one}"), getattr(module, f"b_{one}")), heads)
+        for one, heads in (("q", H), ("k", G), ("v", G))
+    ]
+    mixed = merge_heads(grouped_query_attention(*parts, causal_mask(T)))
+    assert torch.equal(module(X), affine(mixed, module.w_o, module.b_o))
+
+
+def test_its_norms_of_queries_and_keys_are_the_functions() -> None:
+    plain = drawn(CONFIG)
+    for norm, normalise in (
+        (HeadQKNorm(norm=RMS), normalise_heads),
+        (ProjectionQKNorm(norm=RMS), normalise_projections),
+    ):
+        module = drawn(replace(CONFIG, qk_norm=norm))
+        gains = module.norm_q.gain, module.norm_k.gain
+        query, key = X @ module.w_q, X @ module.w_k
+        if normalise is normalise_projections:
+            query, key = normalise(query, key, *gains, 1e-3)
+        query, key = split_heads(query, H), split_heads(key, G)
+        if normalise is normalise_heads:
+            query, key = normalise(query, key, *gains, 1e-3)
+        assert_close(module.project(X, 0)[:2], (query, key), rtol=1e-12, atol=1e-14)
+        assert (plain.project(X, 0)[0] - query).abs().max() > 0.1
+
+
+def test_affine_multiplies_and_adds() -> None:
+    weight, bias = normal(1, C, 3), normal(2, 3)
+    assert_close(affine(X, weight, bias), torch.nn.functional.linear(X, weight.T, bias))
+    assert_close(affine(X, weight), torch.nn.functional.linear(X, weight.T))
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_affine_refuses_a_matrix_of_another_height() -> None:
+    message = r"x has 11 and the weight 12; shapes \(2, 5, 11\) and \(12, 3\)"
+    with pytest.raises(ValueError, match=message):
+        affine(X, torch.zeros(12, 3))
+    with pytest.raises(ValueError, match="the weight has 3 columns and its bias 1 numbers"):
+        affine(X, torch.zeros(X.shape[-1], 3).to(X), torch.zeros(1).to(X))
+
+
+@pytest.mark.parametrize(
+    ("reach", "kept", "message"),
+    [
+        (
+            Everything(),
+            3,
+            r"cache keeps window = 3 tokens and the layer reads all tokens \(no window\)",
+        ),
+        (Window(size=3), 2, r"cache keeps window = 2 tokens and the layer reads window = 3 tokens"),
+    ],
+)
+def test_a_cache_that_forgets_too_much_is_refused(
+    reach: Everything | Window, kept: int, message: str
+) -> None:
+    cache = RollingKVCache(kept)
+    with pytest.raises(ValueError, match=message):
+        drawn(replace(CONFIG, reach=reach))(X, cache)
+    assert cache.length == 0
+
+
+@pytest.mark.parametrize("cache", [KVCache(), RollingKVCache(3), RollingKVCache(4)])
+def test_a_cache_that_keeps_enough_gives_the_same(cache: KVCache | RollingKVCache) -> None:
+    module = drawn(replace(CONFIG, reach=Window(size=3)))
+    with torch.no_grad():
+        rows = [module(X[:, t : t + 1], cache) for t in range(T)]
+        assert_close(torch.cat(rows, dim=1), module(X), rtol=1e-12, atol=1e-13)
