@@ -103,8 +103,8 @@ class Record:
                 rows = {name: tuple(example[name]) for name in ("index", "yours", "expected")}
                 plain["example"] = Example(**(example | rows))
             if picture is not None:
-                rows = tuple(tuple(row) for row in picture["rows"])
-                plain["picture"] = Picture(title=picture["title"], rows=rows)
+                grid = tuple(tuple(row) for row in picture["rows"])
+                plain["picture"] = Picture(title=picture["title"], rows=grid)
             return cls(**plain)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"this is no record of a check: {error!r}") from error
