@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from grading.book_links import local_book
+from grading.words.links import local_book
 from grading.course_directory import scripts_on_path
 
 

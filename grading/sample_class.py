@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grading.book_links import local_book
+from grading.words.links import local_book
 from grading.course_directory import (
     ROOT,
     digest,

@@ -1,6 +1,5 @@
 """Call a learner's function: within a time limit, and with every error kept as an outcome."""
 
-import math
 import os
 import signal
 import threading
@@ -8,23 +7,20 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 
-__all__ = ["Called", "all_calls_within", "call", "is_engine", "learner_line", "time_is_over"]
+from grading.observation.seen import Error
 
-#: Seconds that all calls of one answer may take together.
-TOTAL = 10.0
-# The answer under check and the moment at which its time ends; other functions are not counted.
-_under_check: list[tuple[Callable[..., Any], float]] = []
+__all__ = ["Called", "call", "is_engine", "is_foreign", "told_error"]
 
 # Whose lines are no learner's: Python's own, installed packages', and the engine's.
 _STANDARD_LIBRARY = str(Path(os.__file__).parent)
-_ENGINE = str(Path(__file__).parent)
+_ENGINE = str(Path(__file__).parent.parent)
 
 
 class OutOfTimeError(BaseException):
@@ -33,15 +29,11 @@ class OutOfTimeError(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What one call did: it returned a value, raised an error, or ran out of time.
-
-    ``in_total`` says that not this call alone was too long, but all calls together.
-    """
+    """What one call did: it returned a value, raised an error, or ran out of time."""
 
     value: Any = None
     error: BaseException | None = None
     timed_out: bool = False
-    in_total: bool = False
 
     @property
     def returned(self) -> bool:
@@ -55,34 +47,10 @@ def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> 
     On the main thread of POSIX an alarm interrupts a loop that does not end. Elsewhere the function
     runs in a thread of its own, which is left behind when its time is over.
     """
-    left = _left(function)
-    if left <= 0:
-        return Called(timed_out=True, in_total=True)
     in_main = threading.current_thread() is threading.main_thread()
     by = _with_alarm if hasattr(signal, "setitimer") and in_main else _in_thread
     with _settings_kept():
-        called = by(function, arguments, min(seconds, left))
-    return replace(called, in_total=True) if called.timed_out and left < seconds else called
-
-
-@contextmanager
-def all_calls_within(answer: Callable[..., Any], seconds: float = TOTAL) -> Iterator[None]:
-    """Let all calls of an answer together take no longer than this."""
-    _under_check.append((answer, time.monotonic() + seconds))
-    try:
-        yield
-    finally:
-        _under_check.pop()
-
-
-def _left(function: Callable[..., Any]) -> float:
-    ends = [end for answer, end in _under_check if answer is function]
-    return ends[-1] - time.monotonic() if ends else math.inf
-
-
-def time_is_over(answer: Callable[..., Any]) -> bool:
-    """Return whether an answer has used up the time of all its calls."""
-    return _left(answer) <= 0
+        return by(function, arguments, seconds)
 
 
 @contextmanager
@@ -142,7 +110,17 @@ def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: floa
     return done[0] if done else Called(timed_out=True)
 
 
-def learner_line(error: BaseException) -> tuple[int, str] | None:
+def told_error(error: BaseException) -> Error:
+    """Return an error as plain data; one whose text raises is still an error."""
+    kinds = tuple(kind.__name__ for kind in type(error).__mro__ if kind is not object)
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return Error(kinds, text, _learner_line(error))
+
+
+def _learner_line(error: BaseException) -> tuple[int, str] | None:
     """Return the line of the learner's own code at which an error arose, and its text."""
     frames = [
         frame

@@ -1,10 +1,11 @@
 """Attention with one step replaced: the wrong ways, and the right ones in other styles."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
-import torch
-from torch import Tensor
+from grading.late import Tensor, torch
 
 __all__ = [
     "added_logarithm",

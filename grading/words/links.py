@@ -9,7 +9,7 @@ import yaml
 
 __all__ = ["equation_link", "local_book"]
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 SETTINGS = ROOT / "_config.yml"
 BUILT = ROOT / "_build" / "html"
 #: The owner in the repository's address, as long as nobody has published the course.

@@ -1,17 +1,18 @@
-"""What an answer makes on its way: its largest tensor, and whether it leaves float64."""
+"""What a function makes on its way: its largest tensor, and whether it leaves float64."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-from grading.calling import call
-from grading.dispatch import Watch
-from grading.exercise import Answer, Exercise, Probe
-from grading.observe import draw, silence, warnings_kept
+from grading.witness.dispatch import Watch
 
-__all__ = ["largest_tensor", "makes_single"]
+__all__ = ["largest_tensor", "makes_narrow"]
+
+#: Run the function on these arguments.
+Run = Callable[[list[Any]], Any]
 
 
 class _Largest(TorchFunctionMode):
@@ -50,9 +51,9 @@ class _Watched(np.ndarray):
             self.counter.single |= self.dtype in (np.float32, np.float16)
 
 
-def _watched_inputs(exercise: Exercise, probe: Probe, counter: _Largest) -> list[Any]:
-    """Draw a probe's inputs; arrays among them report to the counter."""
-    given = list(draw(exercise, probe).values())
+def _watched(arguments: list[Any], counter: _Largest) -> list[Any]:
+    """Let the arrays among the arguments report to the counter."""
+    given = list(arguments)
     for place, value in enumerate(given):
         if isinstance(value, np.ndarray):
             given[place] = value.view(_Watched)
@@ -60,24 +61,20 @@ def _watched_inputs(exercise: Exercise, probe: Probe, counter: _Largest) -> list
     return given
 
 
-def largest_tensor(exercise: Exercise, answer: Answer, probe: Probe) -> tuple[int, tuple[int, ...]]:
-    """Return the size and shape of the largest tensor or array that the answer made on the way."""
+def largest_tensor(run: Run, arguments: list[Any]) -> tuple[int, tuple[int, ...]]:
+    """Return the size and shape of the largest tensor or array that was made on the way."""
     counter = _Largest()
-    given = _watched_inputs(exercise, probe, counter)
-    with silence(), warnings_kept(), counter:
-        call(answer, given, exercise.time_limit)
+    given = _watched(arguments, counter)
+    with counter:
+        run(given)
     return counter.elements, counter.shape
 
 
-def makes_single(exercise: Exercise, answer: Answer) -> bool:
-    """Return whether the answer makes numbers of float32 or less of its float64 inputs."""
+def makes_narrow(run: Run, arguments: list[Any]) -> bool:
+    """Return whether numbers of float32 or less were made on the way."""
     kinds: set[torch.dtype] = set()
-    watch = Watch(lambda name, made: kinds.update(value.dtype for value in made))
-    for probe in exercise.probes:
-        counter = _Largest()
-        given = _watched_inputs(exercise, probe, counter)
-        with silence(), warnings_kept(), watch:
-            call(answer, given, exercise.time_limit)
-        if counter.single or any(k.is_floating_point and k.itemsize < 8 for k in kinds):
-            return True
-    return False
+    counter = _Largest()
+    given = _watched(arguments, counter)
+    with Watch(lambda name, made: kinds.update(value.dtype for value in made)):
+        run(given)
+    return counter.single or any(k.is_floating_point and k.itemsize < 8 for k in kinds)

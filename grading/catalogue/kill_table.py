@@ -1,16 +1,20 @@
 """The kill table: every wrong function is submitted, and has to be refused by its own name."""
 
-import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from grading.check import check
-from grading.course_directory import ROOT
-from grading.exercise import Answer, Exercise
+from grading import recordings
+from grading.asking import RIGHT, Live
+from grading.exercise import Exercise
 from grading.exercises import all_exercises
-from grading.result import CheckResult
+from grading.verdict.case import Who
+from grading.verdict.judge import judge
+from grading.verdict.record import Record
 
-__all__ = ["Row", "as_markdown", "chapter_title", "kill_table", "wrong_answers"]
+__all__ = ["Row", "as_markdown", "chapter_title", "kill_table", "right_answers", "wrong_answers"]
+
+BOOK = Path(__file__).resolve().parent.parent.parent / "book"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +34,35 @@ class Row:
         return self.refused and self.named == self.code
 
 
-def wrong_answers(exercise: Exercise) -> Iterator[tuple[str, str, Answer]]:
-    """Yield the code, the sentence and the function of every misconception and its variants."""
+def wrong_answers(exercise: Exercise) -> Iterator[tuple[str, int]]:
+    """Yield the code and the number of every variant of every misconception."""
     for mistake in exercise.misconceptions:
-        for wrong in (mistake.wrong, *mistake.also):
-            yield mistake.code, mistake.sentence, wrong
+        for number in range(1 + len(mistake.also)):
+            yield mistake.code, number
+
+
+def right_answers(exercise: Exercise) -> Iterator[tuple[str, int]]:
+    """Yield what the right answers in other styles go by."""
+    return ((RIGHT, number) for number in range(len(exercise.alternatives)))
 
 
 def kill_table(exercises: Iterable[Exercise] | None = None) -> list[Row]:
     """Submit every wrong function of the catalogue to the grader."""
     rows = []
     for exercise in all_exercises() if exercises is None else exercises:
-        for code, sentence, wrong in wrong_answers(exercise):
-            seen = _checked(wrong, exercise)
+        sentences = {mistake.code: mistake.sentence for mistake in exercise.misconceptions}
+        for who in wrong_answers(exercise):
+            seen = _judged(exercise, who)
             refused = not seen.passed and seen.points == 0
-            rows.append(Row(exercise, code, sentence, refused, seen.misconception, seen.rule))
+            named = "+".join(seen.misconceptions) or None
+            rows.append(Row(exercise, who[0], sentences[who[0]], refused, named, seen.rule))
+        recordings.save(exercise)
     return rows
 
 
-def _checked(answer: Answer, exercise: Exercise) -> CheckResult:
-    # A wrong function may well earn a warning of PyTorch's; the table is no place for it.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return check(answer, exercise=exercise.name)
+def _judged(exercise: Exercise, who: Who) -> Record:
+    """Judge a function of the catalogue by what is kept of it, or run it."""
+    return judge(exercise, Live(exercise, who), with_example=False).record
 
 
 def as_markdown(rows: list[Row] | None = None) -> str:
@@ -68,9 +78,9 @@ def as_markdown(rows: list[Row] | None = None) -> str:
     codes = len({(row.exercise.name, row.code) for row in rows})
     right = sum(len(exercise.alternatives) for exercise in known.values())
     accepted = sum(
-        _checked(answer, exercise).passed
+        _judged(exercise, who).passed
         for exercise in known.values()
-        for answer in exercise.alternatives
+        for who in right_answers(exercise)
     )
     missed = [f"{row.exercise.name}: {row.code} is {row.named}" for row in rows if not row.killed]
     if missed or accepted < right:
@@ -106,7 +116,7 @@ def as_markdown(rows: list[Row] | None = None) -> str:
 
 def chapter_title(slug: str) -> str:
     """Return a chapter's title without what follows its colon; where the book is not, its slug."""
-    page = ROOT / "book" / f"{slug}.md"
+    page = BOOK / f"{slug}.md"
     if not page.exists():
         return slug
     text = page.read_text(encoding="utf-8")

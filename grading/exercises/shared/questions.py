@@ -1,22 +1,22 @@
 """How questions are graded whose answer is a number, or a diagnosis with inputs that prove it."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+import numpy as np
 
-from grading.compare import plain
-from grading.contract import described
-from grading.errors_in_words import first_line
-from grading.exercise import Inputs, Probe
+from grading.exercise import Inputs, Probe, Seen
+from grading.observation.seen import Error
+from grading.observation.values import Array, Other, as_arrays, described
 
-__all__ = ["Diagnosis", "asked", "band", "near"]
+__all__ = ["BROKEN", "RIGHT", "Diagnosis", "asked", "band", "near"]
 
 
-def _nothing(generator: torch.Generator) -> Inputs:
+def _nothing(generator: Any) -> Inputs:
     return {}
 
 
@@ -24,11 +24,11 @@ def _nothing(generator: torch.Generator) -> Inputs:
 asked = (Probe(name="the question", draw=_nothing, edge=True),)
 
 
-def band(truth: float, tolerance: float) -> Callable[[Inputs, tuple[Any, ...]], str | None]:
+def band(truth: float, tolerance: float) -> Callable[[Seen], str | None]:
     """Accept a number within a tolerance; the measured value is shown by the next cell only."""
 
-    def judge(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-        value = float(outputs[0])
+    def judge(one: Seen) -> str | None:
+        value = float(one.outputs[0])
         if math.isfinite(value) and abs(value - truth) <= tolerance:
             return None
         return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
@@ -46,53 +46,55 @@ def near(truth: float, tolerance: float) -> Callable[[Mapping[str, Any]], bool]:
     return recognise
 
 
+#: What the two functions of a diagnosis are called: the one with the bug, and a right one.
+BROKEN, RIGHT = "the broken function", "the right function"
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A bug to find: its code, the list to choose from, and the two functions that tell.
+    """A bug to find: its code, and the list to choose from.
+
+    The exercise holds the two functions that tell, under the names BROKEN and RIGHT.
 
     Attributes:
         code: the right answer.
         bugs: code -> what went wrong, all that can be chosen.
-        broken, right: the function with the bug, and a right one.
-        inputs: the names of their arguments.
+        inputs: the names of the functions' arguments.
     """
 
     code: str
     bugs: Mapping[str, str]
-    broken: Callable[..., Any]
-    right: Callable[..., Any]
     inputs: tuple[str, ...]
 
-    def judge(self, inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
+    def judge(self, one: Seen) -> str | None:
         """Judge a pair (code, inputs): is it that mistake, and do these inputs expose it?"""
-        chosen, shown = outputs
+        chosen, shown = one.returned
         if not isinstance(chosen, str) or chosen not in self.bugs:
             listed = ", ".join(f'"{code}"' for code in self.bugs)
-            return f"{chosen!r} is no code of the list. Choose one of {listed}."
+            words = described(chosen) if isinstance(chosen, Array | Other) else repr(chosen)
+            return f"{words} is no code of the list. Choose one of {listed}."
         if chosen != self.code:
             return f'"{chosen}" is not the mistake: it would have left another trace.'
         trouble = self._trouble(shown)
         if trouble is not None:
             return f"The mistake is named. But {trouble}"
-        try:
-            agree = self._agree(shown)
-        except Exception as error:  # the learner's inputs may be anything
-            reason = f"{type(error).__name__}: {first_line(error)}."
+        agree = self._agree(one, shown)
+        if isinstance(agree, Error):
+            reason = f"{agree.kinds[0]}: {agree.first_line}."
             return f"The mistake is named. But with these inputs the functions raise {reason}"
+        if agree is None:
+            return "The mistake is named. Whether these inputs show it cannot be tried here."
         if agree:
             return "The mistake is named. But on these inputs the broken function is right."
         return None
 
-    def view(self, inputs: Inputs, outputs: tuple[Any, ...]) -> tuple[torch.Tensor, ...]:
+    def view(self, one: Seen) -> tuple[Any, ...]:
         """Return the chosen code as its number, and whether both functions agreed on the inputs."""
-        chosen, shown = outputs
+        chosen, shown = one.returned
         known = list(self.bugs)
-        number = float(known.index(chosen)) if chosen in known else -1.0
-        agreed = False
-        if self._trouble(shown) is None:
-            with suppress(Exception):
-                agreed = self._agree(shown)
-        return (torch.tensor([number, float(agreed)]),)
+        number = known.index(chosen) if isinstance(chosen, str) and chosen in known else -1
+        agreed = self._trouble(shown) is None and self._agree(one, shown) is True
+        return (np.array([float(number), float(agreed)]),)
 
     def chose(self, code: str) -> Callable[[Mapping[str, Any]], bool]:
         """Recognise a diagnosis by the code that was chosen.
@@ -120,22 +122,27 @@ class Diagnosis:
             count = f"{len(self.inputs)} input{'s' if len(self.inputs) > 1 else ''}"
             return f"the function takes {count}, {names}; you give {len(shown)}."
         for name, value in zip(self.inputs, shown, strict=True):
-            if not isinstance(value, torch.Tensor):
+            if not isinstance(value, Array) or value.kind != "tensor" or value.numbers is None:
                 return f"{name} has to be a tensor; yours is {described(value)}."
-            if not value.is_floating_point():
+            if value.numbers.dtype.kind != "f":
                 return f"{name} has to hold floating-point numbers; yours is {described(value)}."
-            if not bool(torch.isfinite(value).all()):
+            if not np.isfinite(value.numbers).all():
                 return f"{name} holds an infinity or NaN: with those every function fails."
         return None
 
-    def _agree(self, shown: Sequence[Any]) -> bool:
-        seen, wanted = (_flat(function(*shown)) for function in (self.broken, self.right))
-        return all(
-            a.shape == b.shape and torch.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)
+    def _agree(self, one: Seen, shown: Sequence[Any]) -> bool | Error | None:
+        """Return whether both functions give the same, or what they raise; None if nobody tells."""
+        inputs = dict(zip(self.inputs, shown, strict=True))
+        both = [one.observe(who, inputs) for who in (BROKEN, RIGHT)]
+        for seen in both:
+            if seen is None or not seen.returned:
+                return None if seen is None else seen.error
+        seen, wanted = (_flat(known.value) for known in both if known is not None)
+        return len(seen) == len(wanted) and all(
+            a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)
             for a, b in zip(seen, wanted, strict=True)
         )
 
 
-def _flat(value: Any) -> list[torch.Tensor]:
-    values = value if isinstance(value, tuple | list) else (value,)
-    return [torch.as_tensor(plain(one)).to(torch.float64) for one in values]
+def _flat(value: Any) -> list[np.ndarray[Any, Any]]:
+    return as_arrays(value if isinstance(value, tuple | list) else (value,))

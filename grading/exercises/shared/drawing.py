@@ -1,7 +1,8 @@
 """How probes draw their inputs."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from grading.late import Tensor, torch
 
 __all__ = ["normal"]
 

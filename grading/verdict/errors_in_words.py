@@ -5,9 +5,9 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from grading.calling import learner_line
+from grading.observation.seen import Error
 
-__all__ = ["error_message", "first_line"]
+__all__ = ["error_message"]
 
 #: What a message of Python or PyTorch means here, where the message alone would not tell.
 _MEANINGS = (
@@ -57,28 +57,20 @@ _SHAPES = (
 LINE = 80
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text; an error whose text raises is still an error."""
-    try:
-        return str(error).strip().splitlines()[0].rstrip(".")
-    except Exception:  # also an empty text
-        return ""
-
-
-def error_message(error: BaseException, sizes: Mapping[str, int]) -> str:
+def error_message(error: Error, sizes: Mapping[str, int]) -> str:
     """Return what was raised and where, what it means, and which axes were confused.
 
     Args:
         error: what the learner's function raised.
         sizes: what each letter was when it was raised, all different; empty where they coincide.
     """
-    if isinstance(error, SystemExit):
+    if "SystemExit" in error.kinds:
         return "Your function tried to leave Python with exit() or quit(). It has to return."
-    if isinstance(error, KeyboardInterrupt):
+    if "KeyboardInterrupt" in error.kinds:
         return "Your function was interrupted before it came to its end."
-    line, text = learner_line(error), first_line(error)
+    line, text = error.line, error.first_line
     where = f" in line {line[0]}, `{_short(line[1].strip())}`" if line and line[1] else ""
-    kind = f"{type(error).__name__}{f': {text}' if text else ''}"
+    kind = f"{error.kinds[0]}{f': {text}' if text else ''}"
     meant = next((f" {words}" for pattern, words in _MEANINGS if re.search(pattern, text)), "")
     return f"Your function raised an error{where}: {kind}.{meant}{_axes(text, sizes)}"
 

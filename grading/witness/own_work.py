@@ -1,54 +1,57 @@
 """Is the answer the learner's own? Calls into course_lib and forbidden calls are seen."""
 
 import ast
-import contextlib
+import importlib.util
 import inspect
-import io
 import sys
 import textwrap
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 
-import course_lib
-from grading.calling import call
-from grading.dispatch import Watch
-from grading.exercise import Answer, Exercise, Probe
-from grading.observe import draw
+from grading.witness.dispatch import Watch
 
-__all__ = ["borrowed", "goes_without_loop"]
-
-LIBRARY = str(Path(course_lib.__file__).parent)
+__all__ = ["borrowed", "may_loop"]
 
 
-def borrowed(exercise: Exercise, answer: Answer, probe: Probe) -> str | None:
-    """Return the name of the first call that the task does not allow, or None.
+def _library() -> str:
+    """Return where course_lib lies, which is never imported here; "" where it is not."""
+    spec = importlib.util.find_spec("course_lib")
+    return str(Path(spec.origin).parent) if spec is not None and spec.origin else ""
 
-    The call is watched and not the text, so a renamed import is seen as well. A function that
-    lives in another process cannot be watched; its judge has to keep the library out of reach.
+
+LIBRARY = _library()
+
+
+def borrowed(
+    function: Callable[..., Any], run: Callable[[], Any], forbidden: Collection[str]
+) -> tuple[str, ...]:
+    """Return the names of the calls that the task does not allow, the first one first.
+
+    The call is watched and not the text, so a renamed import is seen as well.
+
+    Args:
+        function: the answer; operators are looked for in its text, where it has one.
+        run: runs it once.
+        forbidden: dotted names.
     """
-    written = _written(exercise, answer)
+    written = _written(function, forbidden)
     if written is not None:
-        return written
+        return (written,)
     seen: list[str] = []
-    watch = _watcher(seen, _forbidden(exercise))
-    previous = sys.getprofile()
-    given = list(draw(exercise, probe).values())
     own: list[str] = []
-    dispatched = Watch(lambda name, made: own.append(name) if name in exercise.forbidden else None)
-    quiet = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
-    with quiet[0], quiet[1], warnings.catch_warnings(), dispatched:
-        warnings.simplefilter("ignore")
-        sys.setprofile(watch)
+    previous = sys.getprofile()
+    dispatched = Watch(lambda name, made: own.append(name) if name in forbidden else None)
+    with dispatched:
+        sys.setprofile(_watcher(seen, _by_identity(forbidden)))
         try:
-            call(answer, given, exercise.time_limit)
+            run()
         finally:
             sys.setprofile(previous)
-    return next(iter([*seen, *(f"PyTorch's own {name}" for name in own)]), None)
+    return tuple(dict.fromkeys([*seen, *(f"PyTorch's own {name}" for name in own)]))
 
 
 #: Built-in functions that go through nothing.
@@ -64,48 +67,52 @@ def _is_numpy(called: ast.Attribute) -> bool:
     return known and called.attr not in _LOOPING
 
 
-def goes_without_loop(answer: Answer) -> bool:
-    """Return whether the answer's text holds no loop, and calls nothing in which one could be."""
+def _tree(function: Callable[..., Any]) -> ast.Module | None:
+    """Return the answer's text as a tree, where there is a text."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
-        return False
+        return None
+
+
+def may_loop(function: Callable[..., Any]) -> bool:
+    """Return whether there is a loop in the answer's text, or a call in which one could be."""
+    tree = _tree(function)
+    if tree is None:
+        return True
     loops = (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
     for node in ast.walk(tree):
         if isinstance(node, loops):
-            return False
+            return True
         called = node.func if isinstance(node, ast.Call) else None
         # A function by its bare name may be the learner's own, or map.
         if isinstance(called, ast.Name) and called.id not in _STRAIGHT:
-            return False
+            return True
         if isinstance(called, ast.Attribute) and not _is_numpy(called):
-            return False
-    return True
+            return True
+    return False
 
 
-def _written(exercise: Exercise, answer: Answer) -> str | None:
+def _written(function: Callable[..., Any], forbidden: Collection[str]) -> str | None:
     """Return a forbidden name that stands in the answer's text, where there is a text.
 
     Operators such as ``@`` and NumPy's universal functions leave no call that could be watched.
     """
-    numpy = [name for name in exercise.forbidden if name.startswith("numpy.")]
-    names = {name.rpartition(".")[2]: name for name in numpy}
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.MatMult) and "@" in exercise.forbidden:
+    names = {
+        name.rpartition(".")[2]: name for name in forbidden if name.startswith("numpy.")
+    }  # fmt: skip
+    for node in ast.walk(_tree(function) or ast.Module([], [])):
+        if isinstance(node, ast.MatMult) and "@" in forbidden:
             return "@, the matrix product"
         if isinstance(node, ast.Attribute) and node.attr in names:
             return names[node.attr]
     return None
 
 
-def _forbidden(exercise: Exercise) -> dict[int, str]:
+def _by_identity(forbidden: Collection[str]) -> dict[int, str]:
     """Return the forbidden functions by identity, since they go by many names."""
     found = {}
-    for name in exercise.forbidden:
+    for name in forbidden:
         module_name, _, attribute = name.rpartition(".")
         module: Any = sys.modules.get(module_name)
         if module is None:
@@ -122,7 +129,7 @@ def _watcher(seen: list[str], forbidden: dict[int, str]) -> Callable[[FrameType,
     def watch(frame: FrameType, event: str, argument: Any) -> None:
         if event == "call":
             code = frame.f_code
-            if code.co_filename.startswith(LIBRARY):
+            if LIBRARY and code.co_filename.startswith(LIBRARY):
                 module = Path(code.co_filename).relative_to(Path(LIBRARY).parent).with_suffix("")
                 seen.append(f"{'.'.join(module.parts)}.{code.co_name}")
             elif id(code) in forbidden:

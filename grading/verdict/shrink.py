@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from grading.compare import Difference, first_difference
-from grading.exercise import Answer, Exercise, Inputs, Probe, Tolerance
-from grading.observe import Observation, observe, volume
+from grading.exercise import Probe, Tolerance
+from grading.observation.values import Array, Inputs, volume
+from grading.verdict.case import ANSWER, REFERENCE, Case, Trial
+from grading.verdict.compare import Difference, first_difference
 
 __all__ = ["Example", "smallest_example"]
 
@@ -23,39 +23,49 @@ BUDGET = 0.15
 KEPT = (1, 2, 3)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """Inputs on which an answer is wrong, and the first row that differs.
 
     Attributes:
-        probe: draws these inputs; it has the name of the probe that they were cut from.
+        inputs: a probe's own, or cut from them.
         mine, right: what the answer and the reference do on them.
     """
 
-    probe: Probe
     inputs: Inputs
     difference: Difference
-    mine: Observation
-    right: Observation
+    mine: Trial
+    right: Trial
+
+    @property
+    def probe(self) -> Probe:
+        """The probe that the inputs were cut from."""
+        return self.mine.probe
 
 
 @dataclass(slots=True)
 class _Search:
-    """Cut the inputs down, as long as the answer stays wrong on them."""
+    """Cut the inputs down, as long as the answer stays wrong on them.
 
-    exercise: Exercise
-    answer: Answer
+    Where nobody can be asked about other inputs (only recordings answer), nothing is found.
+    """
+
+    case: Case
     tolerance: Tolerance
     probe: Probe
     until: float
+    is_live: bool = True
 
     def attempt(self, inputs: Inputs) -> Example | None:
         """Return the example that these inputs give, or None where the answer is right."""
-        probe = Probe(name=self.probe.name, draw=lambda generator: copied(inputs), edge=True)
-        mine = observe(self.exercise, self.answer, probe, quiet=True)
-        right = observe(self.exercise, self.exercise.reference, probe, quiet=True)
+        probe = Probe(name=self.probe.name, draw=self.probe.draw, edge=True)
+        mine = self.case.trial(ANSWER, probe, inputs)
+        right = self.case.trial(REFERENCE, probe, inputs)
+        if mine is None or right is None:
+            self.is_live = False
+            return None
         difference = _difference(mine, right, self.tolerance)
-        return None if difference is None else Example(probe, inputs, difference, mine, right)
+        return None if difference is None else Example(inputs, difference, mine, right)
 
     def first(self, candidates: Iterator[Inputs]) -> Example | None:
         """Return the first of the candidates on which the answer is wrong, in time."""
@@ -68,18 +78,18 @@ class _Search:
         return None
 
 
-def smallest_example(
-    exercise: Exercise, answer: Answer, seen: Sequence[Observation], truth: Sequence[Observation]
-) -> Example | None:
+def smallest_example(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) -> Example | None:
     """Return the smallest inputs found on which the answer differs from the reference.
 
-    None where the exercise has no single truth, or where no results can be compared.
+    None where the exercise has no single truth, or where no results can be compared. Where only
+    recordings answer, the most ordinary probe is the example.
     """
+    exercise = case.exercise
     if exercise.judge is not None:
         return None
     until = time.monotonic() + BUDGET
     pairs = sorted(zip(seen, truth, strict=True), key=lambda pair: volume(pair[0].inputs))
-    found = []
+    found, is_live = [], True
     for mine, right in pairs:
         given = mine.probe.tolerance or exercise.tolerance
         visible = _difference(mine, right, VISIBLE)
@@ -87,13 +97,21 @@ def smallest_example(
         difference = visible or _difference(mine, right, given)
         if difference is None:
             continue
-        start = Example(mine.probe, mine.inputs, difference, mine, right)
-        search = _Search(exercise, answer, tolerance, mine.probe, until)
-        found.append(_cut(search, start) if exercise.axes else start)
-    return min(found, key=lambda example: volume(example.inputs), default=None)
+        start = Example(mine.inputs, difference, mine, right)
+        search = _Search(case, tolerance, mine.probe, until)
+        found.append(_cut(search, exercise.axes, start) if exercise.axes else start)
+        is_live = is_live and search.is_live
+    if is_live:
+        return min(found, key=lambda example: volume(example.inputs), default=None)
+    ordinary = [probe.name for probe in sorted(exercise.probes, key=_is_special)]
+    return min(found, key=lambda example: ordinary.index(example.probe.name), default=None)
 
 
-def _difference(mine: Observation, right: Observation, tolerance: Tolerance) -> Difference | None:
+def _is_special(probe: Probe) -> int:
+    return 2 * probe.control + probe.edge
+
+
+def _difference(mine: Trial, right: Trial, tolerance: Tolerance) -> Difference | None:
     if not mine.view or not right.view or len(mine.view) != len(right.view):
         return None
     if [value.shape for value in mine.view] != [value.shape for value in right.view]:
@@ -101,9 +119,9 @@ def _difference(mine: Observation, right: Observation, tolerance: Tolerance) -> 
     return first_difference(mine.view, right.view, tolerance)
 
 
-def _cut(search: _Search, start: Example) -> Example:
-    axes = search.exercise.axes
-    best = search.first(iter([_without_leading(start, axes)])) or _fewer_leading(search, start)
+def _cut(search: _Search, axes: Mapping[str, str], start: Example) -> Example:
+    whole = search.first(iter([_without_leading(start, axes)]))
+    best = whole or _fewer_leading(search, axes, start)
     letters = dict.fromkeys(letter for names in axes.values() for letter in _letters(names))
     for letter in letters:
         best = search.first(_shorter(best.inputs, axes, letter)) or best
@@ -119,17 +137,18 @@ def _without_leading(start: Example, axes: Mapping[str, str]) -> Inputs:
     cut = dict(start.inputs)
     for name, names in axes.items():
         value = cut[name]
-        if "..." in names and hasattr(value, "ndim"):
-            leading = value.ndim - len(_letters(names))
-            sizes = tuple(value.shape[:leading])
+        if "..." in names and isinstance(value, Array):
+            assert value.numbers is not None
+            sizes = value.shape[: _leading(value, names)]
             place = zip(sizes, start.difference.index, strict=False)
-            cut[name] = value[tuple(min(index, size - 1) for size, index in place)]
+            row = value.numbers[tuple(min(index, size - 1) for size, index in place)]
+            cut[name] = value.holding(np.asarray(row))
     return cut
 
 
-def _fewer_leading(search: _Search, start: Example) -> Example:
+def _fewer_leading(search: _Search, axes: Mapping[str, str], start: Example) -> Example:
     """Keep one or two entries of each leading axis, where it takes several to be wrong."""
-    axes, best = search.exercise.axes, start
+    best = start
     most = max((_leading(start.inputs[name], names) for name, names in axes.items()), default=0)
     for place in range(most):
         best = search.first(_shorter_leading(best.inputs, axes, place)) or best
@@ -138,7 +157,7 @@ def _fewer_leading(search: _Search, start: Example) -> Example:
 
 def _leading(value: Any, names: str) -> int:
     """Return how many leading axes a value has, whatever they are."""
-    return value.ndim - len(_letters(names)) if "..." in names and hasattr(value, "ndim") else 0
+    return value.ndim - len(_letters(names)) if "..." in names and isinstance(value, Array) else 0
 
 
 def _shorter_leading(inputs: Inputs, axes: Mapping[str, str], place: int) -> Iterator[Inputs]:
@@ -164,7 +183,7 @@ def _shorter(inputs: Inputs, axes: Mapping[str, str], letter: str) -> Iterator[I
     sizes = {
         value.shape[place]
         for name, names in axes.items()
-        if hasattr(value := inputs[name], "shape")
+        if isinstance(value := inputs[name], Array)
         for place in _places(value, names, letter)
     }
     size = max(sizes, default=0)
@@ -180,17 +199,16 @@ def _shorter(inputs: Inputs, axes: Mapping[str, str], letter: str) -> Iterator[I
 
 def _places(value: Any, names: str, letter: str) -> list[int]:
     """Return the axes of that letter, counted from the end."""
-    if not hasattr(value, "shape"):
+    if not isinstance(value, Array):
         return []
     letters = _letters(names)
     from_end = [place - len(letters) for place, name in enumerate(letters) if name == letter]
     return [place for place in from_end if value.ndim >= -place]
 
 
-def _taken(value: Any, axis: int, indices: tuple[int, ...]) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.take(indices, axis=axis)
-    return value.index_select(axis % value.ndim, torch.tensor(indices))
+def _taken(value: Array, axis: int, indices: tuple[int, ...]) -> Array:
+    assert value.numbers is not None
+    return value.holding(value.numbers.take(indices, axis=axis))
 
 
 def _rounder(inputs: Inputs) -> Iterator[Inputs]:
@@ -200,17 +218,6 @@ def _rounder(inputs: Inputs) -> Iterator[Inputs]:
 
 
 def _rounded(value: Any, decimals: int) -> Any:
-    if isinstance(value, torch.Tensor) and value.is_floating_point():
-        return value.round(decimals=decimals) + 0.0  # no negative zeros
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        return value.round(decimals) + 0.0
+    if isinstance(value, Array) and value.numbers is not None and value.numbers.dtype.kind == "f":
+        return value.holding(value.numbers.round(decimals) + 0.0)  # no negative zeros
     return value
-
-
-def copied(inputs: Inputs) -> Inputs:
-    """Return inputs of their own memory; an answer may write into what it gets."""
-    return {
-        name: value.clone() if isinstance(value, torch.Tensor) else
-        value.copy() if isinstance(value, np.ndarray) else value
-        for name, value in inputs.items()
-    }  # fmt: skip
