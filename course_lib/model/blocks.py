@@ -6,10 +6,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.config.decoder import Arrangement, LayerConfig
+from course_lib.layers.residual import inner_norm, parallel, post_norm, pre_norm, sandwich_norm
 from course_lib.model.causal_attention import Cache, CausalAttention
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.norm_modules import norm_module
-from course_lib.model.residual import inner_norm, parallel, post_norm, pre_norm, sandwich_norm
 
 __all__ = [
     "Block",

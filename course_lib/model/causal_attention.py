@@ -11,8 +11,8 @@ from course_lib.cache.growing import KVCache
 from course_lib.cache.rolling import RollingKVCache
 from course_lib.config.attention import AttentionConfig
 from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm
+from course_lib.layers.affine import affine
 from course_lib.masks import causal_mask, window_mask
-from course_lib.model.affine import affine
 from course_lib.model.norm_modules import norm_module
 from course_lib.model.rotary import rope_frequencies
 from course_lib.positions.rope import rotate

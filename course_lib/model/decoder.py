@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from course_lib.attention.score_steps import soft_cap
 from course_lib.config.decoder import DecoderConfig
+from course_lib.layers.embedding import embed, require_drawn, unembed
 from course_lib.model.blocks import block_module
 from course_lib.model.causal_attention import Cache, CausalAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
 from course_lib.shapes import require_axes
-from course_lib.tokenizer.embedding import embed, require_drawn, unembed
 
 __all__ = ["Decoder"]
 

@@ -7,14 +7,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.config.encoder import EncoderConfig
+from course_lib.layers.embedding import embed, require_drawn
+from course_lib.layers.residual import post_norm, pre_norm
 from course_lib.masks import padding_mask
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
-from course_lib.model.residual import post_norm, pre_norm
 from course_lib.positions.absolute import learned
 from course_lib.shapes import require_axes
-from course_lib.tokenizer.embedding import embed, require_drawn
 
 __all__ = [
     "BertEncoder",

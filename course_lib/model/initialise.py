@@ -50,6 +50,6 @@ def num_parameters(model: nn.Module) -> int:
     Returns:
         The number of parameters.
 
-    Source: the count that papers print; ``course_lib.zoo.counts`` computes it from sizes alone.
+    Source: the count that papers print; ``course_lib.counts.decoder`` computes it from sizes alone.
     """
     return sum(weight.numel() for weight in model.parameters())

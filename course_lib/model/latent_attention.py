@@ -15,8 +15,8 @@ from course_lib.attention.latent import (
     latent_queries,
 )
 from course_lib.cache.latent import LatentCache
+from course_lib.layers.affine import affine
 from course_lib.masks import causal_mask
-from course_lib.model.affine import affine
 from course_lib.positions.rope import rope_inv_freq
 
 __all__ = ["LatentAttention", "LatentAttentionConfig"]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from course_lib.attention.dot_product import scaled_dot_product_attention
 from course_lib.attention.heads import merge_heads, split_heads
-from course_lib.model.affine import affine
+from course_lib.layers.affine import affine
 
 __all__ = ["MultiHeadAttention"]
 

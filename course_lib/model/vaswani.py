@@ -8,15 +8,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig
+from course_lib.layers.embedding import embed, require_drawn, unembed
+from course_lib.layers.residual import post_norm
 from course_lib.masks import causal_mask
 from course_lib.model.encoder import Mask, PostNormEncoderBlock, sequence_mask
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
-from course_lib.model.residual import post_norm
 from course_lib.positions.absolute import sinusoidal
 from course_lib.shapes import require_axes
-from course_lib.tokenizer.embedding import embed, require_drawn, unembed
 
 __all__ = ["CrossAttentionBlock", "EncoderDecoder"]
 

@@ -5,9 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.config.encoder import VisionConfig
+from course_lib.layers.embedding import require_drawn
 from course_lib.model.encoder import PreNormEncoderBlock
 from course_lib.model.norm_modules import norm_module
-from course_lib.tokenizer.embedding import require_drawn
 
 __all__ = ["VisionTransformer", "patches"]
 

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from course_lib.layers.embedding import embed, require_drawn
 from course_lib.recurrence.cells import gru_step
 from course_lib.recurrence.sequences import gru_forward
 from course_lib.shapes import require_axes
-from course_lib.tokenizer.embedding import embed, require_drawn
 
 __all__ = ["GRU", "Encoded", "RecurrentEncoderDecoder", "draw"]
 

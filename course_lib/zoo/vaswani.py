@@ -3,8 +3,8 @@
 from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig
 from course_lib.config.feed_forward import PlainFeedForwardConfig
 from course_lib.config.norms import LayerNormConfig
+from course_lib.counts.decoder import feed_forward_parameters
 from course_lib.layers.activations import relu
-from course_lib.zoo.counts import feed_forward_parameters
 
 __all__ = ["TRANSFORMER_BASE", "encoder_decoder_parameters", "vaswani_config"]
 

@@ -16,7 +16,7 @@ from transformers.cache_utils import (
 from course_lib.cache.attend import attend_with_cache
 from course_lib.cache.growing import KVCache
 from course_lib.cache.rolling import RollingKVCache, rolling_write
-from course_lib.cache.size import kv_cache_bytes
+from course_lib.counts.cache import kv_cache_bytes
 from course_lib.masks import causal_mask, window_mask
 
 H, G, TOKENS = 6, 2, 11

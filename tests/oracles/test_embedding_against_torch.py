@@ -6,7 +6,7 @@ from strategies import B, C, T, normal
 from torch import nn
 from torch.testing import assert_close
 
-from course_lib.tokenizer.embedding import embed, unembed
+from course_lib.layers.embedding import embed, unembed
 
 V = 13
 IDS = torch.tensor([[0, 12, 5], [5, 5, 1]])

@@ -20,7 +20,7 @@ from course_lib.model.initialise import initialise
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.vaswani import EncoderDecoder
 from course_lib.model.vision import VisionTransformer, patches
-from course_lib.trained_heads import SENTENCES, head_attention, load_trained_head
+from course_lib.trained.heads import SENTENCES, head_attention, load_trained_head
 
 B, T, S, C, H, D, F, L, V = 2, 5, 7, 12, 4, 3, 20, 2, 11
 

@@ -6,7 +6,7 @@ import torch
 from safetensors import safe_open
 
 from course_lib.data.extract_minilm import extract, load_model, model_directory, run_model
-from course_lib.trained_heads import DATA, HEADS, SENTENCES, head_attention, load_trained_head
+from course_lib.trained.heads import DATA, HEADS, SENTENCES, head_attention, load_trained_head
 
 NAMES = sorted(HEADS)
 HEAD_DIM = 32

@@ -19,9 +19,7 @@ from course_lib.config.rope import (
     RopeScaling,
     YarnScaling,
 )
-from course_lib.model.residual import inner_norm, parallel, post_norm, pre_norm, sandwich_norm
-from course_lib.model.rotary import rope_frequencies
-from course_lib.zoo.counts import (
+from course_lib.counts.decoder import (
     attention_parameters,
     cache_bytes,
     cache_elements_per_token,
@@ -29,6 +27,8 @@ from course_lib.zoo.counts import (
     feed_forward_parameters,
     layer_parameters,
 )
+from course_lib.layers.residual import inner_norm, parallel, post_norm, pre_norm, sandwich_norm
+from course_lib.model.rotary import rope_frequencies
 from course_lib.zoo.dense import DENSE_MODELS
 from course_lib.zoo.vaswani import TRANSFORMER_BASE, encoder_decoder_parameters
 

@@ -15,7 +15,7 @@ import torch
 from torch.testing import assert_close
 
 from course_lib.recurrence.cells import gru_step
-from course_lib.recurrence.pronunciation import (
+from course_lib.trained.pronouncer import (
     LETTERS,
     PHONEMES,
     Pronouncer,

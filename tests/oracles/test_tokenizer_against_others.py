@@ -19,7 +19,6 @@ from course_lib.tokenizer.bpe import (
     merges_from_ranks,
     ranks_from_merges,
 )
-from course_lib.tokenizer.corpus import SHAKESPEARE
 from course_lib.tokenizer.pre_tokens import (
     GPT2_PATTERN,
     O200K_PATTERN,
@@ -34,6 +33,7 @@ from course_lib.tokenizer.vocabulary import (
     load_ranks,
     o200k_harmony_tokenizer,
 )
+from course_lib.trained.corpus import SHAKESPEARE
 
 NAMES = ["r50k_base", "o200k_harmony"]
 PLAY = SHAKESPEARE.read_text(encoding="utf-8")

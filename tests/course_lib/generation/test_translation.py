@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from strategies import seeds
 from torch import Tensor
 
+from course_lib.generation.translation import translate
 from course_lib.model.initialise import initialise
-from course_lib.model.translation import translate
 from course_lib.model.vaswani import EncoderDecoder
 from course_lib.zoo.vaswani import vaswani_config
 

@@ -11,8 +11,8 @@ from texts import TEXTS, any_text, repetitive_text
 from course_lib.naive.tokenizer import bpe as naive
 from course_lib.naive.tokenizer.pre_tokens import o200k_pre_tokens as naive_o200k_pre_tokens
 from course_lib.tokenizer import bpe as lib
-from course_lib.tokenizer.corpus import SHAKESPEARE
 from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens, o200k_pre_tokens
+from course_lib.trained.corpus import SHAKESPEARE
 
 PLAY = SHAKESPEARE.read_text(encoding="utf-8")
 MERGES = lib.bpe_train(PLAY[:20_000], 300)

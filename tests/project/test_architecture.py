@@ -36,22 +36,22 @@ DRAWING = {"matplotlib", "altair", "vl_convert", "PIL"}
 #: Functions, or whole modules, without a twin in loops: the reason.
 WITHOUT_TWIN = {
     "course_lib.notation": "it looks words up; there is no formula",
-    "course_lib.trained_heads": "it reads arrays and calls attention, which has a twin",
+    "course_lib.trained.heads": "it reads arrays and calls attention, which has a twin",
     "course_lib.plotting": "a drawing has no formula; its tests compare what is drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
     "course_lib.tokenizer.vocabulary.load_ranks": "it reads a file; there is no formula",
     "course_lib.tokenizer.vocabulary.gpt2_tokenizer": "it names the parts, which have twins",
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
     "twins",
-    "course_lib.tokenizer.embedding.require_drawn": "it refuses; the models' tests match its words",
+    "course_lib.layers.embedding.require_drawn": "it refuses; the models' tests match its words",
     "course_lib.cache.buffer": "it refuses and copies; the caches' tests match words and bytes",
     "course_lib.config.checks": "it refuses; the configurations' tests match its words",
     "course_lib.recurrence.seq2seq.draw": "it draws; its test matches bounds, seed and spread",
-    "course_lib.recurrence.pronunciation": "it reads arrays and calls the GRU, which has a twin",
-    "course_lib.model.affine": "x @ w + b; the feed-forward networks' twins multiply and add alike",
+    "course_lib.trained.pronouncer": "it reads arrays and calls the GRU, which has a twin",
+    "course_lib.layers.affine": "x @ w + b; the feed-forward networks' twins add alike",
     "course_lib.model.blocks": "it picks a class; the functions that the classes call have twins",
     "course_lib.model.encoder.sequence_mask": "padding_mask, which has a twin, with one more axis",
-    "course_lib.model.translation": "a loop around a model; compared with a plain re-run",
+    "course_lib.generation.translation": "a loop around a model; compared with a plain re-run",
     "course_lib.model.feed_forward_modules": "it picks a class; the networks have twins",
     "course_lib.model.norm_modules": "it picks a class; the norms have twins",
     "course_lib.model.rotary": "it picks a function; the functions have twins",
@@ -65,6 +65,8 @@ WITHOUT_TWIN = {
     "course_lib.training.recipes": "tasks, models and budgets put together",
     "course_lib.training.tasks": "random by design; their tests read every row by its rule",
     "course_lib.training.text.text_batch": "random passages of a text",
+    "course_lib.counts.decoder": "sums of integers; a second count takes every tensor of the model "
+    "itself",
     "course_lib.zoo": "sums of integers; a second count takes every tensor of the model itself",
     "course_lib.checkpoints": "it renames; there is no formula",
 }
@@ -76,11 +78,11 @@ WITHOUT_ORACLE = {
     "course_lib.cache.buffer": "it refuses and copies; the caches have oracles",
     "course_lib.config.checks": "it refuses; nobody else has these words",
     "course_lib.generation.logits.require_choice": "it refuses; nobody else has these words",
-    "course_lib.tokenizer.embedding.require_drawn": "it refuses; see above",
-    "course_lib.model.affine": "x @ w + b; the modules that call it are compared with PyTorch's",
+    "course_lib.layers.embedding.require_drawn": "it refuses; see above",
+    "course_lib.layers.affine": "x @ w + b; the modules that call it are compared with PyTorch's",
     "course_lib.model.blocks": "it picks a class; whole models are compared with transformers",
     "course_lib.model.encoder.sequence_mask": "padding_mask, which has an oracle, one axis more",
-    "course_lib.model.translation": "a loop around a model that is compared with PyTorch's",
+    "course_lib.generation.translation": "a loop around a model that is compared with PyTorch's",
     "course_lib.model.feed_forward_modules": "it picks a class; see blocks",
     "course_lib.model.norm_modules": "it picks a class; see blocks",
     "course_lib.training.batch": "it rearranges",
@@ -286,7 +288,7 @@ def test_a_public_function_has_a_twin_or_a_reason(path: Path, name: str) -> None
     expected = ["length" if parameter == "lengths" else parameter for parameter in expected]
     assert theirs == expected
     both = {module_name(path), module_name(twin_path)}
-    tests = [test for test in (ROOT / "tests").glob("test_*.py") if both <= imports(test)]
+    tests = [test for test in (ROOT / "tests").rglob("test_*.py") if both <= imports(test)]
     called = rf'\bnaive\w*\.{name}\b|"{name}"'
     assert any(re.search(called, test.read_text(encoding="utf-8")) for test in tests), (
         f"no test compares {name} with its twin"

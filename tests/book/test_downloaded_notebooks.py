@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DOWNLOADS = ROOT / "_build" / "html" / "_downloads"
 RUN = """
 import sys

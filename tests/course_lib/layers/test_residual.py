@@ -10,8 +10,8 @@ from strategies import B, C, T, normal, seeds
 from torch import Tensor
 from torch.testing import assert_close
 
-from course_lib.model import residual as lib
-from course_lib.naive.model import residual as naive
+from course_lib.layers import residual as lib
+from course_lib.naive.layers import residual as naive
 
 FORMS = ("pre_norm", "post_norm", "inner_norm", "sandwich_norm", "parallel")
 

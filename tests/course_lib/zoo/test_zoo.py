@@ -20,9 +20,9 @@ from course_lib.config.norms import (
     UnitOffsetRMSNormConfig,
 )
 from course_lib.config.rope import LinearScaling, Llama3Scaling
+from course_lib.counts.decoder import cache_bytes
 from course_lib.layers.activations import gelu, gelu_tanh, relu, silu
 from course_lib.zoo import gemma, llama
-from course_lib.zoo.counts import cache_bytes
 from course_lib.zoo.dense import DENSE_MODELS
 
 ACTIVATIONS = {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu": relu, "silu": silu}

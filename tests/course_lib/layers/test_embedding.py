@@ -6,8 +6,8 @@ from hypothesis import given
 from strategies import B, C, T, normal, permutation, seeds, stacked
 from torch.testing import assert_close
 
-from course_lib.naive.tokenizer import embedding as naive
-from course_lib.tokenizer import embedding as lib
+from course_lib.layers import embedding as lib
+from course_lib.naive.layers import embedding as naive
 
 V = 13
 

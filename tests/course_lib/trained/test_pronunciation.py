@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.recurrence.pronunciation import (
+from course_lib.trained.pronouncer import (
     LETTERS,
     MAX_PHONEMES,
     PHONEMES,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.trained_heads import DATA, HEADS, SENTENCES, head_attention, load_trained_head
+from course_lib.trained.heads import DATA, HEADS, SENTENCES, head_attention, load_trained_head
 
 NAMES = sorted(HEADS)
 

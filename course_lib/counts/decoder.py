@@ -1,10 +1,10 @@
 """How large a model is, from its configuration alone: parameters, and cache per token."""
 
-from course_lib.cache.size import kv_cache_bytes
 from course_lib.config.attention import AttentionConfig
 from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
 from course_lib.config.feed_forward import FeedForwardConfig, PlainFeedForwardConfig
 from course_lib.config.norms import HeadQKNorm, LayerNormConfig, NormConfig, ProjectionQKNorm
+from course_lib.counts.cache import kv_cache_bytes
 
 __all__ = [
     "attention_parameters",
@@ -154,7 +154,7 @@ def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int =
     Raises:
         ValueError: if num_tokens is negative or bytes_per_element below 1.
 
-    Source: ``course_lib.cache.size.kv_cache_bytes``, layer by layer.
+    Source: ``course_lib.counts.cache.kv_cache_bytes``, layer by layer.
     """
     if num_tokens < 0 or bytes_per_element < 1:
         raise ValueError(

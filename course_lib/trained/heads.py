@@ -16,7 +16,7 @@ from course_lib.attention.dot_product import project_qkv, scaled_dot_product_att
 
 __all__ = ["DATA", "HEADS", "SENTENCES", "TrainedHead", "head_attention", "load_trained_head"]
 
-DATA = Path(__file__).parent / "data" / "minilm_heads.npz"
+DATA = Path(__file__).parent.parent / "data" / "minilm_heads.npz"
 
 SENTENCES: dict[str, str] = {
     "too-tired": "The animal did not cross the street because it was too tired.",

@@ -19,11 +19,11 @@ from course_lib.cache.attend import attend_with_cache
 from course_lib.cache.growing import KVCache
 from course_lib.cache.latent import LatentCache
 from course_lib.cache.rolling import RollingKVCache, rolling_write
-from course_lib.cache.size import kv_cache_bytes
+from course_lib.counts.cache import kv_cache_bytes
 from course_lib.masks import causal_mask, window_mask
 from course_lib.naive.cache import attend as naive_attend
 from course_lib.naive.cache import rolling as naive_rolling
-from course_lib.naive.cache import size as naive_size
+from course_lib.naive.counts import cache as naive_size
 from course_lib.positions.rope import rope, rope_inv_freq
 
 DTYPES = (torch.float32, torch.float64)

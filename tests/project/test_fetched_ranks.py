@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import tiktoken_ext.openai_public as published
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 NAME = "r50k_base.tiktoken"
 
 

@@ -4,9 +4,7 @@ import pytest
 import torch
 
 from course_lib.config.decoder import Arrangement
-from course_lib.model.decoder import Decoder
-from course_lib.model.initialise import num_parameters
-from course_lib.zoo.counts import (
+from course_lib.counts.decoder import (
     attention_parameters,
     cache_bytes,
     cache_elements_per_token,
@@ -14,6 +12,8 @@ from course_lib.zoo.counts import (
     feed_forward_parameters,
     layer_parameters,
 )
+from course_lib.model.decoder import Decoder
+from course_lib.model.initialise import num_parameters
 from course_lib.zoo.dense import DENSE_MODELS
 from course_lib.zoo.gemma import GEMMA3_27B
 from course_lib.zoo.gpt import gpt_config

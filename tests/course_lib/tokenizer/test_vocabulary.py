@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from texts import TEXTS, any_text
 
 from course_lib.tokenizer.bpe import BYTE_RANKS, bpe_train, ranks_from_merges
-from course_lib.tokenizer.corpus import SHAKESPEARE
 from course_lib.tokenizer.pre_tokens import o200k_pre_tokens
 from course_lib.tokenizer.vocabulary import (
     GPT2_SPECIALS,
@@ -20,6 +19,7 @@ from course_lib.tokenizer.vocabulary import (
     load_ranks,
     o200k_harmony_tokenizer,
 )
+from course_lib.trained.corpus import SHAKESPEARE
 
 PLAY = SHAKESPEARE.read_text(encoding="utf-8")
 RANKS = ranks_from_merges(bpe_train(PLAY[:30_000], 200))

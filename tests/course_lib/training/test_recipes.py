@@ -9,11 +9,11 @@ import torch
 from torch.testing import assert_close
 
 from course_lib.generation.choice import greedy
+from course_lib.generation.translation import translate
 from course_lib.generation.writing import continue_ids
-from course_lib.model.translation import translate
 from course_lib.recurrence.seq2seq import RecurrentEncoderDecoder
 from course_lib.recurrence.seq2seq_attention import AttentionEncoderDecoder
-from course_lib.tokenizer.corpus import SHAKESPEARE
+from course_lib.trained.corpus import SHAKESPEARE
 from course_lib.training.batch import Batch
 from course_lib.training.loop import Optimisation
 from course_lib.training.models import draw_encoder_decoder, draw_seq2seq, small_encoder_decoder

@@ -1,7 +1,7 @@
 """The committed play is what its script extracts from the package, and nothing else."""
 
 from course_lib.data.extract_shakespeare import extract
-from course_lib.tokenizer.corpus import SHAKESPEARE
+from course_lib.trained.corpus import SHAKESPEARE
 
 
 def test_the_script_writes_the_committed_file() -> None:

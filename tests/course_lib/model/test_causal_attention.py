@@ -14,8 +14,8 @@ from course_lib.cache.growing import KVCache
 from course_lib.cache.rolling import RollingKVCache
 from course_lib.config.attention import AttentionConfig
 from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm, RMSNormConfig
+from course_lib.layers.affine import affine
 from course_lib.masks import causal_mask
-from course_lib.model.affine import affine
 from course_lib.model.causal_attention import CausalAttention
 
 B, T, C, H, G, D = 2, 5, 11, 6, 2, 4

@@ -1,0 +1,1 @@
+"""Counts as sums over layers and heads."""
