@@ -51,7 +51,8 @@ def distance(actual: Sequence[Numbers] | None, expected: Sequence[Numbers] | Non
         if mine.shape != theirs.shape:
             return np.inf
         a, b = mine.astype(np.float64), theirs.astype(np.float64)
-        apart = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+        with np.errstate(invalid="ignore"):  # an infinity less itself
+            apart = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
         apart = np.where(np.isnan(apart), np.inf, apart)
         largest = max(largest, float(apart.max()) if apart.size else 0.0)
     return largest

@@ -70,7 +70,8 @@ def _native(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | Array | Randomness | Named | EachRank | Other):
         return value
     # A subclass may say of itself what it likes: its plain value counts.
-    for kind in (int, float, str, bytes):
+    kinds: tuple[Any, ...] = (int, float, str, bytes)
+    for kind in kinds:
         if isinstance(value, kind):
             return value if type(value) is kind else kind(value)
     few = depth < DEPTH and isinstance(value, tuple | list | dict) and len(value) <= ENTRIES

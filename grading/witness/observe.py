@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from grading.observation.seen import Observation, Request, Signature
-from grading.observation.values import Array, EachRank, Inputs, described
+from grading.observation.values import Array, EachRank, described
 from grading.witness.calling import Called, call, told_error
 from grading.witness.conversion import plain
 from grading.witness.footprint import largest_tensor, makes_narrow
@@ -77,7 +77,7 @@ class Witness:
             warned=warned,
         )
 
-    def _given(self, inputs: Inputs, rank: int | None = None) -> list[Any]:
+    def _given(self, inputs: Mapping[str, Any], rank: int | None = None) -> list[Any]:
         own = {
             name: value.values[rank or 0] if isinstance(value, EachRank) else value
             for name, value in inputs.items()
@@ -166,7 +166,7 @@ def _state(value: Any) -> bytes:
     return value.get_state().numpy().tobytes() if isinstance(value, torch.Generator) else b""
 
 
-def _changed(inputs: Inputs, given: list[Any]) -> tuple[str, ...]:
+def _changed(inputs: Mapping[str, Any], given: list[Any]) -> tuple[str, ...]:
     """Return the names of the tensors, arrays and containers that are not what they were."""
     kinds = (Array, list, dict)
     pairs = zip(inputs.items(), given, strict=True)

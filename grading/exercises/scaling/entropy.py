@@ -64,6 +64,14 @@ def _padded_weights(pad: Callable[[Tensor], Tensor]) -> Answer:
     return entropy
 
 
+def _added(number: float) -> Answer:
+    return lambda weights: weights + number
+
+
+def _at_least(number: float) -> Answer:
+    return lambda weights: weights.clamp(min=number)
+
+
 #: What people add, or take as the least weight, so that a logarithm stays finite.
 SMALL = tuple(10.0**-power for power in range(2, 11))
 
@@ -120,8 +128,8 @@ WEIGHT_ENTROPY = Exercise(
             "first.")),
         Misconception(code="ENT-EPSILON", wrong=_padded(1e-3), also=(
             *(_padded(number) for number in SMALL[:-1] if number != 1e-3),
-            *(_padded_weights(lambda w, by=number: w + by) for number in SMALL),
-            *(_padded_weights(lambda w, by=number: w.clamp(min=by)) for number in SMALL)),
+            *(_padded_weights(_added(number)) for number in SMALL),
+            *(_padded_weights(_at_least(number)) for number in SMALL)),
             sentence=(
             "A small number is added to the weights or inside the logarithm. It avoids the NaN and "
             "changes every value; the weights' logarithms can be had exactly from the scores.")),

@@ -133,14 +133,15 @@ class Diagnosis:
     def _agree(self, one: Seen, shown: Sequence[Any]) -> bool | Error | None:
         """Return whether both functions give the same, or what they raise; None if nobody tells."""
         inputs = dict(zip(self.inputs, shown, strict=True))
-        both = [one.observe(who, inputs) for who in (BROKEN, RIGHT)]
-        for seen in both:
+        results = []
+        for who in (BROKEN, RIGHT):
+            seen = one.observe(who, inputs)
             if seen is None or not seen.returned:
                 return None if seen is None else seen.error
-        seen, wanted = (_flat(known.value) for known in both if known is not None)
-        return len(seen) == len(wanted) and all(
+            results.append(_flat(seen.value))
+        return all(
             a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)
-            for a, b in zip(seen, wanted, strict=True)
+            for a, b in zip(*results, strict=True)
         )
 
 

@@ -75,7 +75,7 @@ def _subtracts_infinity(x: Tensor, axis: int) -> Tensor:
     return ((x - top).exp().sum(axis, keepdim=True).log() + top).squeeze(axis)
 
 
-def _keeps_axis(x: Tensor, axis: int) -> Tensor:
+def _keeps_axis(x: Tensor, axis: int) -> Any:
     return library.logsumexp(x, axis).unsqueeze(axis)
 
 
