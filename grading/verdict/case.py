@@ -1,6 +1,8 @@
 """A case: one answer to one exercise, and whom the verdict may ask about it."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -20,6 +22,7 @@ __all__ = [
     "UnseenError",
     "Variant",
     "Who",
+    "quiet",
     "varied",
 ]
 
@@ -30,6 +33,14 @@ Who = str | tuple[str, int]
 Variant = Literal["as drawn", "float32", "seed 1", "seed 2"]
 ANSWER, REFERENCE = "the answer", "the reference"
 Numbers = np.ndarray[Any, Any]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let the numbers of a wrong answer overflow in silence while they are judged."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
 
 
 class UnseenError(Exception):
@@ -120,8 +131,7 @@ class Case:
         if self.exercise.view is None:
             return as_arrays(one.outputs)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with quiet():
                 return as_arrays(self.exercise.view(self.judged(one)))
         except Exception:
             # The view expects results of the right kind; a wrong kind is another rule's finding.
@@ -149,6 +159,7 @@ def _varied(value: Any, variant: Variant) -> Any:
         return Randomness(seed=int(variant[-1]))
     is_tensor = isinstance(value, Array) and value.kind == "tensor"
     if variant == "float32" and is_tensor and value.numbers.dtype.kind == "f":
-        held = value.numbers.astype(np.float32)
+        with quiet():
+            held = value.numbers.astype(np.float32)
         return Array("tensor", "float32", held.shape, held)
     return value

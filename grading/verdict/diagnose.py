@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from grading.exercise import Misconception
 from grading.observation.seen import Error
-from grading.verdict.case import Case, Trial
+from grading.verdict.case import Case, Trial, quiet
 from grading.verdict.compare import distance, same
 from grading.verdict.finding import Finding
 from grading.verdict.late_rules import draws, gradients
@@ -50,11 +50,11 @@ def _by_values(case: Case, known: Sequence[Misconception], pairs: Pairs) -> Misc
         if _behaves_like(case, mistake, pairs):
             return mistake
     views = {one.probe.name: one.seen.error or one.view for one, _ in pairs}
-    for mistake in known:
-        if mistake.recognise is not None and mistake.recognise(views):
-            return mistake
-    if case.exercise.judge is not None:
-        return None
+    with quiet():
+        family = (one for one in known if one.recognise is not None and one.recognise(views))
+        found = next(family, None)
+    if found is not None or case.exercise.judge is not None:
+        return found
     ordinary = [pair for pair in pairs if not (pair[0].probe.edge or pair[0].probe.control)]
     for few in (ordinary, [pair for pair in ordinary[:1] if pair[0].seen.returned]):
         if not _wrong_on(case, few):

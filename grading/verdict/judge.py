@@ -1,11 +1,8 @@
 """From observations to a record: the first broken rule, the mistake, the smallest example."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from grading.exercise import Exercise, Misconception
 from grading.observation.values import Array, Randomness, volume
@@ -41,16 +38,14 @@ def judge(exercise: Exercise, asked: Asked, *, with_example: bool = True) -> Ver
         with_example: whether the smallest example is looked for; it asks for many runs.
     """
     case = Case(exercise, asked)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            return _judged(case, with_example)
-        except Exception as error:  # an answer can be built to break whatever looks at it
-            name = str(error) if isinstance(error, UnseenError) else type(error).__name__
-            message = f"Looking at your answer raised an error: {name}. "
-            message += "Return ordinary tensors, arrays or numbers."
-            finding = Finding("the answer can be examined", message)
-            return Verdict(_failed(exercise, finding), finding)
+    try:
+        return _judged(case, with_example)
+    except BaseException as error:  # an answer can be built to break whatever looks at it
+        name = str(error) if isinstance(error, UnseenError) else type(error).__name__
+        message = f"Looking at your answer raised an error: {name}. "
+        message += "Return ordinary tensors, arrays or numbers."
+        finding = Finding("the answer can be examined", message)
+        return Verdict(_failed(exercise, finding), finding)
 
 
 def _judged(case: Case, with_example: bool) -> Verdict:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from grading.exercise import SINGLE
 from grading.observation.values import volume
-from grading.verdict.case import ANSWER, Case, Trial
+from grading.verdict.case import ANSWER, Case, Trial, quiet
 from grading.verdict.compare import first_difference, same
 from grading.verdict.contract import FORM, TOO_LONG_IN_ALL
 from grading.verdict.finding import Finding
@@ -56,7 +56,8 @@ def retold(case: Case, finding: Finding, mine: Trial, right: Trial) -> Finding:
 
 def _laws(case: Case, mine: Trial, right: Trial) -> Finding | None:
     for law in case.exercise.laws:
-        broken = law.broken(case.judged(mine))
+        with quiet():
+            broken = law.broken(case.judged(mine))
         if broken is not None:
             return Finding(law.rule, f"{broken} ({mine.probe.name}).", "values")
     return None
@@ -65,7 +66,8 @@ def _laws(case: Case, mine: Trial, right: Trial) -> Finding | None:
 def _value(case: Case, mine: Trial, right: Trial) -> Finding | None:
     rule, exercise = "the values are right", case.exercise
     if exercise.judge is not None:
-        sentence = exercise.judge(case.judged(mine))
+        with quiet():
+            sentence = exercise.judge(case.judged(mine))
         return None if sentence is None else Finding(rule, sentence, "values")
     if not mine.view or not right.view or len(mine.view) != len(right.view):
         return Finding(rule, "The results cannot be compared with the expected ones.", "values")

@@ -10,7 +10,7 @@ import numpy as np
 
 from grading.exercise import Probe, Tolerance
 from grading.observation.values import Array, Inputs, volume
-from grading.verdict.case import ANSWER, REFERENCE, Case, Trial
+from grading.verdict.case import ANSWER, REFERENCE, Case, Trial, quiet
 from grading.verdict.compare import Difference, first_difference
 
 __all__ = ["Example", "smallest_example"]
@@ -219,5 +219,6 @@ def _rounder(inputs: Inputs) -> Iterator[Inputs]:
 
 def _rounded(value: Any, decimals: int) -> Any:
     if isinstance(value, Array) and value.numbers is not None and value.numbers.dtype.kind == "f":
-        return value.holding(value.numbers.round(decimals) + 0.0)  # no negative zeros
+        with quiet():
+            return value.holding(value.numbers.round(decimals) + 0.0)  # no negative zeros
     return value

@@ -10,7 +10,7 @@ from grading.words import page, text
 __all__ = ["CheckResult"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class CheckResult:
     """The result of checking one answer; it shows itself.
 
