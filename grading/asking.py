@@ -65,17 +65,17 @@ class Live:
     def __init__(self, exercise: Exercise, answer: Stand | Who) -> None:
         self.exercise = exercise
         self.answer = answer
-        self.drawn: dict[tuple[str, Variant], Inputs] = {}
+        self.recording = recordings.of(exercise)
 
     def inputs(self, probe: Probe, variant: Variant = "as drawn") -> Inputs:
         """Return a probe's inputs, or a variant of them: the very same object every time."""
-        key = (probe.name, variant)
-        if key not in self.drawn:
+        known = self.recording.inputs
+        if (probe.name, variant) not in known:
             is_drawn = variant == "as drawn"
-            self.drawn[key] = (
+            known[probe.name, variant] = (
                 draw(self.exercise, probe) if is_drawn else varied(self.inputs(probe), variant)
             )
-        return self.drawn[key]
+        return known[probe.name, variant]
 
     def observe(
         self, who: Who, inputs: Inputs, see: tuple[str, ...] = ("value",), *, aloud: bool = False
@@ -93,13 +93,12 @@ class Live:
         if who == ANSWER and not isinstance(self.answer, str | tuple):
             return self.answer.observe(request)
         named = self.answer if who == ANSWER and isinstance(self.answer, str | tuple) else who
-        key = next((key for key, known in self.drawn.items() if known is inputs), None)
-        if key is None:
+        known, place = self.recording.known, self.recording.place(named, inputs)
+        if place is None:
             return self._run(named, request)
-        known = recordings.of(exercise)
-        if (named, *key, see) not in known:
-            known[named, *key, see] = self._run(named, request)
-        return known[named, *key, see]
+        if (named, *place, see) not in known:
+            known[named, *place, see] = self._run(named, request)
+        return known[named, *place, see]
 
     def _run(self, who: Who, request: Request) -> Observation:
         function, exercise = function_of(self.exercise, who), self.exercise

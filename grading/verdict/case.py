@@ -30,7 +30,7 @@ __all__ = [
 #: by its name, or a mistake by its code and the number of its variant.
 Who = str | tuple[str, int]
 #: A probe's inputs with every floating-point tensor in float32, or with a generator seeded anew.
-Variant = Literal["as drawn", "float32", "seed 1", "seed 2"]
+Variant = Literal["as drawn", "float32", "seed 1", "seed 1 again", "seed 2"]
 ANSWER, REFERENCE = "the answer", "the reference"
 Numbers = np.ndarray[Any, Any]
 
@@ -156,7 +156,7 @@ def varied(inputs: Inputs, variant: Variant) -> Inputs:
 
 def _varied(value: Any, variant: Variant) -> Any:
     if isinstance(value, Randomness) and variant.startswith("seed"):
-        return Randomness(seed=int(variant[-1]))
+        return Randomness(seed=int(variant.split()[1]))
     is_tensor = isinstance(value, Array) and value.kind == "tensor"
     if variant == "float32" and is_tensor and value.numbers.dtype.kind == "f":
         with quiet():

@@ -13,11 +13,9 @@ __all__ = ["costs", "draws", "draws_rightly", "gradients", "gradients_flow", "wo
 def draws(case: Case, who: Who) -> Draws:
     """Observe a measure with one seed, again with the same, and with another."""
     moved, values = False, []
-    seeds: tuple[Variant, ...] = ("seed 1", "seed 1", "seed 2")
-    for number, variant in enumerate(seeds):
-        inputs = case.asked.inputs(case.exercise.probes[-1], variant)
-        # What is kept of the first run says nothing of a second one.
-        seen = case.observe(who, dict(inputs) if number == 1 else inputs)
+    seeds: tuple[Variant, ...] = ("seed 1", "seed 1 again", "seed 2")
+    for variant in seeds:
+        seen = case.observe(who, case.asked.inputs(case.exercise.probes[-1], variant))
         moved = moved or (seen is not None and seen.moved)
         values.append([one.tolist() for one in as_arrays([seen.value])] if seen else [])
     return Draws(moved=moved, repeats=values[0] == values[1], varies=values[0] != values[2])

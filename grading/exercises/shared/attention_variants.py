@@ -95,9 +95,9 @@ def _expanded(scores: Tensor, may: Any, weigh: Any) -> Any:
 
 
 _MASKINGS: dict[str, Any] = {
-    "zeros": _zeros, "nan": _only_filled_with(-torch.inf),
+    "zeros": _zeros, "nan": _only_filled_with(-math.inf),
     "uniform": _only_filled_with(-1e9), "multiplied": _multiplied,
-    "inverted": _inverted(_zeros), "inverted nan": _inverted(_only_filled_with(-torch.inf)),
+    "inverted": _inverted(_zeros), "inverted nan": _inverted(_only_filled_with(-math.inf)),
     "inverted uniform": _inverted(_only_filled_with(-1e9)), "exact shape": _expanded,
     "ignored": _ignored, "score zero": _filled_with(0.0),
     "score zero, empty rows uniform": _scores_multiplied,
@@ -135,7 +135,7 @@ def by_exponentials(query: Tensor, key: Tensor, value: Tensor, may_attend: Any =
     """Take the exponentials by hand, with the maximum of what may be read."""
     scores = (query.unsqueeze(-2) * key.unsqueeze(-3)).sum(-1) * query.shape[-1] ** -0.5
     may = torch.ones_like(scores, dtype=torch.bool) if may_attend is None else may_attend
-    top = torch.where(may, scores, -torch.inf).amax(-1, keepdim=True)
+    top = torch.where(may, scores, -math.inf).amax(-1, keepdim=True)
     top = torch.where(top.isinf(), 0.0, top)
     exps = torch.where(may, (torch.where(may, scores, top) - top).exp(), 0.0)
     total = exps.sum(-1, keepdim=True)
