@@ -16,7 +16,7 @@ REST = "Further options, --no-browser for example, are JupyterLab's."
 
 def check_answers(arguments: argparse.Namespace) -> int:
     """Check the functions of a notebook or script."""
-    from grading.answers import check_file
+    from grading.catalogue.answers import check_file
 
     return check_file(arguments.file, arguments.names)
 

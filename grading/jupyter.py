@@ -11,8 +11,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from grading.book_links import local_book
 from grading.course_directory import scripts_on_path
+from grading.words.links import local_book
 
 
 def server_command(folder: Path, options: list[str]) -> list[str]:

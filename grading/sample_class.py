@@ -17,7 +17,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grading.book_links import local_book
 from grading.course_directory import (
     ROOT,
     digest,
@@ -31,6 +30,7 @@ from grading.course_directory import (
 from grading.release import files_below, flat
 from grading.report import near, print_report
 from grading.sample_learners import ANSWERS, Learner, learners, submission
+from grading.words.links import local_book
 
 TWO_AT_A_TIME = 2
 PAIR = tuple[str, str]  # a learner's id and a notebook's name

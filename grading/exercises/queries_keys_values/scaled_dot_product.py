@@ -1,16 +1,15 @@
 """scaled_dot_product_attention: the core of the course."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from course_lib.attention import dot_product as attention
-from grading.exercise import Exercise, Inputs, Law, Misconception, Output, Probe, Tolerance
-from grading.exercises.drawing import normal
-from grading.exercises.queries_keys_values.attention_variants import (
+from grading.exercise import Exercise, Inputs, Law, Misconception, Output, Probe, Seen, Tolerance
+from grading.exercises.shared.attention_variants import (
     added_logarithm,
     by_exponentials,
     by_torch,
@@ -19,10 +18,15 @@ from grading.exercises.queries_keys_values.attention_variants import (
     swapped,
     variant,
 )
-from grading.exercises.recognising import fails_only_on
-from grading.exercises.softmax.probes import SHIFTS
+from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.recognising import fails_only_on
+from grading.exercises.shared.shifts import SHIFTS
+from grading.late import Tensor, late, torch
+from grading.observation.seen import Error
 
 __all__ = ["SDPA"]
+
+attention = late("course_lib.attention.dot_product")
 
 SIZES = {"B": 5, "H": 6, "T": 7, "S": 9, "D": 4, "Dv": 8}
 LOOSE = Tolerance(rtol=1e-6, atol=1e-8)
@@ -96,7 +100,7 @@ def _needs_a_whole_mask(seen: Mapping[str, Any]) -> bool:
     """Recognise an answer that raises where the mask has to broadcast, and only there."""
 
     def raised(*names: str) -> bool:
-        return any(isinstance(seen.get(name), BaseException) for name in names)
+        return any(isinstance(seen.get(name), Error) for name in names)
 
     return raised(PADDING, ONE_ROW) and not raised(PLAIN, CONTROL, LEVEL, WIDE, *SMALL)
 
@@ -123,26 +127,26 @@ def _one_by_one(generator: torch.Generator) -> Inputs:
     }
 
 
-def _row_sums(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    sums = outputs[1].detach().double().sum(-1)
-    may = inputs["may_attend"]
-    expected = torch.ones_like(sums)
+def _row_sums(one: Seen) -> str | None:
+    sums = one.outputs[1].astype(float).sum(-1)
+    may = one.inputs["may_attend"]
+    expected = np.ones_like(sums)
     if may is not None:
-        expected = expected * may.any(-1).to(expected.dtype)
-    if torch.allclose(sums, expected, rtol=1e-4, atol=1e-4):
+        expected = expected * may.any(-1)
+    if np.allclose(sums, expected, rtol=1e-4, atol=1e-4):
         return None
-    worst = int((sums - expected).abs().reshape(-1).argmax())
+    worst = int(np.abs(sums - expected).argmax())
     got, wanted = float(sums.reshape(-1)[worst]), float(expected.reshape(-1)[worst])
     return f"A row of weights sums to {got:.4g}; it has to sum to {wanted:g}"
 
 
-def _nothing_forbidden(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    if inputs["may_attend"] is None:
+def _nothing_forbidden(one: Seen) -> str | None:
+    if one.inputs["may_attend"] is None:
         return None
-    blocked = outputs[1].detach() * ~inputs["may_attend"]
-    if not bool((blocked.abs() > 1e-6).any()):
+    blocked = np.abs(one.outputs[1] * ~one.inputs["may_attend"])
+    if not (blocked > 1e-6).any():
         return None
-    return f"A key that may not be read has the weight {float(blocked.abs().max()):.4g}"
+    return f"A key that may not be read has the weight {float(blocked.max()):.4g}"
 
 
 SDPA = Exercise(
@@ -151,7 +155,7 @@ SDPA = Exercise(
     importance=3, minutes=30, parameters=("query", "key", "value", "may_attend"),
     outputs=(Output(name="output", axes="... T Dv"), Output(name="weights", axes="... T S")),
     axes={"query": "... T D", "key": "... S D", "value": "... S Dv", "may_attend": "... T S"},
-    reference=attention.scaled_dot_product_attention, equation="eq-sdpa",
+    reference=lambda *inputs: attention.scaled_dot_product_attention(*inputs), equation="eq-sdpa",
     next_rung="Every later mechanism of the course becomes this function at some limit.",
     laws=(
         Law(rule="a key that may not be read has weight 0", broken=_nothing_forbidden),
