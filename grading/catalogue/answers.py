@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from grading.course_directory import read_notebook
+from grading.notebooks import read_notebook
 
 
 def code_cells(path: Path) -> list[str]:

@@ -13,7 +13,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.course_directory import notebook, write_settings
+from grading.classroom.course_directory import write_settings
+from grading.notebooks import notebook
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 

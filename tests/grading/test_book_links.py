@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grading import check
-from grading.jupyter import book_served
+from grading.classroom.jupyter import book_served
 from grading.words import links
 
 SETTINGS = "repository:\n  url: https://github.com/{}/attention\n"

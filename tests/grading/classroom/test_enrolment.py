@@ -10,17 +10,17 @@ from contextlib import closing
 import nbformat
 import pytest
 
-from grading.course_directory import notebook
+from grading.notebooks import notebook
 
 CODE = """
 import json, pathlib, sys
-from grading import release
+from grading.classroom import release
 print(json.dumps(getattr(release, sys.argv[1])(pathlib.Path.cwd())))
 """
 
 
 def run(root, call: str, *, fails: bool = False):
-    """Call a function of grading.release here; return its result, or what it stopped with."""
+    """Call a function of the release here; return its result, or what it stopped with."""
     done = subprocess.run(
         [sys.executable, "-c", CODE, call],
         capture_output=True,

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grading.course_directory import ROOT, digest, nbgrader_api, slugs, write_settings
-from grading.enrolment import Assignment, assignments, enrol, refuse_changes
+from grading.classroom.course_directory import nbgrader_api, write_settings
+from grading.classroom.enrolment import Assignment, assignments, enrol, refuse_changes
+from grading.jobs import digest, flat
+from grading.notebooks import ROOT, slugs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +46,21 @@ def inputs_digest(root: Path) -> str:
     return digest([version, settings, Path(__file__).read_bytes(), *flat(sources)])
 
 
-def flat(files: dict[str, bytes]) -> list[bytes | str]:
-    """Return names and contents in order, to be hashed."""
-    return [part for name in sorted(files) for part in (name, files[name])]
+def generate_all(course: Path, *, title: str) -> None:
+    """Make a folder with solutions/ a course directory, in which nbgrader generates the exercises.
+
+    Raises:
+        SystemExit: with nbgrader's log, if it could not.
+    """
+    write_settings(course)
+    api = nbgrader_api(course)
+    for slug in tqdm(slugs(course), desc=title, unit="notebook"):
+        result = api.generate_assignment(slug)
+        if not result["success"]:
+            raise SystemExit(f"nbgrader could not release {slug}:\n{result.get('log', '')}")
 
 
-def generate(root: Path, *, quiet: bool = False) -> Made:
+def generate(root: Path) -> Made:
     """Let nbgrader make the released files of all assignments, in a folder that is then removed.
 
     Its gradebook is made there too, so none is left in the tree.
@@ -57,15 +68,9 @@ def generate(root: Path, *, quiet: bool = False) -> Made:
     (root / "_build").mkdir(exist_ok=True)
     workshop = Path(tempfile.mkdtemp(prefix="release-", dir=root / "_build"))
     try:
-        write_settings(workshop)
-        names = slugs(root)
         shutil.copytree(root / "solutions", workshop / "solutions")
-        api = nbgrader_api(workshop)
-        for slug in tqdm(names, desc="exercises", unit="notebook", disable=quiet):
-            result = api.generate_assignment(slug)
-            if not result["success"]:
-                raise SystemExit(f"nbgrader could not release {slug}:\n{result.get('log', '')}")
-        files = files_below(workshop / "exercises", names)
+        generate_all(workshop, title="exercises")
+        files = files_below(workshop / "exercises", slugs(root))
         return Made(files=files, assignments=assignments(workshop))
     finally:
         shutil.rmtree(workshop)

@@ -6,7 +6,8 @@ import csv
 import nbformat
 import pytest
 
-from grading.course_directory import notebook
+from grading.notebooks import notebook
+from grading.report.marks import read_course
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,10 @@ def test_autograde_goes_on_after_a_damaged_file(graded):
     assert graded.points("right")["double"] == 2.0
     assert graded.points("wrong")["double"] == 0.0
     assert graded.points("cut-off")["double"] is None
+    marks, _ = read_course(graded.root)
+    assert {mark.learner: mark.reason for mark in marks if mark.reason} == {
+        "cut-off": "the file is damaged: it is not JSON"
+    }
 
 
 def test_a_pasted_check_cell_stops_nobody(graded):
@@ -73,13 +78,3 @@ def test_export_writes_the_marks(graded):
     with (graded.root / "grades.csv").open() as file:
         scores = {row["student_id"]: row["score"] for row in csv.DictReader(file)}
     assert scores == {"right": "2.0", "wrong": "0.0", "cut-off": "0.0", "pastes": "2.0"}
-
-
-def test_zip_collect_finds_files_named_by_learner_and_notebook(course):
-    archive = course.root / "downloaded" / course.slug / "archive"
-    archive.mkdir(parents=True)
-    exercise = notebook(course.root / "exercises", course.slug)
-    (archive / "learner-17_tiny.ipynb").write_bytes(exercise.read_bytes())
-    course.nbgrader("zip_collect", course.slug)
-    collected = notebook(course.root / "submitted" / "learner-17", course.slug)
-    assert nbformat.read(collected, as_version=4).cells

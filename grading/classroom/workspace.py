@@ -3,7 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
-from grading.course_directory import ROOT, notebook
+from grading.notebooks import ROOT, notebook
 
 
 def released(root: Path) -> list[str]:

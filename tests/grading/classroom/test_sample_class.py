@@ -5,13 +5,13 @@ import json
 import os
 import subprocess
 import sys
+from html.parser import HTMLParser
 
 import nbformat
 import pytest
 
-from grading.course_directory import notebook
-from grading.report import AttributeFinder
-from grading.sample_learners import learners
+from grading.classroom.sample_learners import learners
+from grading.notebooks import notebook
 
 LEARNERS = {
     "learner-01": '"""All right."""',
@@ -20,14 +20,31 @@ LEARNERS = {
     "learner-04": '"""A file cut off."""\nDAMAGED = True',
     "learner-05": '"""Ends its own process."""\ndef double(x):\n    import os\n    os._exit(1)\n',
 }
+# What `check` shows is a record beside the points; the HTML is for people.
 RESULT = """
+from grading.verdict.record import MIME, Record
 class Result(float):
-    def _repr_html_(self):
-        code = "" if self else "DOUBLE-SQUARE"
-        return f'<div data-misconception="{code}">{code or "passed"}</div>'
+    def _repr_mimebundle_(self, **options):
+        codes = () if self else ("DOUBLE-SQUARE", "DOUBLE-LATE")
+        record = Record(exercise="double", passed=bool(self), points=float(self), max_points=2.0,
+                        misconceptions=codes)
+        html = '<div data-misconception="NOT-READ">' + (" ".join(codes) or "passed") + "</div>"
+        return {"text/plain": repr(float(self)), "text/html": html, MIME: record.to_json()}
 def check(f):
     return Result(2.0 if f(5) == 10 else 0.0)
 """
+
+
+class AttributeFinder(HTMLParser):
+    """Collect the values of one attribute in a piece of HTML."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.values: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.values += [value for name, value in attrs if name == self.name and value]
 
 
 def call(root, code: str, *, fails: bool = False) -> str:
@@ -45,8 +62,9 @@ def call(root, code: str, *, fails: bool = False) -> str:
 
 
 GRADE = (
-    "from pathlib import Path; from grading.sample_class import grade_class;"
-    "grade_class(Path('.').resolve(), Path('learners').resolve())"
+    "from pathlib import Path; from grading.classroom.sample_class import grade_class;"
+    "from grading.report.printed import print_report;"
+    "print_report(*grade_class(Path('.').resolve(), Path('learners').resolve()))"
 )
 
 
@@ -87,7 +105,8 @@ def test_every_member_has_a_row_with_the_marks_earned(printed):
 
 def test_the_mistake_is_named_and_counted(printed):
     assert line_of(printed, "learner-03").count("DOUBLE-SQUARE") == 2
-    assert "one-double  DOUBLE-SQUARE" in printed
+    assert "one-double  DOUBLE-SQUARE+DOUBLE-LATE # 1" in printed
+    assert "NOT-READ" not in printed
 
 
 def test_a_damaged_file_and_a_dead_kernel_have_a_reason_and_stop_nobody(printed):
@@ -115,7 +134,7 @@ def test_marks_are_exported(root, printed):
     assert float(rows["learner-04", "two"]["score"]) == 0.0
     with (root / "_build" / "class" / "checks.csv").open() as file:
         codes = [row["misconception"] for row in csv.DictReader(file) if row["misconception"]]
-    assert codes.count("DOUBLE-SQUARE") == len(codes) == 2
+    assert codes == ["DOUBLE-SQUARE+DOUBLE-LATE"] * 2
 
 
 def graded_at(root) -> dict[str, int]:

@@ -1,24 +1,13 @@
 """Run the solution notebooks: what nbval compares with, and the proof that each check is earned."""
 
-import json
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from nbclient import NotebookClient
 from tqdm import tqdm
 
-from grading.course_directory import (
-    ROOT,
-    digest,
-    engine_digest,
-    notebook,
-    read_notebook,
-    slugs,
-    write_notebook,
-)
-
-TWO_AT_A_TIME = 2
+from grading.classroom.course_directory import engine_digest
+from grading.jobs import Stamps, digest, in_processes
+from grading.notebooks import ROOT, notebook, read_notebook, slugs, write_notebook
 
 
 def execute(source: Path, target: Path, *, allow_errors: bool = False) -> Path:
@@ -51,40 +40,19 @@ def execute(source: Path, target: Path, *, allow_errors: bool = False) -> Path:
     return target
 
 
-def outdated(root: Path, folder: Path) -> dict[str, str]:
-    """Return the notebooks that have to run again, each with the hash of what decides its run."""
-    engine = engine_digest(root)
-    stamps = {
-        slug: digest([engine, notebook(root / "solutions", slug).read_bytes()])
-        for slug in slugs(root)
-    }
-    return {
-        slug: stamp
-        for slug, stamp in stamps.items()
-        if not notebook(folder, slug).exists() or read_stamp(folder, slug) != stamp
-    }
-
-
-def read_stamp(folder: Path, slug: str) -> str:
-    """Return the hash under which a notebook was last run, or an empty string."""
-    path = folder / slug / "run.json"
-    return str(json.loads(path.read_text())["inputs"]) if path.exists() else ""
-
-
 def run_solutions(root: Path = ROOT) -> list[str]:
     """Run each solution notebook that changed into _build/solutions; return their names."""
     folder = root / "_build" / "solutions"
-    todo = outdated(root, folder)
-    with (
-        ProcessPoolExecutor(TWO_AT_A_TIME, get_context("spawn")) as pool,
-        tqdm(total=len(todo), desc="solutions", unit="notebook", disable=not todo) as bar,
-    ):
-        runs = {
-            slug: pool.submit(execute, notebook(root / "solutions", slug), notebook(folder, slug))
-            for slug in todo
-        }
-        for slug, run in runs.items():
+    stamps, engine = Stamps(folder / "stamps"), engine_digest(root)
+    todo = {}
+    for slug in slugs(root):
+        inputs = digest([engine, notebook(root / "solutions", slug).read_bytes()])
+        if not (notebook(folder, slug).exists() and stamps.is_done(slug, inputs)):
+            todo[slug] = inputs
+    jobs = {slug: (notebook(root / "solutions", slug), notebook(folder, slug)) for slug in todo}
+    with tqdm(total=len(todo), desc="solutions", unit="notebook", disable=not todo) as bar:
+        for slug, run in in_processes(execute, jobs):
             run.result()
-            (folder / slug / "run.json").write_text(json.dumps({"inputs": todo[slug]}))
+            stamps.note(slug, todo[slug])
             bar.update()
     return list(todo)

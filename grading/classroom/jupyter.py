@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from grading.course_directory import scripts_on_path
+from grading.classroom.course_directory import scripts_on_path
 from grading.words.links import local_book
 
 

@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from grading.course_directory import ROOT
-from grading.sample_learners import ANSWERS, read_learner, submission
+from grading.classroom.sample_learners import ANSWERS, read_learner, submission
+from grading.notebooks import ROOT
 
 PAGE = Path("book") / "for-instructors.md"
 # Who hands in which of the sample class's answers to the notebook, and by which way.

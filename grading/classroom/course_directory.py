@@ -1,18 +1,14 @@
-"""Where the course's assignments lie, and how nbgrader is run on them from Python."""
+"""A course directory: its settings, its gradebook, and how nbgrader is run on it from Python."""
 
-import hashlib
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat.notebooknode import NotebookNode
+from grading.jobs import digest
+from grading.notebooks import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "_build"
 #: The name of the course in nbgrader's settings and gradebooks.
 COURSE = "attention"
 
@@ -27,38 +23,6 @@ def scripts_on_path() -> None:
     places = os.environ.get("PATH", "").split(os.pathsep)
     if scripts not in places:
         os.environ["PATH"] = os.pathsep.join([scripts, *places])
-
-
-def slugs(root: Path = ROOT) -> list[str]:
-    """Return the names of the assignments: one folder with one notebook of the same name each."""
-    found = (root / "solutions").glob("*/*.ipynb")
-    return sorted(path.stem for path in found if path.stem == path.parent.name)
-
-
-def notebook(folder: Path, slug: str) -> Path:
-    """Return where an assignment's notebook lies below a folder of notebooks."""
-    return folder / slug / f"{slug}.ipynb"
-
-
-def read_notebook(path: Path) -> NotebookNode:
-    """Return a notebook; formats older than 4 are brought up to it."""
-    nb: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    return nb
-
-
-def write_notebook(nb: NotebookNode, path: Path) -> None:
-    """Write a notebook, making its folder where there is none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nb, path)  # type: ignore[no-untyped-call]
-
-
-def digest(parts: Iterable[bytes | str]) -> str:
-    """Return one hash of several texts, each kept apart from the next."""
-    total = hashlib.sha256()
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        total.update(len(data).to_bytes(8, "little") + data)
-    return total.hexdigest()
 
 
 def engine_digest(root: Path = ROOT) -> str:

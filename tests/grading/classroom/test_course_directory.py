@@ -5,12 +5,16 @@ import shutil
 
 import pytest
 
-from grading.course_directory import digest, engine_digest, scripts_on_path, slugs
+from grading.classroom.course_directory import engine_digest, scripts_on_path
 
 
 @pytest.fixture
 def root(tmp_path):
-    for name in ("grading/check.py", "grading/sample_answers/learner-01.py", "course_lib/a.py"):
+    for name in (
+        "grading/check.py",
+        "grading/classroom/sample_answers/learner-01.py",
+        "course_lib/a.py",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"# {name}")
@@ -19,15 +23,12 @@ def root(tmp_path):
 
 def test_the_engine_decides_marks_and_a_learners_answers_do_not_decide_those_of_others(root):
     before = engine_digest(root)
-    (root / "grading" / "sample_answers" / "learner-01.py").write_text("# another answer")
+    (root / "grading" / "classroom" / "sample_answers" / "learner-01.py").write_text(
+        "# another answer"
+    )
     assert engine_digest(root) == before
     (root / "course_lib" / "a.py").write_text("# another reference")
     assert engine_digest(root) != before
-
-
-def test_two_texts_are_not_one():
-    assert digest(["ab", "c"]) != digest(["a", "bc"])
-    assert digest(["ab"]) == digest([b"ab"])
 
 
 def test_alembic_is_found_without_an_activated_environment(monkeypatch):
@@ -38,12 +39,3 @@ def test_alembic_is_found_without_an_activated_environment(monkeypatch):
     once = os.environ["PATH"]
     scripts_on_path()
     assert os.environ["PATH"] == once
-
-
-def test_an_assignment_is_a_folder_with_a_notebook_of_its_name(tmp_path):
-    (tmp_path / "solutions" / "masks").mkdir(parents=True)
-    assert slugs(tmp_path) == []
-    (tmp_path / "solutions" / "masks" / "other.ipynb").write_text("{}")
-    assert slugs(tmp_path) == []
-    (tmp_path / "solutions" / "masks" / "masks.ipynb").write_text("{}")
-    assert slugs(tmp_path) == ["masks"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nbformat.notebooknode import NotebookNode
 
-from grading.course_directory import notebook, read_notebook
+from grading.notebooks import notebook, read_notebook
 
 ANSWERS = Path(__file__).resolve().parent / "sample_answers"
 MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")

@@ -8,13 +8,13 @@ import sys
 import nbformat
 import pytest
 
-from grading.course_directory import notebook
+from grading.notebooks import notebook
 
 
 def run(root, call: str) -> list[str]:
-    """Call a function of grading.release in a process of its own, where warnings are only shown."""
+    """Call a function of the release in a process of its own, where warnings are only shown."""
     code = (
-        "import json, pathlib, sys; from grading import release; "
+        "import json, pathlib, sys; from grading.classroom import release; "
         f"print(json.dumps(release.{call}(pathlib.Path(sys.argv[1]))))"
     )
     done = subprocess.run(

@@ -11,28 +11,22 @@ import shutil
 import subprocess
 import sys
 import warnings
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from concurrent.futures import Future
 from pathlib import Path
 
 from tqdm import tqdm
 
-from grading.course_directory import (
-    ROOT,
-    digest,
+from grading.classroom.course_directory import (
     engine_digest,
     gradebook_url,
     nbgrader_api,
-    notebook,
-    slugs,
-    write_settings,
 )
-from grading.release import files_below, flat
-from grading.report import near, print_report
-from grading.sample_learners import ANSWERS, Learner, learners, submission
+from grading.classroom.release import files_below, generate_all
+from grading.classroom.sample_learners import ANSWERS, Learner, learners, submission
+from grading.jobs import Stamps, digest, flat, in_processes
+from grading.notebooks import ROOT, notebook, slugs
 from grading.words.links import local_book
 
-TWO_AT_A_TIME = 2
 PAIR = tuple[str, str]  # a learner's id and a notebook's name
 
 
@@ -53,20 +47,14 @@ def prepare(root: Path, members: list[Learner]) -> Path:
         raise SystemExit("solutions/ holds no notebooks, so there is nothing to hand in.")
     roster = json.dumps([[member.name, *member.hands_in] for member in members])
     now = digest([roster, *flat(files_below(root / "solutions", names))])
-    stamp = course / "stamps" / "assignments"
-    if stamp.exists() and stamp.read_text() == now:
+    stamps = stamps_of(course)
+    if stamps.is_done("assignments", now):
         return course
     if course.exists():
         shutil.rmtree(course)
-    write_settings(course)
     shutil.copytree(root / "solutions", course / "solutions")
-    api = nbgrader_api(course)
-    for slug in tqdm(names, desc="class: release", unit="notebook"):
-        result = api.generate_assignment(slug)
-        if not result["success"]:
-            raise SystemExit(f"nbgrader could not release {slug}:\n{result.get('log', '')}")
-    stamp.parent.mkdir()
-    stamp.write_text(now)
+    generate_all(course, title="class: release")
+    stamps.note("assignments", now)
     return course
 
 
@@ -88,15 +76,14 @@ def hand_in(root: Path, course: Path, members: list[Learner]) -> dict[PAIR, str]
     return handed_in
 
 
-def stamp_path(course: Path, pair: PAIR) -> Path:
-    """Return where it stands under which hash a submission was graded, and how that ended."""
-    return course / "stamps" / f"{pair[0]}--{pair[1]}.json"
+def stamps_of(course: Path) -> Stamps:
+    """Return the notes of what was graded, by the names that `job_name` gives."""
+    return Stamps(course / "stamps")
 
 
-def is_graded(course: Path, pair: PAIR, inputs: str) -> bool:
-    """Return whether a submission was graded as it is now."""
-    path = stamp_path(course, pair)
-    return path.exists() and json.loads(path.read_text())["inputs"] == inputs
+def job_name(pair: PAIR) -> str:
+    """Return the name of one submission in files about it."""
+    return "--".join(pair)
 
 
 def reason_of_failure(log: str) -> str:
@@ -122,7 +109,7 @@ def grade(course: Path, pair: PAIR) -> str:
         log += result.get("log", "") + result.get("error", "")
     logs = course / "logs"
     logs.mkdir(exist_ok=True)
-    (logs / f"{learner}--{slug}.txt").write_text(log, encoding="utf-8")
+    (logs / f"{job_name(pair)}.txt").write_text(log, encoding="utf-8")
     return "" if result["success"] else reason_of_failure(log)
 
 
@@ -132,7 +119,7 @@ def outcome(run: "Future[str]") -> str:
     return f"grading stopped: {type(error).__name__}" if error else run.result()
 
 
-def enrol(course: Path, names: set[str]) -> None:
+def enter_learners(course: Path, names: set[str]) -> None:
     """Enter the learners before two processes at once meet a new one and both enter it."""
     from nbgrader.api import Gradebook
 
@@ -144,19 +131,18 @@ def enrol(course: Path, names: set[str]) -> None:
 
 def grade_changed(course: Path, handed_in: dict[PAIR, str]) -> int:
     """Grade what is new or changed, two at a time; one that fails never stops the others."""
-    todo = [pair for pair, inputs in handed_in.items() if not is_graded(course, pair, inputs)]
+    stamps = stamps_of(course)
+    todo = {
+        pair: (course, pair)
+        for pair, inputs in handed_in.items()
+        if not stamps.is_done(job_name(pair), inputs)
+    }
     if not todo:
         return 0
-    enrol(course, {learner for learner, _ in todo})
-    with (
-        ProcessPoolExecutor(TWO_AT_A_TIME, get_context("spawn")) as pool,
-        tqdm(total=len(todo), desc="class: grade", unit="notebook") as bar,
-    ):
-        runs = {pool.submit(grade, course, pair): pair for pair in todo}
-        for run in as_completed(runs):
-            pair = runs[run]
-            result = {"inputs": handed_in[pair], "reason": outcome(run)}
-            stamp_path(course, pair).write_text(json.dumps(result))
+    enter_learners(course, {learner for learner, _ in todo})
+    with tqdm(total=len(todo), desc="class: grade", unit="notebook") as bar:
+        for pair, run in in_processes(grade, todo):
+            stamps.note(job_name(pair), handed_in[pair], outcome(run))
             bar.update()
     return len(todo)
 
@@ -167,17 +153,12 @@ def export(course: Path) -> None:
     subprocess.run(command, cwd=course, check=True, capture_output=True)
 
 
-def grade_class(root: Path = ROOT, answers: Path = ANSWERS) -> Path:
-    """Build, grade and report the sample class; return its course directory."""
+def grade_class(root: Path = ROOT, answers: Path = ANSWERS) -> tuple[Path, dict[str, str]]:
+    """Build and grade the sample class; return its course directory, and who each learner is."""
     members = learners(answers)
     course = prepare(root, members)
     handed_in = hand_in(root, course, members)
     changed = grade_changed(course, handed_in)
     if changed or not (course / "grades.csv").exists():
         export(course)
-    about = {member.name: member.about for member in members}
-    print_report(course, about)
-    book = root / "_build" / "html" / "index.html"
-    if book.exists():
-        print(f"the book                  {near(book)}")
-    return course
+    return course, {member.name: member.about for member in members}

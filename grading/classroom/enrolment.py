@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from grading.course_directory import COURSE, gradebook_url, scripts_on_path
+from grading.classroom.course_directory import COURSE, gradebook_url, scripts_on_path
 
 #: The columns of nbgrader's tables of cells. The names of a cell and of its kind say which.
 COLUMNS = {

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from grading.course_directory import notebook
-from grading.workspace import make_copies, reset
+from grading.classroom.workspace import make_copies, reset
+from grading.notebooks import notebook
 
 NOON = datetime(2026, 5, 4, 12, 0, 9)
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading.course_directory import ROOT, notebook, slugs
-from grading.fail_closed import is_check, plain_text, why_unproven
-from grading.solution_runs import execute, run_solutions
+from grading.classroom.solution_runs import execute, run_solutions
+from grading.nbgrader_steps.fail_closed import is_check, plain_text, why_unproven
+from grading.notebooks import ROOT, notebook, slugs
 
 EXECUTED = ROOT / "_build" / "solutions"
 

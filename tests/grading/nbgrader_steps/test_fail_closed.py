@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading.course_directory import notebook
+from grading.notebooks import notebook
 
 # The body of each task's function, and the points of 2.0 that it must earn.
 CASES = {
