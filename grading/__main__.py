@@ -67,7 +67,8 @@ def lacks_gradebook(course: Path) -> bool:
     """Say so where a folder is no graded course directory."""
     if (course / "gradebook.db").exists():
         return False
-    print(f"{course} holds no gradebook. Run `python -m grading class` first.", file=sys.stderr)
+    how = "`make release` makes one here, `python -m grading class` that of the sample class."
+    print(f"{course} holds no gradebook. {how}", file=sys.stderr)
     return True
 
 
