@@ -10,8 +10,15 @@ from torch import Tensor, nn
 from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
 from course_lib.checkpoints.llama import from_llama
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.arrangement import InnerNorm, Parallel
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import QueryPreAttnScalar, SoftCap, Window
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingScale,
+    LayerConfig,
+    Unembedding,
+)
 from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
 from course_lib.config.norms import (
     HeadQKNorm,
@@ -20,7 +27,7 @@ from course_lib.config.norms import (
     RMSNormConfig,
     UnitOffsetRMSNormConfig,
 )
-from course_lib.config.rope import LinearScaling, Llama3Scaling, RopeConfig, YarnScaling
+from course_lib.config.rope import LinearScaling, Llama3Scaling, NoRope, RopeConfig, YarnScaling
 from course_lib.layers.activations import gelu, silu
 from course_lib.model.decoder import Decoder
 from course_lib.zoo.gemma import gemma2_layers, gemma3_layers
@@ -66,11 +73,11 @@ def _rope(base: float, **scaling: object) -> dict[str, object]:
 
 
 ROPE = RopeConfig(base=1e4, rotary_dim=D)
-HEADS = AttentionConfig(num_heads=H, num_kv_heads=G, head_dim=D, rope=ROPE)
+HEADS = CausalAttentionConfig(num_heads=H, num_kv_heads=G, head_dim=D, rope=ROPE)
 RMS = RMSNormConfig(eps=1e-6)
 
 
-def _layer(attention: AttentionConfig = HEADS, **changes: object) -> LayerConfig:
+def _layer(attention: CausalAttentionConfig = HEADS, **changes: object) -> LayerConfig:
     gated = GatedFeedForwardConfig(d_ff=F, activation=silu)
     return replace(LayerConfig(attention=attention, feed_forward=gated, norm=RMS), **changes)
 
@@ -82,7 +89,7 @@ def _decoder(*layers: LayerConfig, **changes: object) -> DecoderConfig:
         context_length=CONTEXT,
         layers=layers,
         final_norm=layers[0].norm,
-        is_tied=False,
+        unembedding=Unembedding.OWN,
     )
     return replace(plain, **changes)
 
@@ -95,8 +102,12 @@ def _scaled(scaling: object) -> DecoderConfig:
     return _decoder(*[_layer(replace(HEADS, rope=replace(ROPE, scaling=scaling)))] * L)
 
 
-GEMMA = {"final_norm": UnitOffsetRMSNormConfig(), "is_tied": True, "embedding_scale": C**0.5}
-LOCAL = replace(HEADS, window=WINDOW, query_pre_attn_scalar=13)
+GEMMA = {
+    "final_norm": UnitOffsetRMSNormConfig(),
+    "unembedding": Unembedding.TIED,
+    "embedding_steps": (EmbeddingScale(factor=C**0.5),),
+}
+LOCAL = replace(HEADS, reach=Window(size=WINDOW), scale=QueryPreAttnScalar(scalar=13))
 UNIT_OFFSET = HeadQKNorm(norm=UnitOffsetRMSNormConfig())
 GLOBAL_ROPE = RopeConfig(base=1e6, rotary_dim=D, scaling=LinearScaling(factor=8.0))
 
@@ -150,7 +161,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         theirs=lambda: hf.MistralForCausalLM(
             hf.MistralConfig(**_sizes(sliding_window=WINDOW, rope_parameters=_rope(1e4)))
         ),
-        ours=_decoder(*[_layer(replace(HEADS, window=WINDOW))] * L),
+        ours=_decoder(*[_layer(replace(HEADS, reach=Window(size=WINDOW)))] * L),
     ),
     "Qwen3": Architecture(
         theirs=lambda: hf.Qwen3ForCausalLM(hf.Qwen3Config(**_sizes(rope_parameters=_rope(1e4)))),
@@ -162,7 +173,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             *[
                 _layer(
                     replace(HEADS, qk_norm=ProjectionQKNorm(norm=RMS)),
-                    arrangement=Arrangement.INNER_NORM,
+                    arrangement=InnerNorm(),
                 )
             ]
             * L
@@ -176,10 +187,10 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         ours=_decoder(
             *[
-                _layer(replace(HEADS, rope=None if number % 4 == 3 else ROPE))
+                _layer(replace(HEADS, rope=NoRope() if number % 4 == 3 else ROPE))
                 for number in range(L)
             ],
-            is_tied=True,
+            unembedding=Unembedding.TIED,
         ),
     ),
     "Gemma 2": Architecture(
@@ -194,7 +205,11 @@ ARCHITECTURES: dict[str, Architecture] = {
                 )
             )
         ),
-        ours=_decoder(*gemma2_layers(L, replace(LOCAL, soft_cap=2.0), F), **GEMMA, logit_cap=1.5),
+        ours=_decoder(
+            *gemma2_layers(L, replace(LOCAL, score_steps=(SoftCap(cap=2.0),)), F),
+            **GEMMA,
+            logit_steps=(SoftCap(cap=1.5),),
+        ),
     ),
     "Gemma 3": Architecture(
         theirs=lambda: hf.Gemma3ForCausalLM(
@@ -231,7 +246,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         ours=_decoder(
             *[
                 LayerConfig(
-                    attention=AttentionConfig(
+                    attention=CausalAttentionConfig(
                         num_heads=H,
                         num_kv_heads=1,
                         head_dim=C // H,
@@ -239,30 +254,32 @@ ARCHITECTURES: dict[str, Architecture] = {
                     ),
                     feed_forward=PlainFeedForwardConfig(d_ff=F, activation=gelu, has_bias=False),
                     norm=LayerNormConfig(eps=1e-5),
-                    arrangement=Arrangement.PARALLEL,
+                    arrangement=Parallel(),
                 )
             ]
             * L,
-            is_tied=True,
+            unembedding=Unembedding.TIED,
         ),
         convert=from_falcon,
     ),
 }
 
 
-def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:
-    """Draw one model of transformers and load its weights into ours.
+def draw_all(model: nn.Module, seed: int) -> None:
+    """Draw every parameter, gains, shifts and biases too: none of them is at its neutral value."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            spread = 0.3 if parameter.ndim == 1 else 0.7 * parameter.shape[-1] ** -0.5
+            parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
 
-    Every parameter is drawn, gains, shifts and biases too: none of them is at its neutral value.
-    """
+
+def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:
+    """Draw one model of transformers and load its weights into ours."""
     architecture = ARCHITECTURES[name]
     torch.manual_seed(seed)
     theirs = architecture.theirs().eval()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in theirs.parameters():
-            spread = 0.3 if parameter.ndim == 1 else 0.7 * parameter.shape[-1] ** -0.5
-            parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
+    draw_all(theirs, seed)
     ours = Decoder(architecture.ours)
     converted = architecture.convert(theirs.state_dict(), architecture.ours)
     ours.load_state_dict(converted)

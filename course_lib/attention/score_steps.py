@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.precision import at_least_float32
 from course_lib.shapes import require_mask
 
 __all__ = ["mask_scores", "soft_cap"]
@@ -23,7 +24,8 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
         cap: the bound; Gemma 2 takes 50 for scores and 30 for logits.
 
     Returns:
-        The bounded scores, in the same order.
+        The bounded scores, in the same order and dtype; half precision is computed in float32 and
+        rounded once. An infinity becomes the cap, with its sign; NaN stays NaN.
 
     Raises:
         ValueError: if the cap is not a positive, finite number.
@@ -38,7 +40,7 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
             "a cap bounds the scores, so it is positive and finite; "
             f"cap is {cap}; the scores have shape {tuple(scores.shape)}"
         )
-    return cap * torch.tanh(scores / cap)
+    return (cap * torch.tanh(at_least_float32(scores) / cap)).to(scores.dtype)
 
 
 def mask_scores(
@@ -54,7 +56,8 @@ def mask_scores(
         may_attend: True where query t may read key s; broadcasts to the scores.
 
     Returns:
-        The masked scores. ``softmax_with_sink`` makes zeros of a row with nothing to read, which
+        The masked scores; what stood in the others, NaN or an infinity too, is gone.
+        ``softmax_with_sink`` makes zeros of a row with nothing to read, which
         plain ``softmax`` cannot; without a sink, ``masked_softmax`` masks and weighs in one step.
 
     Raises:

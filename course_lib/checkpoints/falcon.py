@@ -6,6 +6,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
+from course_lib.config.attention import CausalAttentionConfig
 from course_lib.config.decoder import DecoderConfig
 
 __all__ = ["from_falcon"]
@@ -34,6 +35,11 @@ def from_falcon(
     for number, layer in enumerate(config.layers):
         theirs, block = f"transformer.h.{number}", f"blocks.{number}"
         heads = layer.attention
+        if not isinstance(heads, CausalAttentionConfig):
+            raise ValueError(
+                "a checkpoint of this kind has causal attention in every layer; "
+                f"layer {number} of {config.num_layers} has {type(heads).__name__}"
+            )
         wide, narrow = heads.num_heads * heads.head_dim, heads.num_kv_heads * heads.head_dim
         fused = source.matrix(f"{theirs}.self_attention.query_key_value")
         cuts = {"q": (0, wide), "k": (wide, narrow), "v": (wide + narrow, narrow)}

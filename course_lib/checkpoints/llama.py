@@ -6,21 +6,24 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config.decoder import Arrangement, DecoderConfig
+from course_lib.config.arrangement import InnerNorm, PreNorm, SandwichNorm
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.decoder import DecoderConfig
+from course_lib.config.norms import NoQKNorm
 
 __all__ = ["from_llama"]
 
 #: Arrangement -> our name of a norm -> theirs.
 _NORMS = {
-    Arrangement.PRE_NORM: {
+    PreNorm(): {
         "attention_norm": "input_layernorm",
         "feed_forward_norm": "post_attention_layernorm",
     },
-    Arrangement.INNER_NORM: {
+    InnerNorm(): {
         "attention_norm": "post_attention_layernorm",
         "feed_forward_norm": "post_feedforward_layernorm",
     },
-    Arrangement.SANDWICH_NORM: {
+    SandwichNorm(): {
         "attention_norm": "input_layernorm",
         "attention_out_norm": "post_attention_layernorm",
         "feed_forward_norm": "pre_feedforward_layernorm",
@@ -55,14 +58,20 @@ def from_llama(
         if layer.arrangement not in _NORMS:
             raise ValueError(
                 "a checkpoint of this kind has norms before, inside or on both sides; "
-                f"layer {number} of {config.num_layers} has {layer.arrangement.name}"
+                f"layer {number} of {config.num_layers} has {type(layer.arrangement).__name__}"
+            )
+        attention = layer.attention
+        if not isinstance(attention, CausalAttentionConfig):
+            raise ValueError(
+                "a checkpoint of this kind has causal attention in every layer; "
+                f"layer {number} of {config.num_layers} has {type(attention).__name__}"
             )
         for letter in "qkvo":
             name = f"{theirs}.self_attn.{letter}_proj"
             ours[f"{block}.attention.w_{letter}"] = source.matrix(name)
-            if layer.attention.has_bias:
+            if letter in attention.biases.value:
                 ours[f"{block}.attention.b_{letter}"] = source.take(f"{name}.bias")
-        if layer.attention.qk_norm is not None:
+        if not isinstance(attention.qk_norm, NoQKNorm):
             for letter in "qk":
                 gain = source.take(f"{theirs}.self_attn.{letter}_norm.weight")
                 ours[f"{block}.attention.norm_{letter}.gain"] = gain

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 __all__ = [
     "HeadQKNorm",
     "LayerNormConfig",
+    "NoQKNorm",
     "NormConfig",
     "ProjectionQKNorm",
     "QKNormConfig",
@@ -60,6 +61,11 @@ NormConfig = LayerNormConfig | RMSNormConfig | UnitOffsetRMSNormConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoQKNorm:
+    """Queries and keys are taken as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HeadQKNorm:
     """Queries and keys are normalised head by head, with one gain of D entries for all heads.
 
@@ -81,7 +87,7 @@ class ProjectionQKNorm:
     norm: NormConfig
 
 
-QKNormConfig = HeadQKNorm | ProjectionQKNorm
+QKNormConfig = NoQKNorm | HeadQKNorm | ProjectionQKNorm
 
 
 def _require_eps(eps: float) -> None:

@@ -5,9 +5,11 @@ from functools import partial
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.config.decoder import Arrangement, LayerConfig
+from course_lib.cache.protocol import Cache
+from course_lib.config.arrangement import InnerNorm, Parallel, PostNorm, PreNorm, SandwichNorm
+from course_lib.config.decoder import LayerConfig
 from course_lib.layers.residual import inner_norm, parallel, post_norm, pre_norm, sandwich_norm
-from course_lib.model.causal_attention import Cache, CausalAttention
+from course_lib.model.attention_modules.choice import attention_module
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.norm_modules import norm_module
 
@@ -29,7 +31,7 @@ class Block(nn.Module):
 
     def __init__(self, config: LayerConfig, d_model: int) -> None:
         super().__init__()
-        self.attention = CausalAttention(config.attention, d_model)
+        self.attention = attention_module(config.attention, d_model)
         self.feed_forward = feed_forward_module(config.feed_forward, d_model)
         for name in self.norm_names:
             self.add_module(name, norm_module(config.norm, d_model))
@@ -124,15 +126,6 @@ class ParallelBlock(Block):
         return parallel(x, partial(self.attention, cache=cache), self.feed_forward, self.norm)
 
 
-_BLOCKS: dict[Arrangement, type[Block]] = {
-    Arrangement.PRE_NORM: PreNormBlock,
-    Arrangement.POST_NORM: PostNormBlock,
-    Arrangement.INNER_NORM: InnerNormBlock,
-    Arrangement.SANDWICH_NORM: SandwichNormBlock,
-    Arrangement.PARALLEL: ParallelBlock,
-}
-
-
 def block_module(config: LayerConfig, d_model: int) -> Block:
     """Make the block that a configuration names.
 
@@ -143,4 +136,14 @@ def block_module(config: LayerConfig, d_model: int) -> Block:
     Returns:
         The block; its matrices are zeros until they are initialised or loaded.
     """
-    return _BLOCKS[config.arrangement](config, d_model)
+    match config.arrangement:
+        case PreNorm():
+            return PreNormBlock(config, d_model)
+        case PostNorm():
+            return PostNormBlock(config, d_model)
+        case InnerNorm():
+            return InnerNormBlock(config, d_model)
+        case SandwichNorm():
+            return SandwichNormBlock(config, d_model)
+        case Parallel():
+            return ParallelBlock(config, d_model)

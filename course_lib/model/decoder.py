@@ -1,16 +1,19 @@
 """The decoder-only language model: token ids -> logits."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib.attention.score_steps import soft_cap
-from course_lib.config.decoder import DecoderConfig
+from course_lib.cache.protocol import Cache
+from course_lib.config.attention_parts import SoftCap
+from course_lib.config.decoder import DecoderConfig, EmbeddingScale, LearnedPositions
 from course_lib.layers.embedding import embed, require_drawn, unembed
-from course_lib.model.blocks import block_module
-from course_lib.model.causal_attention import Cache, CausalAttention
+from course_lib.model.attention_modules.interface import AttentionModule
+from course_lib.model.blocks import Block, block_module
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
 from course_lib.shapes import require_axes
@@ -30,25 +33,19 @@ class Decoder(nn.Module):
     Source: Radford et al. 2019 (GPT-2); the parts are those of the configuration.
     """
 
-    positions: nn.Parameter | None
-    unembedding: nn.Parameter | None
+    positions: nn.Parameter
+    unembedding: nn.Parameter
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Parameter(torch.zeros(config.vocab_size, config.d_model))
-        positions = (
-            nn.Parameter(torch.zeros(config.context_length, config.d_model))
-            if config.has_learned_positions
-            else None
-        )
-        self.register_parameter("positions", positions)
+        if LearnedPositions() in config.embedding_steps:
+            self.positions = nn.Parameter(torch.zeros(config.context_length, config.d_model))
         self.blocks = nn.ModuleList(block_module(layer, config.d_model) for layer in config.layers)
         self.final_norm = norm_module(config.final_norm, config.d_model)
-        unembedding = (
-            None if config.is_tied else nn.Parameter(torch.zeros(config.d_model, config.vocab_size))
-        )
-        self.register_parameter("unembedding", unembedding)
+        if not config.is_tied:
+            self.unembedding = nn.Parameter(torch.zeros(config.d_model, config.vocab_size))
 
     def forward(
         self, ids: Int[Tensor, "B T"], caches: Sequence[Cache] | None = None
@@ -83,32 +80,36 @@ class Decoder(nn.Module):
         return normalised
 
     def embed(self, ids: Int[Tensor, "B T"], start: int) -> Float[Tensor, "B T C"]:
-        """Look the tokens up; with learned positions, add those from ``start`` on."""
+        """Look the tokens up, the first at position ``start``; then what the configuration adds."""
         require_axes("ids", ids, "B T")
         x = embed(ids, self.embedding)
         require_drawn(x, "embedding", self.embedding)
-        if self.config.embedding_scale != 1.0:
-            # Rounded to the weights' dtype first, as the released models were trained.
-            x = x * torch.tensor(self.config.embedding_scale, dtype=x.dtype, device=x.device)
-        if self.positions is not None:
-            where = torch.arange(start, start + ids.shape[1], device=ids.device)
-            x = x + learned(self.positions, where)
+        for step in self.config.embedding_steps:
+            match step:
+                case LearnedPositions():
+                    where = torch.arange(start, start + ids.shape[1], device=ids.device)
+                    x = x + learned(self.positions, where)
+                case EmbeddingScale(factor=factor):
+                    # Rounded to the weights' dtype first, as the released models were trained.
+                    x = x * torch.tensor(factor, dtype=x.dtype, device=x.device)
         return x
 
     def logits(self, hidden: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
-        """Compare each vector with every token of the vocabulary."""
-        table = self.embedding if self.unembedding is None else self.unembedding.mT
+        """Compare each vector with every token; then what the configuration adds."""
+        table = self.embedding if self.config.is_tied else self.unembedding.mT
         logits = unembed(hidden, table)
-        cap = self.config.logit_cap
-        return logits if cap is None else soft_cap(logits, cap)
+        for step in self.config.logit_steps:
+            match step:
+                case SoftCap(cap=cap):
+                    logits = soft_cap(logits, cap)
+        return logits
 
     def new_caches(self) -> list[Cache]:
-        """Make one empty cache per layer."""
+        """Make one empty cache per layer, each of the kind that its attention extends."""
         return [attention.new_cache() for attention in self._attentions()]
 
-    def _attentions(self) -> list[CausalAttention]:
-        found = (block.get_submodule("attention") for block in self.blocks)
-        return [attention for attention in found if isinstance(attention, CausalAttention)]
+    def _attentions(self) -> list[AttentionModule]:
+        return [cast("Block", block).attention for block in self.blocks]
 
     def _require_caches(self, caches: Sequence[Cache]) -> None:
         num_layers = self.config.num_layers

@@ -3,6 +3,7 @@
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from course_lib.precision import at_least_float32
 from course_lib.softmax import log_softmax
 
 __all__ = ["IGNORE", "lm_loss", "token_accuracy"]
@@ -26,20 +27,22 @@ def lm_loss(
         ignore: the id of tokens that are not counted, for example padding.
 
     Returns:
-        The mean over all counted tokens of the batch, each with the same weight. About ln V for a
-        model that has learned nothing.
+        The mean over all counted tokens of the batch, each with the same weight, in the dtype of
+        the logits; half precision is computed in float32 and rounded once. About ln V for a model
+        that has learned nothing. Plus infinity if a counted token has the logit minus infinity;
+        NaN if one of its row's logits is NaN or plus infinity.
 
     Raises:
         ValueError: if there is not one row of logits per token, if a counted token is no entry of
             the vocabulary, or if no token is counted.
 
     Source: Bengio et al. 2003, sec. 2; the shift is that of Radford et al. 2019 (GPT-2).
-    Cost: O(B T V) memory, for the logarithms of all weights.
+    Cost: O(B T V) memory, for the logarithms of all weights, in float32 at least.
     """
     rows, following, counted = _predictions(logits, tokens, ignore)
     chosen = following.masked_fill(~counted, 0).unsqueeze(-1)
-    surprise = -log_softmax(rows).gather(-1, chosen).squeeze(-1)
-    return surprise[counted].mean()
+    surprise = -log_softmax(at_least_float32(rows)).gather(-1, chosen).squeeze(-1)
+    return surprise[counted].mean().to(logits.dtype)
 
 
 def token_accuracy(

@@ -39,8 +39,10 @@ from course_lib.attention.latent import (
 from course_lib.attention.qk_norm import normalise_heads, normalise_projections
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.cache.latent import LatentCache
+from course_lib.config.latent import LatentAttentionConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.masks import causal_mask
-from course_lib.model.latent_attention import LatentAttention, LatentAttentionConfig
+from course_lib.model.attention_modules.latent import LatentAttention
 from course_lib.positions.rope import interleaved_to_halves, rope, rope_inv_freq
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax_with_sink
@@ -221,7 +223,11 @@ def test_the_module_is_deepseek_v3() -> None:
     config, layer = deepseek(None, interleaved=False)
     expected = run(layer, config, DeepseekV3RotaryEmbedding)
     sizes = LatentAttentionConfig(
-        num_heads=H, head_dim=D, value_dim=DV, latent_dim=DC, rotary_dim=DR, rope_base=BASE
+        num_heads=H,
+        head_dim=D,
+        value_dim=DV,
+        latent_dim=DC,
+        rope=RopeConfig(base=BASE, rotary_dim=DR),
     )
     ours, cache = LatentAttention(sizes, C), LatentCache(TOKENS)
     parameters = latent_parameters(layer, interleaved=False)

@@ -5,13 +5,12 @@ import torch
 import transformers as hf
 from tiny_models import ARCHITECTURES, CONTEXT, WINDOW, C, V, make_pair
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.attention import AlibiAttentionConfig
+from course_lib.config.decoder import DecoderConfig, LayerConfig, Unembedding
 from course_lib.config.feed_forward import PlainFeedForwardConfig
 from course_lib.config.norms import LayerNormConfig
 from course_lib.counts.decoder import decoder_parameters
 from course_lib.layers.activations import gelu
-from course_lib.model.alibi_attention import AlibiAttention
 from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import num_parameters
 
@@ -89,7 +88,7 @@ def test_learned_positions_run_out() -> None:
 
 
 def mpt(num_heads: int, num_layers: int) -> tuple[hf.MptForCausalLM, Decoder]:
-    """MPT, every parameter drawn, and our decoder with ALiBi in place of each block's attention."""
+    """MPT, every parameter drawn, and our decoder with ALiBi."""
     theirs = hf.MptForCausalLM(
         hf.MptConfig(
             d_model=C,
@@ -108,7 +107,7 @@ def mpt(num_heads: int, num_layers: int) -> tuple[hf.MptForCausalLM, Decoder]:
             spread = 0.3 if weight.ndim == 1 else 0.7 * weight.shape[-1] ** -0.5
             weight.add_(spread * torch.randn(weight.shape, generator=generator))
     layer = LayerConfig(
-        attention=AttentionConfig(
+        attention=AlibiAttentionConfig(
             num_heads=num_heads, num_kv_heads=num_heads, head_dim=C // num_heads
         ),
         feed_forward=PlainFeedForwardConfig(d_ff=4 * C, activation=gelu, has_bias=False),
@@ -121,14 +120,13 @@ def mpt(num_heads: int, num_layers: int) -> tuple[hf.MptForCausalLM, Decoder]:
             context_length=CONTEXT,
             layers=(layer,) * num_layers,
             final_norm=layer.norm,
-            is_tied=True,
+            unembedding=Unembedding.TIED,
         )
     )
     with torch.no_grad():
         ours.embedding.copy_(theirs.transformer.wte.weight)
         ours.final_norm.gain.copy_(theirs.transformer.norm_f.weight)
         for block, other in zip(ours.blocks, theirs.transformer.blocks, strict=True):
-            block.attention = AlibiAttention(layer.attention, C)
             block.attention_norm.gain.copy_(other.norm_1.weight)
             block.feed_forward_norm.gain.copy_(other.norm_2.weight)
             for letter, weight in zip("qkv", other.attn.Wqkv.weight.chunk(3), strict=True):

@@ -19,14 +19,15 @@ from course_lib.config.rope import (
     RopeScaling,
     YarnScaling,
 )
+from course_lib.counts.attention import attention_parameters, cache_elements
 from course_lib.counts.decoder import (
-    attention_parameters,
     cache_bytes,
     cache_elements_per_token,
     decoder_parameters,
-    feed_forward_parameters,
     layer_parameters,
 )
+from course_lib.counts.feed_forward import feed_forward_parameters
+from course_lib.counts.norms import norm_parameters
 from course_lib.layers.residual import inner_norm, parallel, post_norm, pre_norm, sandwich_norm
 from course_lib.model.rotary import rope_frequencies
 from course_lib.zoo.dense import DENSE_MODELS
@@ -221,6 +222,8 @@ def test_released_sizes_are_counted_as_transformers_counts_them(name: str) -> No
     assert ours == count(attention)
     ours = feed_forward_parameters(config.layers[0].feed_forward, config.d_model)
     assert ours == count(first.mlp)
+    norm = next(child for key, child in first.named_children() if "norm" in key or "ln_" in key)
+    assert norm_parameters(config.layers[0].norm, config.d_model) == count(norm)
 
 
 @pytest.mark.parametrize("name", ["GPT-2", "Llama 3", "Qwen3", "Falcon"])
@@ -232,6 +235,7 @@ def test_the_cache_holds_as_much_as_transformers(name: str) -> None:
     held = sum(layer.keys.numel() + layer.values.numel() for layer in cache.layers)
     config = ARCHITECTURES[name].ours
     assert 11 * cache_elements_per_token(config) == held
+    assert len(config.layers) * cache_elements(config.layers[0].attention, 11) == held
     assert cache_bytes(config, 11, bytes_per_element=4) == 4 * held
 
 

@@ -11,7 +11,8 @@ from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
 from course_lib.checkpoints.llama import from_llama
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config.decoder import Arrangement
+from course_lib.config.arrangement import Parallel
+from course_lib.config.decoder import Unembedding
 from course_lib.model.decoder import Decoder
 
 NAMES = sorted(ARCHITECTURES)
@@ -49,9 +50,9 @@ def test_an_arrangement_without_names_is_refused() -> None:
     theirs, _ = make_pair("Llama 3")
     architecture = ARCHITECTURES["Llama 3"]
     layers = architecture.ours.layers
-    parallel = replace(layers[2], arrangement=Arrangement.PARALLEL)
+    parallel = replace(layers[2], arrangement=Parallel())
     config = replace(architecture.ours, layers=(*layers[:2], parallel, *layers[3:]))
-    with pytest.raises(ValueError, match="layer 2 of 7 has PARALLEL"):
+    with pytest.raises(ValueError, match="layer 2 of 7 has Parallel"):
         architecture.convert(theirs.state_dict(), config)
 
 
@@ -104,7 +105,7 @@ def test_a_tied_model_refuses_a_second_table(name: str) -> None:
 def test_a_model_that_is_not_tied_takes_the_table_of_the_logits(name: str) -> None:
     theirs, _ = make_pair(name)
     architecture = ARCHITECTURES[name]
-    untied = replace(architecture.ours, is_tied=False)
+    untied = replace(architecture.ours, unembedding=Unembedding.OWN)
     own = torch.arange(97.0 * 48).reshape(97, 48)
     state = {**theirs.state_dict(), "lm_head.weight": own}
     converted = architecture.convert(state, untied)

@@ -6,8 +6,9 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import QueryPreAttnScalar, SoftCap, Window
+from course_lib.config.decoder import DecoderConfig, EmbeddingScale, LayerConfig, Unembedding
 from course_lib.config.encoder import EncoderDecoderConfig
 from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
 from course_lib.config.norms import LayerNormConfig, RMSNormConfig, UnitOffsetRMSNormConfig
@@ -16,7 +17,7 @@ from course_lib.layers.activations import relu, silu
 from course_lib.zoo.llama import LLAMA3_8B
 from course_lib.zoo.vaswani import TRANSFORMER_BASE, vaswani_config
 
-HEADS = AttentionConfig(num_heads=6, num_kv_heads=2, head_dim=10)
+HEADS = CausalAttentionConfig(num_heads=6, num_kv_heads=2, head_dim=10)
 ROPE = RopeConfig(base=1e4, rotary_dim=10)
 LLAMA3 = Llama3Scaling(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, context=16)
 YARN = YarnScaling(factor=4.0, context=16, alpha=1.0, beta=32.0, is_truncated=False)
@@ -34,7 +35,7 @@ def decoder(**changes: object) -> DecoderConfig:
         "context_length": 9,
         "layers": (layer,),
         "final_norm": layer.norm,
-        "is_tied": True,
+        "unembedding": Unembedding.TIED,
     }
     return DecoderConfig(**{**sizes, **changes})
 
@@ -43,7 +44,7 @@ def test_a_configuration_does_not_change() -> None:
     for config in (HEADS, decoder(), LLAMA3_8B, TRANSFORMER_BASE):
         with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
             config.vocab_size = 3  # type: ignore[misc]
-    assert len({HEADS, replace(HEADS), replace(HEADS, window=3)}) == 2
+    assert len({HEADS, replace(HEADS), replace(HEADS, reach=Window(size=3))}) == 2
 
 
 def test_sizes_are_derived_and_not_stored() -> None:
@@ -57,7 +58,7 @@ def test_sizes_are_derived_and_not_stored() -> None:
     [
         (lambda: replace(HEADS, num_kv_heads=4), "num_heads is 6 and num_kv_heads 4"),
         (lambda: replace(HEADS, num_heads=0), "num_heads is 0; num_heads = 0, num_kv_heads = 2"),
-        (lambda: replace(HEADS, window=0), "window is 0"),
+        (lambda: Window(size=0), "window is 0"),
         (
             lambda: replace(HEADS, rope=RopeConfig(base=1e4, rotary_dim=12)),
             "rotary_dim is 12 and head_dim 10",
@@ -85,10 +86,9 @@ def test_what_cannot_be_is_refused(make: object, message: str) -> None:
 #: What is multiplied with, or divided by: its name in the message -> how to give it.
 ABOVE_ZERO = {
     "base": lambda number: replace(ROPE, base=number),
-    "soft_cap": lambda number: replace(HEADS, soft_cap=number),
-    "query_pre_attn_scalar": lambda number: replace(HEADS, query_pre_attn_scalar=number),
-    "embedding_scale": lambda number: decoder(embedding_scale=number),
-    "logit_cap": lambda number: decoder(logit_cap=number),
+    "soft_cap": lambda number: SoftCap(cap=number),
+    "query_pre_attn_scalar": lambda number: QueryPreAttnScalar(scalar=number),
+    "embedding_scale": lambda number: EmbeddingScale(factor=number),
 }
 
 

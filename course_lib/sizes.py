@@ -1,8 +1,8 @@
-"""What every configuration refuses: a size that counts nothing, a number that is not positive."""
+"""What a size, a factor and a divisor must be, and what is said of one that cannot be."""
 
 import math
 
-__all__ = ["require_above_zero", "require_positive"]
+__all__ = ["require_above_zero", "require_factor", "require_positive"]
 
 
 def require_positive(**sizes: int) -> None:
@@ -39,3 +39,19 @@ def require_above_zero(name: str, number: float, what: str) -> None:
     """
     if not (number > 0 and math.isfinite(number)):
         raise ValueError(f"{what} is positive and finite; {name} is {number}")
+
+
+def require_factor(factor: float) -> None:
+    """Refuse a factor that does not stretch a context.
+
+    Args:
+        factor: by how much longer the context becomes.
+
+    Returns:
+        Nothing, if the factor is at least 1 and finite.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not (factor >= 1 and math.isfinite(factor)):
+        raise ValueError(f"a context is stretched, so 1 <= factor < infinity; factor is {factor}")

@@ -8,23 +8,32 @@ from course_lib.attention.grouped import grouped_mix, grouped_scores
 from course_lib.attention.heads import merge_heads, split_heads
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.cache.growing import KVCache
+from course_lib.cache.protocol import Cache
 from course_lib.cache.rolling import RollingKVCache
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import (
+    ByHeadDim,
+    Everything,
+    QueryPreAttnScalar,
+    SoftCap,
+    Softmax,
+    Window,
+)
+from course_lib.config.norms import HeadQKNorm, NoQKNorm, ProjectionQKNorm
+from course_lib.config.rope import NoRope, RopeConfig
 from course_lib.layers.affine import affine
 from course_lib.masks import causal_mask, window_mask
+from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.norm_modules import norm_module
 from course_lib.model.rotary import rope_frequencies
 from course_lib.positions.rope import rotate
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax_with_sink
 
-__all__ = ["Cache", "CausalAttention"]
-
-Cache = KVCache | RollingKVCache
+__all__ = ["CausalAttention"]
 
 
-class CausalAttention(nn.Module):
+class CausalAttention(AttentionModule):
     r"""Project, normalise, rotate, remember, score, cap, mask, weigh, mix, project.
 
     .. math:: O = \mathrm{softmax}\big(\mathrm{cap}(Q K^\top \cdot \text{scale})\big)\, V\, W_O
@@ -46,7 +55,7 @@ class CausalAttention(nn.Module):
     norm_q: nn.Module
     norm_k: nn.Module
 
-    def __init__(self, config: AttentionConfig, d_model: int) -> None:
+    def __init__(self, config: CausalAttentionConfig, d_model: int) -> None:
         super().__init__()
         self.config = config
         wide = config.num_heads * config.head_dim
@@ -55,25 +64,18 @@ class CausalAttention(nn.Module):
         self.w_k = nn.Parameter(torch.zeros(d_model, narrow))
         self.w_v = nn.Parameter(torch.zeros(d_model, narrow))
         self.w_o = nn.Parameter(torch.zeros(wide, d_model))
-        sizes = {"b_q": wide, "b_k": narrow, "b_v": narrow, "b_o": d_model}
-        for name, size in sizes.items():
-            bias = nn.Parameter(torch.zeros(size)) if config.has_bias else None
-            self.register_parameter(name, bias)
-        sinks = nn.Parameter(torch.zeros(config.num_heads)) if config.has_sinks else None
+        for letter, size in {"q": wide, "k": narrow, "v": narrow, "o": d_model}.items():
+            has_bias = letter in config.biases.value
+            bias = nn.Parameter(torch.zeros(size)) if has_bias else None
+            self.register_parameter(f"b_{letter}", bias)
+        has_sinks = config.softmax is Softmax.WITH_SINKS
+        sinks = nn.Parameter(torch.zeros(config.num_heads)) if has_sinks else None
         self.register_parameter("sinks", sinks)
-        match config.qk_norm:
-            case HeadQKNorm(norm=norm):
-                query_size = key_size = config.head_dim
-                self.norm_q, self.norm_k = (
-                    norm_module(norm, query_size),
-                    norm_module(norm, key_size),
-                )
-            case ProjectionQKNorm(norm=norm):
-                self.norm_q, self.norm_k = norm_module(norm, wide), norm_module(norm, narrow)
+        self.norm_q, self.norm_k = _norms(config)
         # Constants, not weights: computed where the numbers are, also when the weights are not.
         with torch.device("cpu"):
-            self.rotation = None if config.rope is None else rope_frequencies(config.rope)
-        self.scale = softmax_scale(config.head_dim, config.query_pre_attn_scalar)
+            self.rotation = _rotation(config.rope)
+        self.scale = _scale(config)
 
     def forward(
         self, x: Float[Tensor, "B T C"], cache: Cache | None = None
@@ -83,12 +85,11 @@ class CausalAttention(nn.Module):
         Raises:
             ValueError: if the cache forgets what this layer can read, or does not fit x.
         """
-        if cache is not None:
-            self.require_cache(cache)
         start = 0 if cache is None else cache.length
+        kept = None if cache is None else self.require_cache(cache)
         query, key, value = self.project(x, start)
-        if cache is not None:
-            key, value = cache.extend(key, value)
+        if kept is not None:
+            key, value = kept.extend(key, value)
         output = grouped_mix(self.weights(query, key), value)
         return affine(merge_heads(output), self.w_o, self.b_o)
 
@@ -124,33 +125,88 @@ class CausalAttention(nn.Module):
     def scores(
         self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"]
     ) -> Float[Tensor, "B H T S"]:
-        """Compare queries and keys: scaled, and bounded where the configuration says so."""
+        """Compare queries and keys: scaled, then what the configuration adds."""
         scores = grouped_scores(query, key) * self.scale
-        return scores if self.config.soft_cap is None else soft_cap(scores, self.config.soft_cap)
+        for step in self.config.score_steps:
+            match step:
+                case SoftCap(cap=cap):
+                    scores = soft_cap(scores, cap)
+        return scores
 
     def may_attend(
         self, num_queries: int, num_keys: int, device: torch.device
     ) -> Bool[Tensor, "T S"]:
         """Say which of S keys the last T positions may read."""
-        if self.config.window is None:
-            return causal_mask(num_queries, num_keys, device=device)
-        return window_mask(num_queries, num_keys, self.config.window, device=device)
+        match self.config.reach:
+            case Everything():
+                return causal_mask(num_queries, num_keys, device=device)
+            case Window(size=window):
+                return window_mask(num_queries, num_keys, window, device=device)
 
-    def new_cache(self) -> Cache:
+    def new_cache(self) -> KVCache | RollingKVCache:
         """Make an empty cache: one that forgets where the layer has a window."""
-        return KVCache() if self.config.window is None else RollingKVCache(self.config.window)
+        match self.config.reach:
+            case Everything():
+                return KVCache()
+            case Window(size=window):
+                return RollingKVCache(window)
 
-    def require_cache(self, cache: Cache) -> None:
-        """Refuse a cache that forgets what this layer can still read.
+    def require_cache(self, cache: Cache) -> KVCache | RollingKVCache:
+        """Refuse a cache that keeps no keys and values, or forgets what this layer can still read.
+
+        Returns:
+            The cache.
 
         Raises:
-            ValueError: if it rolls and the layer has no window, or a wider one.
+            ValueError: if it is of another kind; if it rolls and the layer has no window, or a
+                wider one.
         """
-        window = self.config.window
-        if isinstance(cache, RollingKVCache) and (window is None or cache.window < window):
-            reach = "all tokens (no window)" if window is None else f"window = {window} tokens"
+        if not isinstance(cache, KVCache | RollingKVCache):
+            raise ValueError(
+                "this layer keeps keys and values, in a KVCache or a RollingKVCache; "
+                f"a {type(cache).__name__} came; new_cache makes one that fits"
+            )
+        if isinstance(cache, KVCache):
+            return cache
+        reach = self.config.reach
+        if isinstance(reach, Everything) or cache.window < reach.size:
+            reads = (
+                f"window = {reach.size} tokens"
+                if isinstance(reach, Window)
+                else "all tokens (no window)"
+            )
             raise ValueError(
                 "a rolling cache keeps at least what its layer can read; "
-                f"the cache keeps window = {cache.window} tokens and the layer reads {reach}; "
+                f"the cache keeps window = {cache.window} tokens and the layer reads {reads}; "
                 "new_cache makes one that fits"
             )
+        return cache
+
+
+def _norms(config: CausalAttentionConfig) -> tuple[nn.Module, nn.Module]:
+    """The norms of queries and of keys."""
+    head = config.head_dim
+    match config.qk_norm:
+        case NoQKNorm():
+            return nn.Identity(), nn.Identity()
+        case HeadQKNorm(norm=norm):
+            return norm_module(norm, head), norm_module(norm, head)
+        case ProjectionQKNorm(norm=norm):
+            wide, narrow = config.num_heads * head, config.num_kv_heads * head
+            return norm_module(norm, wide), norm_module(norm, narrow)
+
+
+def _rotation(rope: RopeConfig | NoRope) -> tuple[Tensor, float] | None:
+    match rope:
+        case NoRope():
+            return None
+        case RopeConfig():
+            return rope_frequencies(rope)
+
+
+def _scale(config: CausalAttentionConfig) -> float:
+    match config.scale:
+        case ByHeadDim():
+            return softmax_scale(config.head_dim)
+        case QueryPreAttnScalar(scalar=scalar):
+            return softmax_scale(config.head_dim, scalar)

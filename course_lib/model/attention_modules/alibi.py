@@ -3,8 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.model.causal_attention import CausalAttention
+from course_lib.config.attention import AlibiAttentionConfig
+from course_lib.model.attention_modules.causal import CausalAttention
 from course_lib.positions.alibi import alibi_bias
 
 __all__ = ["AlibiAttention"]
@@ -16,22 +16,11 @@ class AlibiAttention(CausalAttention):
     .. math:: O_h = \mathrm{softmax}\big(Q_h K_g^\top \cdot \text{scale} - m_h\, d\big)\, V_g,
         \qquad d_{ts} = (S - T + t) - s
 
-    A block takes it in place of its attention, and the model has positions without a table and
-    without rotations: ``block.attention = AlibiAttention(block.attention.config, d_model)``.
-
-    Raises:
-        ValueError: if the configuration has RoPE too.
-
     Source: Press et al. 2022 (arXiv:2108.12409), sec. 3; MPT and BLOOM.
     """
 
-    def __init__(self, config: AttentionConfig, d_model: int) -> None:
-        if config.rope is not None:
-            raise ValueError(
-                "ALiBi takes the place of rotations, so rope is None; "
-                f"rope is {config.rope}, with num_heads = {config.num_heads}"
-            )
-        super().__init__(config, d_model)
+    def __init__(self, config: AlibiAttentionConfig, d_model: int) -> None:
+        super().__init__(config.without_slopes, d_model)
 
     def scores(
         self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"]

@@ -1,7 +1,5 @@
 """Multi-head latent attention as a module: it keeps one small vector a token, not H keys."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,50 +13,17 @@ from course_lib.attention.latent import (
     latent_queries,
 )
 from course_lib.cache.latent import LatentCache
+from course_lib.cache.protocol import Cache
+from course_lib.config.latent import LatentAttentionConfig
 from course_lib.layers.affine import affine
 from course_lib.masks import causal_mask
-from course_lib.positions.rope import rope_inv_freq
+from course_lib.model.attention_modules.interface import AttentionModule
+from course_lib.model.rotary import rope_frequencies
 
-__all__ = ["LatentAttention", "LatentAttentionConfig"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatentAttentionConfig:
-    """The sizes of multi-head latent attention.
-
-    Attributes:
-        num_heads: H.
-        head_dim: D, entries of a query and a key that are not rotated.
-        value_dim: Dv, entries of a value.
-        latent_dim: Dc, entries of what a token leaves behind for all heads.
-        rotary_dim: Dr, rotated entries of a query, and of the one rotary key of a token; even.
-        rope_base: b, the base of the rotation's frequencies.
-        eps: of the latent vector's norm.
-    """
-
-    num_heads: int
-    head_dim: int
-    value_dim: int
-    latent_dim: int
-    rotary_dim: int
-    rope_base: float = 10_000.0
-    eps: float = 1e-6
-
-    def __post_init__(self) -> None:
-        sizes = {
-            "num_heads": self.num_heads,
-            "head_dim": self.head_dim,
-            "value_dim": self.value_dim,
-            "latent_dim": self.latent_dim,
-        }
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(
-                    f"a size counts something, so {name} >= 1; {name} is {size}; all are {sizes}"
-                )
+__all__ = ["LatentAttention"]
 
 
-class LatentAttention(nn.Module):
+class LatentAttention(AttentionModule):
     r"""Causal self-attention whose keys and values are made from one latent vector a token.
 
     .. math::
@@ -79,9 +44,9 @@ class LatentAttention(nn.Module):
         heads = config.num_heads
         shapes = {
             "w_q": (d_model, heads * config.head_dim),
-            "w_qr": (d_model, heads * config.rotary_dim),
+            "w_qr": (d_model, heads * config.rope.rotary_dim),
             "w_dkv": (d_model, config.latent_dim),
-            "w_kr": (d_model, config.rotary_dim),
+            "w_kr": (d_model, config.rope.rotary_dim),
             "w_uk": (config.latent_dim, heads * config.head_dim),
             "w_uv": (config.latent_dim, heads * config.value_dim),
             "w_o": (heads * config.value_dim, d_model),
@@ -90,7 +55,8 @@ class LatentAttention(nn.Module):
             self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
         self.g_kv = nn.Parameter(torch.ones(config.latent_dim))
         # Constants, not weights: computed where the numbers are, also when the weights are not.
-        self.inv_freq = rope_inv_freq(config.rotary_dim, config.rope_base, device="cpu")
+        with torch.device("cpu"):
+            self.inv_freq, _ = rope_frequencies(config.rope)
 
     @property
     def latent_parameters(self) -> LatentParameters:
@@ -99,31 +65,27 @@ class LatentAttention(nn.Module):
         return LatentParameters(**{name: self.get_parameter(name) for name in names})
 
     def forward(
-        self, x: Float[Tensor, "B T C"], cache: LatentCache | None = None
+        self, x: Float[Tensor, "B T C"], cache: Cache | None = None
     ) -> Float[Tensor, "B T C"]:
         """Let each position read itself and what came before it, the cache included.
 
-        Args:
-            x: one row per position; with a cache, only those that it has not seen.
-            cache: what came before; this call appends to it. None means that x is the whole.
-
-        Returns:
-            One row per position. A prefill makes the keys and values of all heads
-            (``latent_attention``), as is cheaper where many queries share them; where tokens came
-            before, they are never made (``latent_attention_absorbed``).
+        A prefill makes the keys and values of all heads (``latent_attention``), as is cheaper where
+        many queries share them; where tokens came before, they are never made
+        (``latent_attention_absorbed``).
 
         Raises:
             ValueError: if x does not fit the matrices or the cache.
         """
         config, parameters = self.config, self.latent_parameters
         start = 0 if cache is None else cache.length
+        earlier = None if cache is None else self.require_cache(cache)
         positions = torch.arange(start, start + x.shape[1], device=x.device)
         inv_freq = self.inv_freq.to(x.device)
         w_q, w_qr = self.get_parameter("w_q"), self.get_parameter("w_qr")
         queries = latent_queries(x, w_q, w_qr, config.num_heads, positions, inv_freq)
-        kept = latent_keys(x, parameters, positions, inv_freq, config.eps)
-        if cache is not None:
-            kept = cache.extend(*kept)
+        kept = latent_keys(x, parameters, positions, inv_freq, config.norm.eps)
+        if earlier is not None:
+            kept = earlier.extend(*kept)
         may_attend = causal_mask(x.shape[1], kept[0].shape[1], device=x.device)
         attend = latent_attention if start == 0 else latent_attention_absorbed
         output = attend(*queries, *kept, parameters, may_attend)
@@ -132,3 +94,19 @@ class LatentAttention(nn.Module):
     def new_cache(self) -> LatentCache:
         """Make an empty cache: Dc + Dr numbers a token."""
         return LatentCache()
+
+    def require_cache(self, cache: Cache) -> LatentCache:
+        """Refuse a cache that keeps no latent vectors.
+
+        Returns:
+            The cache.
+
+        Raises:
+            ValueError: if it is of another kind.
+        """
+        if not isinstance(cache, LatentCache):
+            raise ValueError(
+                "this layer keeps latent vectors and rotary keys, in a LatentCache; "
+                f"a {type(cache).__name__} came; new_cache makes one that fits"
+            )
+        return cache
