@@ -61,7 +61,8 @@ def gelu_tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         u = \sqrt{2/\pi} \, (x + 0.044715 \, x^3)
 
     The sigmoid keeps the digits of a small probability, where 1 + tanh u cancels. The form differs
-    from GELU by at most 4.8e-4, near x = ±2.7. A checkpoint wants the form that it was trained with.
+    from GELU by at most 4.8e-4, near x = ±2.7. A checkpoint wants the form that it was trained
+    with.
 
     Args:
         x: any numbers.

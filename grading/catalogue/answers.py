@@ -40,7 +40,7 @@ def check_file(path: Path, wanted: list[str]) -> int:
         path: a notebook or a script.
         wanted: names of exercises; empty means all that the file defines.
     """
-    from grading import check
+    from grading.checking import check
     from grading.exercises import names
 
     if not path.is_file():

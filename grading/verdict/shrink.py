@@ -70,7 +70,7 @@ class _Search:
     def first(self, candidates: Iterator[Inputs]) -> Example | None:
         """Return the first of the candidates on which the answer is wrong, in time."""
         for inputs in candidates:
-            if time.monotonic() > self.until:
+            if not self.is_live or time.monotonic() > self.until:
                 return None
             found = self.attempt(inputs)
             if found is not None:

@@ -92,7 +92,7 @@ class Witness:
             return Called(timed_out=True), True
         function, spread = self.function, ranks(request.inputs)
         if spread:
-            given = [[self._given(request.inputs, rank) for rank in range(spread)]]
+            given = [self._given(request.inputs, rank) for rank in range(spread)]
             steps = [] if traffic is None else traffic
             function = _Spread(self.function, steps)
         start, seconds = time.monotonic(), min(request.seconds, self.left)
