@@ -14,7 +14,7 @@ ORDER = rooms("grading")
 #: Their imports are made when something is asked for; the commands use every room.
 DOORS = (GRADING / "__init__.py", GRADING / "__main__.py")
 #: What learners write, wrong on purpose.
-LEARNERS = GRADING / "sample_answers"
+LEARNERS = GRADING / "classroom" / "sample_answers"
 MODULES = [path for path in files(GRADING) if LEARNERS not in path.parents]
 ROOMS = [path for path in MODULES if path not in DOORS]
 EXERCISES = GRADING / "exercises"
