@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import functools
+import json
 import random
 import time
 import warnings
@@ -15,6 +16,7 @@ import torch
 
 from grading import check, recordings
 from grading.exercises import all_exercises, find, names
+from grading.verdict.record import MIME, Record
 from grading.words.result import CheckResult
 
 NAME = "attention_scores"
@@ -472,3 +474,32 @@ def test_in_a_notebook_the_plain_text_is_the_bare_number(monkeypatch: pytest.Mon
     wrong = check(lambda query, key: query, NAME)._repr_mimebundle_()
     assert wrong["text/plain"] == "0.0"
     assert "Not yet" in wrong["text/html"]
+
+
+def test_the_record_travels_beside_the_text_and_says_the_same() -> None:
+    result = refused(lambda query, key: query @ key.mT / query.shape[-1] ** 0.5)
+    bundle = result._repr_mimebundle_()
+    assert sorted(bundle) == [MIME, "text/html", "text/plain"]
+    there = CheckResult(Record.from_json(json.loads(json.dumps(bundle[MIME], allow_nan=False))))
+    assert str(there) == str(result)
+    assert there.html == result.html
+    assert there.record.misconceptions == ("SC-SCALED",)
+    assert (there.misconception, there.points, there.max_points) == ("SC-SCALED", 0.0, 1.0)
+    assert there.record.example is not None
+    assert there.record.example.yours != there.record.example.expected
+
+
+def test_an_accepted_answers_record_holds_its_picture() -> None:
+    record = check(scores, NAME).record
+    assert record.passed
+    assert record.picture is not None
+    assert len(record.picture.rows) == 7
+    assert Record.from_json(record.to_json()) == record
+
+
+def test_two_codes_are_joined() -> None:
+    record = dataclasses.replace(
+        refused(lambda query, key: query).record, misconceptions=("SC-KQ", "SC-SCALED")
+    )
+    assert CheckResult(record).misconception == "SC-KQ+SC-SCALED"
+    assert 'data-misconception="SC-KQ+SC-SCALED"' in CheckResult(record).html

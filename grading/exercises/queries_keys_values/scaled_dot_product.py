@@ -81,7 +81,7 @@ def _nothing_forbidden(one: Seen) -> str | None:
 
 SDPA = Exercise(
     name="scaled_dot_product_attention", slug="queries-keys-values", task="attention",
-    title="Scaled dot-product attention", kind="implement", points=2.0, difficulty=3,
+    title="Scaled dot-product attention", kind="implement", points=1.5, difficulty=3,
     importance=3, minutes=30, parameters=("query", "key", "value", "may_attend"),
     outputs=(Output(name="output", axes="... T Dv"), Output(name="weights", axes="... T S")),
     axes={"query": "... T D", "key": "... S D", "value": "... S Dv", "may_attend": "... T S"},
