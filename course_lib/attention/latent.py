@@ -1,7 +1,7 @@
 """Multi-head latent attention: one small vector a token, from which all heads are made."""
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.fitting import require_key_values, require_same_size
@@ -10,7 +10,7 @@ from course_lib.attention.heads import split_heads
 from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.attention.unread import zero_unread
 from course_lib.layers.norms import rms_norm
-from course_lib.positions.rope import rotate
+from course_lib.positions.rotation_table import RotationTable, rotate_by_table
 from course_lib.scaling import softmax_scale
 from course_lib.shapes import require_axes, require_projection, require_same_positions
 from course_lib.softmax import masked_softmax, softmax
@@ -52,8 +52,7 @@ def compress(
 def latent_keys(
     x: Float[Tensor, "B T C"],
     parameters: LatentParameters,
-    positions: Int[Tensor, " T"],
-    inv_freq: Float[Tensor, " _"],
+    table: RotationTable,
     eps: float,
 ) -> tuple[Float[Tensor, "B T Dc"], Float[Tensor, "B T Dr"]]:
     r"""Make what a token leaves behind: its latent vector and its rotary key.
@@ -67,8 +66,7 @@ def latent_keys(
     Args:
         x: one row per token.
         parameters: what makes keys and values.
-        positions: where each token stands in the sequence.
-        inv_freq: radians per position, Dr / 2 of them.
+        table: from ``rotation_table``, for where each token stands, with Dr / 2 columns.
         eps: of the latent vector's norm.
 
     Returns:
@@ -77,11 +75,11 @@ def latent_keys(
     Raises:
         ValueError: if the sizes do not fit.
 
-    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 9 and 15; half-split rotation, see ``rotate``.
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 9 and 15; half-split rotation.
     """
     require_projection("x", x, "w_kr", parameters.w_kr)
     latent = compress(x, parameters.w_dkv, parameters.g_kv, eps)
-    return latent, rotate(x @ parameters.w_kr, positions, inv_freq)
+    return latent, rotate_by_table(x @ parameters.w_kr, table)
 
 
 def latent_queries(
@@ -89,8 +87,7 @@ def latent_queries(
     w_q: Float[Tensor, "_ _"],
     w_qr: Float[Tensor, "_ _"],
     num_heads: int,
-    positions: Int[Tensor, " T"],
-    inv_freq: Float[Tensor, " _"],
+    table: RotationTable,
 ) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B H T Dr"]]:
     r"""Make each head's two queries: one for what is said, one for where.
 
@@ -102,8 +99,7 @@ def latent_queries(
         w_q: projection into the queries of all heads, H D columns.
         w_qr: projection into the rotary queries of all heads, H Dr columns.
         num_heads: H.
-        positions: where each token stands in the sequence.
-        inv_freq: radians per position, Dr / 2 of them.
+        table: from ``rotation_table``, for where each token stands, with Dr / 2 columns.
 
     Returns:
         The queries, and the rotary queries, rotated.
@@ -111,12 +107,12 @@ def latent_queries(
     Raises:
         ValueError: if the sizes do not fit.
 
-    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 12 to 14; half-split rotation, see ``rotate``.
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 12 to 14; half-split rotation.
     """
     require_projection("x", x, "w_q", w_q)
     require_projection("x", x, "w_qr", w_qr)
     rotary_query = split_heads(x @ w_qr, num_heads)
-    return split_heads(x @ w_q, num_heads), rotate(rotary_query, positions, inv_freq)
+    return split_heads(x @ w_q, num_heads), rotate_by_table(rotary_query, table)
 
 
 def latent_attention(

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.layers.activations import gelu, relu, silu
-from course_lib.shapes import require_bias, require_projection
+from course_lib.layers.affine import affine
+from course_lib.shapes import require_projection
 
 __all__ = [
     "bilinear",
@@ -50,8 +51,8 @@ def feed_forward(
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 2, where f is ReLU.
     Cost: 4 C F FLOPs a vector; 2 C F + F + C parameters.
     """
-    hidden = activation(_affine(x, "x", w_in, "w_in", b_in))
-    return _affine(hidden, "the hidden layer", w_out, "w_out", b_out)
+    hidden = activation(affine(x, w_in, b_in, names=("x", "w_in")))
+    return affine(hidden, w_out, b_out, names=("the hidden layer", "w_out"))
 
 
 def gated_feed_forward(
@@ -92,7 +93,7 @@ def gated_feed_forward(
             f"shapes {tuple(w_gate.shape)} and {tuple(w_up.shape)}"
         )
     hidden = activation(x @ w_gate) * (x @ w_up)
-    return _affine(hidden, "the hidden layer", w_down, "w_down", None)
+    return affine(hidden, w_down, names=("the hidden layer", "w_down"))
 
 
 def glu(
@@ -223,11 +224,3 @@ def swiglu(
 
 def _identity(x: Tensor) -> Tensor:
     return x
-
-
-def _affine(x: Tensor, name: str, w: Tensor, w_name: str, b: Tensor | None) -> Tensor:
-    require_projection(name, x, w_name, w)
-    if b is None:
-        return x @ w
-    require_bias(w_name, w, b)
-    return x @ w + b

@@ -15,6 +15,7 @@ from course_lib.layers.embedding import embed, require_drawn, unembed
 from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.blocks import Block, block_module
 from course_lib.model.norm_modules import norm_module
+from course_lib.model.reading import Reading
 from course_lib.positions.absolute import learned
 from course_lib.shapes import require_sequences
 
@@ -73,22 +74,23 @@ class Decoder(nn.Module):
         """Compute what the final norm hands to the logits."""
         if caches is not None:
             self._require_caches(caches)
-        x = self.embed(ids, 0 if caches is None else caches[0].length)
+        require_sequences(ids)
+        start = 0 if caches is None else caches[0].length
+        reading = Reading(start, ids.shape[1], ids.device)  # one for all layers
+        x = self.embed(ids, reading)
         for layer, block in enumerate(self.blocks):
-            x = block(x, None if caches is None else caches[layer])
+            x = block(x, None if caches is None else caches[layer], reading)
         normalised: Tensor = self.final_norm(x)
         return normalised
 
-    def embed(self, ids: Int[Tensor, "B T"], start: int) -> Float[Tensor, "B T C"]:
-        """Look the tokens up, the first at position ``start``; then what the configuration adds."""
-        require_sequences(ids)
+    def embed(self, ids: Int[Tensor, "B T"], reading: Reading) -> Float[Tensor, "B T C"]:
+        """Look the tokens up; then what the configuration adds."""
         x = embed(ids, self.embedding)
         require_drawn(x, "embedding", self.embedding)
         for step in self.config.embedding_steps:
             match step:
                 case LearnedPositions():
-                    where = torch.arange(start, start + ids.shape[1], device=ids.device)
-                    x = x + learned(self.positions, where)
+                    x = x + learned(self.positions, reading.positions)
                 case EmbeddingScale(factor=factor):
                     # Rounded to the weights' dtype first, as the released models were trained.
                     x = x * torch.tensor(factor, dtype=x.dtype, device=x.device)

@@ -1,7 +1,5 @@
 """Blocks in which every position reads every other, and BERT made of them."""
 
-from functools import partial
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -9,7 +7,6 @@ from torch import Tensor, nn
 from course_lib.config.encoder import EncoderConfig
 from course_lib.kinds import require_integers
 from course_lib.layers.embedding import embed, require_drawn
-from course_lib.layers.residual import post_norm, pre_norm
 from course_lib.masks import padding_mask
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
@@ -51,8 +48,9 @@ class PostNormEncoderBlock(EncoderBlock):
 
     def forward(self, x: Float[Tensor, "B T C"], may_attend: Mask = None) -> Float[Tensor, "B T C"]:
         """Normalise after each sum."""
-        x = post_norm(x, partial(self.attention, may_attend=may_attend), self.attention_norm)
-        return post_norm(x, self.feed_forward, self.feed_forward_norm)
+        x = self.attention_norm(x + self.attention(x, may_attend=may_attend))
+        y: Tensor = self.feed_forward_norm(x + self.feed_forward(x))
+        return y
 
 
 class PreNormEncoderBlock(EncoderBlock):
@@ -60,8 +58,9 @@ class PreNormEncoderBlock(EncoderBlock):
 
     def forward(self, x: Float[Tensor, "B T C"], may_attend: Mask = None) -> Float[Tensor, "B T C"]:
         """Normalise before each half."""
-        x = pre_norm(x, partial(self.attention, may_attend=may_attend), self.attention_norm)
-        return pre_norm(x, self.feed_forward, self.feed_forward_norm)
+        x = x + self.attention(self.attention_norm(x), may_attend=may_attend)
+        y: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
+        return y
 
 
 class BertEncoder(nn.Module):

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.kinds import require_floats, require_integers, require_same_device
+from course_lib.positions.rotation_table import rotate_by_table, rotation_table
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_whole
 
@@ -92,19 +93,7 @@ def rotate(
     tensor([[0.7071, 0.7071, 5.0000]])
     """
     _require_rotation(x, positions, inv_freq)
-    if not 0 < concentration < math.inf:
-        raise ValueError(
-            "a concentration makes rows longer, so it is positive and finite; "
-            f"concentration is {concentration}; shape {tuple(x.shape)}"
-        )
-    working = torch.promote_types(x.dtype, torch.float32)
-    angles = positions[:, None] * inv_freq
-    cosine = (concentration * angles.cos()).to(working)
-    sine = (concentration * angles.sin()).to(working)
-    half = inv_freq.numel()
-    first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    turned = torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
-    return torch.cat([turned.to(x.dtype), rest], dim=-1)
+    return rotate_by_table(x, rotation_table(positions, inv_freq, concentration))
 
 
 def rope(

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from course_lib.config.attention import AlibiAttentionConfig
 from course_lib.model.attention_modules.causal import CausalAttention
-from course_lib.positions.alibi import alibi_bias
+from course_lib.model.reading import Reading
 
 __all__ = ["AlibiAttention"]
 
@@ -23,12 +23,8 @@ class AlibiAttention(CausalAttention):
         super().__init__(config.without_slopes, d_model)
 
     def scores(
-        self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"]
+        self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"], reading: Reading
     ) -> Float[Tensor, "B H T S"]:
         """Compare queries and keys, and prefer the near ones."""
-        scores = super().scores(query, key)
-        _, num_heads, num_queries, num_keys = scores.shape
-        bias = alibi_bias(
-            num_heads, num_queries, num_keys, dtype=scores.dtype, device=scores.device
-        )
-        return scores + bias
+        scores = super().scores(query, key, reading)
+        return scores + reading.distance_bias(query.shape[1], key.shape[2], scores.dtype)

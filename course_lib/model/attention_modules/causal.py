@@ -1,7 +1,7 @@
 """Causal self-attention as a module: every decoder of the zoo is a configuration of it."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.attention.grouped import grouped_mix, grouped_scores
@@ -22,11 +22,11 @@ from course_lib.config.attention_parts import (
 from course_lib.config.norms import HeadQKNorm, NoQKNorm, ProjectionQKNorm
 from course_lib.config.rope import NoRope, RopeConfig
 from course_lib.layers.affine import affine
-from course_lib.masks import causal_mask, window_mask
 from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.norm_modules import norm_module
-from course_lib.model.rotary import rope_frequencies
-from course_lib.positions.rope import rotate
+from course_lib.model.reading import Reading
+from course_lib.model.rotary import Rotation
+from course_lib.positions.rotation_table import rotate_by_table
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax_with_sink
 
@@ -51,7 +51,7 @@ class CausalAttention(AttentionModule):
     b_k: nn.Parameter | None
     b_v: nn.Parameter | None
     b_o: nn.Parameter | None
-    sinks: nn.Parameter | None
+    sinks: nn.Parameter
     norm_q: nn.Module
     norm_k: nn.Module
 
@@ -68,35 +68,32 @@ class CausalAttention(AttentionModule):
             has_bias = letter in config.biases.value
             bias = nn.Parameter(torch.zeros(size)) if has_bias else None
             self.register_parameter(f"b_{letter}", bias)
-        has_sinks = config.softmax is Softmax.WITH_SINKS
-        sinks = nn.Parameter(torch.zeros(config.num_heads)) if has_sinks else None
-        self.register_parameter("sinks", sinks)
+        if config.softmax is Softmax.WITH_SINKS:
+            self.sinks = nn.Parameter(torch.zeros(config.num_heads))
         self.norm_q, self.norm_k = _norms(config)
-        # Constants, not weights: computed where the numbers are, also when the weights are not.
-        with torch.device("cpu"):
-            self.rotation = _rotation(config.rope)
+        self.rotation = _rotation(config.rope)
         self.scale = _scale(config)
 
     def forward(
-        self, x: Float[Tensor, "B T C"], cache: Cache | None = None
+        self, x: Float[Tensor, "B T C"], cache: Cache | None = None, reading: Reading | None = None
     ) -> Float[Tensor, "B T C"]:
         """Let each position read itself and what came before it, the cache included.
 
         Raises:
             ValueError: if the cache forgets what this layer can read, or does not fit x.
         """
-        start = 0 if cache is None else cache.length
         kept = None if cache is None else self.require_cache(cache)
-        query, key, value = self.project(x, start)
+        reading = Reading.of(x, cache, reading)
+        query, key, value = self.project(x, reading)
         if kept is not None:
             key, value = kept.extend(key, value)
-        output = grouped_mix(self.weights(query, key), value)
+        output = grouped_mix(self.weights(query, key, reading), value)
         return affine(merge_heads(output), self.w_o, self.b_o)
 
     def project(
-        self, x: Float[Tensor, "B T C"], start: int
+        self, x: Float[Tensor, "B T C"], reading: Reading
     ) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B G T D"], Float[Tensor, "B G T D"]]:
-        """Make queries, keys and values; x begins at position ``start``."""
+        """Make queries, keys and values; the reading says where x stands."""
         config = self.config
         query, key = affine(x, self.w_q, self.b_q), affine(x, self.w_k, self.b_k)
         value = split_heads(affine(x, self.w_v, self.b_v), config.num_kv_heads)
@@ -106,24 +103,24 @@ class CausalAttention(AttentionModule):
         if isinstance(config.qk_norm, HeadQKNorm):
             query, key = self.norm_q(query), self.norm_k(key)
         if self.rotation is not None:
-            inv_freq, concentration = self.rotation
-            positions = torch.arange(start, start + x.shape[1], device=x.device)
-            query = rotate(query, positions, inv_freq.to(x.device), concentration)
-            key = rotate(key, positions, inv_freq.to(x.device), concentration)
+            table = reading.table(self.rotation)
+            query, key = rotate_by_table(query, table), rotate_by_table(key, table)
         return query, key, value
 
     def weights(
-        self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"]
+        self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"], reading: Reading
     ) -> Float[Tensor, "B H T S"]:
         """Weigh the keys for the last T of S positions."""
-        scores = self.scores(query, key)
-        may_attend = self.may_attend(query.shape[-2], key.shape[-2], query.device)
-        if self.sinks is None:
-            return masked_softmax(scores, may_attend)
-        return softmax_with_sink(mask_scores(scores, may_attend), self.sinks)
+        scores = self.scores(query, key, reading)
+        may_attend = reading.may_attend(self.config.reach, key.shape[-2])
+        match self.config.softmax:
+            case Softmax.PLAIN:
+                return masked_softmax(scores, may_attend)
+            case Softmax.WITH_SINKS:
+                return softmax_with_sink(mask_scores(scores, may_attend), self.sinks)
 
     def scores(
-        self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"]
+        self, query: Float[Tensor, "B H T D"], key: Float[Tensor, "B G S D"], reading: Reading
     ) -> Float[Tensor, "B H T S"]:
         """Compare queries and keys: scaled, then what the configuration adds."""
         scores = grouped_scores(query, key) * self.scale
@@ -132,16 +129,6 @@ class CausalAttention(AttentionModule):
                 case SoftCap(cap=cap):
                     scores = soft_cap(scores, cap)
         return scores
-
-    def may_attend(
-        self, num_queries: int, num_keys: int, device: torch.device
-    ) -> Bool[Tensor, "T S"]:
-        """Say which of S keys the last T positions may read."""
-        match self.config.reach:
-            case Everything():
-                return causal_mask(num_queries, num_keys, device=device)
-            case Window(size=window):
-                return window_mask(num_queries, num_keys, window, device=device)
 
     def new_cache(self) -> KVCache | RollingKVCache:
         """Make an empty cache: one that forgets where the layer has a window."""
@@ -182,6 +169,10 @@ class CausalAttention(AttentionModule):
             )
         return cache
 
+    def residual_writers(self) -> tuple[nn.Parameter, ...]:
+        """Give the matrix of the one write to the residual stream."""
+        return (self.w_o,)
+
 
 def _norms(config: CausalAttentionConfig) -> tuple[nn.Module, nn.Module]:
     """The norms of queries and of keys."""
@@ -196,12 +187,12 @@ def _norms(config: CausalAttentionConfig) -> tuple[nn.Module, nn.Module]:
             return norm_module(norm, wide), norm_module(norm, narrow)
 
 
-def _rotation(rope: RopeConfig | NoRope) -> tuple[Tensor, float] | None:
+def _rotation(rope: RopeConfig | NoRope) -> Rotation | None:
     match rope:
         case NoRope():
             return None
         case RopeConfig():
-            return rope_frequencies(rope)
+            return Rotation.of(rope)
 
 
 def _scale(config: CausalAttentionConfig) -> float:

@@ -14,11 +14,12 @@ from course_lib.attention.latent import (
 from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.cache.latent import LatentCache
 from course_lib.cache.protocol import Cache
+from course_lib.config.attention_parts import Everything
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.layers.affine import affine
-from course_lib.masks import causal_mask
 from course_lib.model.attention_modules.interface import AttentionModule
-from course_lib.model.rotary import rope_frequencies
+from course_lib.model.reading import Reading
+from course_lib.model.rotary import Rotation
 
 __all__ = ["LatentAttention"]
 
@@ -41,31 +42,26 @@ class LatentAttention(AttentionModule):
     def __init__(self, config: LatentAttentionConfig, d_model: int) -> None:
         super().__init__()
         self.config = config
-        heads = config.num_heads
-        shapes = {
-            "w_q": (d_model, heads * config.head_dim),
-            "w_qr": (d_model, heads * config.rope.rotary_dim),
-            "w_dkv": (d_model, config.latent_dim),
-            "w_kr": (d_model, config.rope.rotary_dim),
-            "w_uk": (config.latent_dim, heads * config.head_dim),
-            "w_uv": (config.latent_dim, heads * config.value_dim),
-            "w_o": (heads * config.value_dim, d_model),
-        }
-        for name, shape in shapes.items():
-            self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
-        self.g_kv = nn.Parameter(torch.ones(config.latent_dim))
-        # Constants, not weights: computed where the numbers are, also when the weights are not.
-        with torch.device("cpu"):
-            self.inv_freq, _ = rope_frequencies(config.rope)
+        heads, latent, rotary = config.num_heads, config.latent_dim, config.rope.rotary_dim
+        self.w_q = nn.Parameter(torch.zeros(d_model, heads * config.head_dim))
+        self.w_qr = nn.Parameter(torch.zeros(d_model, heads * rotary))
+        self.w_dkv = nn.Parameter(torch.zeros(d_model, latent))
+        self.w_kr = nn.Parameter(torch.zeros(d_model, rotary))
+        self.w_uk = nn.Parameter(torch.zeros(latent, heads * config.head_dim))
+        self.w_uv = nn.Parameter(torch.zeros(latent, heads * config.value_dim))
+        self.w_o = nn.Parameter(torch.zeros(heads * config.value_dim, d_model))
+        self.g_kv = nn.Parameter(torch.ones(latent))
+        self.rotation = Rotation.of(config.rope)
 
     @property
     def latent_parameters(self) -> LatentParameters:
         """What makes keys and values."""
-        names = ("w_dkv", "g_kv", "w_kr", "w_uk", "w_uv")
-        return LatentParameters(**{name: self.get_parameter(name) for name in names})
+        return LatentParameters(
+            w_dkv=self.w_dkv, g_kv=self.g_kv, w_kr=self.w_kr, w_uk=self.w_uk, w_uv=self.w_uv
+        )
 
     def forward(
-        self, x: Float[Tensor, "B T C"], cache: Cache | None = None
+        self, x: Float[Tensor, "B T C"], cache: Cache | None = None, reading: Reading | None = None
     ) -> Float[Tensor, "B T C"]:
         """Let each position read itself and what came before it, the cache included.
 
@@ -76,20 +72,18 @@ class LatentAttention(AttentionModule):
         Raises:
             ValueError: if x does not fit the matrices or the cache.
         """
-        config, parameters = self.config, self.latent_parameters
-        start = 0 if cache is None else cache.length
         earlier = None if cache is None else self.require_cache(cache)
-        positions = torch.arange(start, start + x.shape[1], device=x.device)
-        inv_freq = self.inv_freq.to(x.device)
-        w_q, w_qr = self.get_parameter("w_q"), self.get_parameter("w_qr")
-        queries = latent_queries(x, w_q, w_qr, config.num_heads, positions, inv_freq)
-        kept = latent_keys(x, parameters, positions, inv_freq, config.norm.eps)
+        reading = Reading.of(x, cache, reading)
+        config, parameters = self.config, self.latent_parameters
+        table = reading.table(self.rotation)
+        queries = latent_queries(x, self.w_q, self.w_qr, config.num_heads, table)
+        kept = latent_keys(x, parameters, table, config.norm.eps)
         if earlier is not None:
             kept = earlier.extend(*kept)
-        may_attend = causal_mask(x.shape[1], kept[0].shape[1], device=x.device)
-        attend = latent_attention if start == 0 else latent_attention_absorbed
+        may_attend = reading.may_attend(Everything(), kept[0].shape[1])
+        attend = latent_attention if reading.start == 0 else latent_attention_absorbed
         output = attend(*queries, *kept, parameters, may_attend)
-        return affine(merge_heads(output), self.get_parameter("w_o"))
+        return affine(merge_heads(output), self.w_o)
 
     def new_cache(self) -> LatentCache:
         """Make an empty cache: Dc + Dr numbers a token."""
@@ -110,3 +104,7 @@ class LatentAttention(AttentionModule):
                 f"a {type(cache).__name__} came; new_cache makes one that fits"
             )
         return cache
+
+    def residual_writers(self) -> tuple[nn.Parameter, ...]:
+        """Give the matrix of the one write to the residual stream."""
+        return (self.w_o,)

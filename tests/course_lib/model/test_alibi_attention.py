@@ -16,6 +16,7 @@ from course_lib.config.attention_parts import Everything, Window
 from course_lib.masks import causal_mask
 from course_lib.model.attention_modules.alibi import AlibiAttention
 from course_lib.model.attention_modules.causal import CausalAttention
+from course_lib.model.reading import Reading
 from course_lib.naive.positions.alibi import alibi_bias
 from course_lib.softmax import masked_softmax
 
@@ -39,7 +40,7 @@ def with_weights(module: CausalAttention) -> CausalAttention:
 
 def test_the_bias_is_the_naive_functions() -> None:
     module = drawn()
-    query, key, value = module.project(X, 0)
+    query, key, value = module.project(X, Reading(0, T, X.device))
     bias = torch.from_numpy(alibi_bias(H, T, T))
     weights = masked_softmax(grouped_scores(query, key) / D**0.5 + bias, causal_mask(T))
     expected = merge_heads(grouped_mix(weights, value)) @ module.w_o

@@ -18,11 +18,13 @@ from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm, RMSNormConfig
 from course_lib.layers.affine import affine
 from course_lib.masks import causal_mask
 from course_lib.model.attention_modules.causal import CausalAttention
+from course_lib.model.reading import Reading
 
 B, T, C, H, G, D = 2, 5, 11, 6, 2, 4
 CONFIG = CausalAttentionConfig(num_heads=H, num_kv_heads=G, head_dim=D)
 RMS = RMSNormConfig(eps=1e-3)
 X = normal(0, B, T, C)
+READING = Reading(0, T, X.device)
 
 
 def drawn(config: CausalAttentionConfig) -> CausalAttention:
@@ -58,23 +60,8 @@ def test_its_norms_of_queries_and_keys_are_the_functions() -> None:
         query, key = split_heads(query, H), split_heads(key, G)
         if normalise is normalise_heads:
             query, key = normalise(query, key, *gains, 1e-3)
-        assert_close(module.project(X, 0)[:2], (query, key), rtol=1e-12, atol=1e-14)
-        assert (plain.project(X, 0)[0] - query).abs().max() > 0.1
-
-
-def test_affine_multiplies_and_adds() -> None:
-    weight, bias = normal(1, C, 3), normal(2, 3)
-    assert_close(affine(X, weight, bias), torch.nn.functional.linear(X, weight.T, bias))
-    assert_close(affine(X, weight), torch.nn.functional.linear(X, weight.T))
-
-
-@pytest.mark.usefixtures("without_annotations")
-def test_affine_refuses_a_matrix_of_another_height() -> None:
-    message = r"x has 11 and the weight 12; shapes \(2, 5, 11\) and \(12, 3\)"
-    with pytest.raises(ValueError, match=message):
-        affine(X, torch.zeros(12, 3))
-    with pytest.raises(ValueError, match="the weight has 3 columns and its bias 1 numbers"):
-        affine(X, torch.zeros(X.shape[-1], 3).to(X), torch.zeros(1).to(X))
+        assert_close(module.project(X, READING)[:2], (query, key), rtol=1e-12, atol=1e-14)
+        assert (plain.project(X, READING)[0] - query).abs().max() > 0.1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from course_lib.config.rope import RopeConfig
 from course_lib.model.attention_modules import latent as lib
 from course_lib.model.initialise import initialise, num_parameters
 from course_lib.naive.attention import latent as naive
+from course_lib.naive.positions.rotation_table import rotation_table
 from course_lib.positions.rope import rope_inv_freq
 
 B, T, C = 2, 11, 12
@@ -50,13 +52,13 @@ def in_chunks(module: lib.LatentAttention, cuts: list[int], cache: LatentCache) 
 def test_without_a_cache_it_is_the_naive_function() -> None:
     module = drawn()
     weight = {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
-    inv_freq, positions = rope_inv_freq(4, 100.0).numpy(), torch.arange(T).numpy()
+    table = rotation_table(np.arange(T), rope_inv_freq(4, 100.0).numpy())
     may_attend = torch.ones(T, T, dtype=torch.bool).tril().numpy()
     output = module(X)
     for row in range(B):
         x = X[row].numpy()
-        queries = naive.latent_queries(x, weight["w_q"], weight["w_qr"], 3, positions, inv_freq)
-        kept = naive.latent_keys(x, weight, positions, inv_freq, 1e-3)
+        queries = naive.latent_queries(x, weight["w_q"], weight["w_qr"], 3, table)
+        kept = naive.latent_keys(x, weight, table, 1e-3)
         mixed = torch.from_numpy(naive.latent_attention(*queries, *kept, weight, may_attend))
         expected = mixed.transpose(0, 1).flatten(1) @ module.w_o
         assert_close(output[row], expected, **EXACT)
