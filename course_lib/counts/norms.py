@@ -2,6 +2,7 @@
 
 from course_lib.config.norms import (
     LayerNormConfig,
+    LayerNormWithoutShiftConfig,
     NormConfig,
     RMSNormConfig,
     UnitOffsetRMSNormConfig,
@@ -26,5 +27,5 @@ def norm_parameters(config: NormConfig, size: int) -> int:
     match config:
         case LayerNormConfig():
             return 2 * size
-        case RMSNormConfig() | UnitOffsetRMSNormConfig():
+        case LayerNormWithoutShiftConfig() | RMSNormConfig() | UnitOffsetRMSNormConfig():
             return size

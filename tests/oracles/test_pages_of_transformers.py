@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from course_lib.checkpoints.llama import from_llama
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.decoder import DecoderConfig, Unembedding
 from course_lib.config.rope import RopeConfig
 from course_lib.model.decoder import Decoder
 from course_lib.on_one_page.gpt2 import gpt2
@@ -44,7 +44,7 @@ def llama_pair(base: float, num_kv_heads: int, is_tied: bool) -> tuple[nn.Module
         )
     ).eval()
     draw_all(theirs, seed=4)
-    heads = AttentionConfig(
+    heads = CausalAttentionConfig(
         num_heads=H,
         num_kv_heads=num_kv_heads,
         head_dim=D,
@@ -57,7 +57,7 @@ def llama_pair(base: float, num_kv_heads: int, is_tied: bool) -> tuple[nn.Module
         context_length=T,
         layers=(layer,) * L,
         final_norm=layer.norm,
-        is_tied=is_tied,
+        unembedding=Unembedding.TIED if is_tied else Unembedding.OWN,
     )
     ours = Decoder(config)
     ours.load_state_dict(from_llama(theirs.state_dict(), config))
