@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
@@ -61,9 +62,8 @@ def _attention(source: Checkpoint, layer: str, config: LatentAttentionConfig) ->
     """Our names within the attention -> tensors."""
     rotary = config.rope.rotary_dim
     w_q, w_qr = _parts(source.matrix(f"{layer}.q_proj"), config.num_heads, config.head_dim)
-    w_dkv, w_kr = source.matrix(f"{layer}.kv_a_proj_with_mqa").split(
-        [config.latent_dim, rotary], dim=1
-    )
+    down = source.matrix(f"{layer}.kv_a_proj_with_mqa")
+    w_dkv, w_kr = down[:, : config.latent_dim], down[:, config.latent_dim :]
     w_uk, w_uv = _parts(source.matrix(f"{layer}.kv_b_proj"), config.num_heads, config.head_dim)
     return {
         "w_q": w_q,
@@ -79,5 +79,5 @@ def _attention(source: Checkpoint, layer: str, config: LatentAttentionConfig) ->
 
 def _parts(fused: Tensor, num_heads: int, first: int) -> tuple[Tensor, Tensor]:
     """The first columns of each head, all heads side by side, and the other columns."""
-    heads = fused.unflatten(1, (num_heads, -1))
+    heads = torch.unflatten(fused, 1, (num_heads, -1))
     return heads[..., :first].flatten(1), heads[..., first:].flatten(1)

@@ -2,12 +2,37 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Arrangement", "InnerNorm", "Parallel", "PostNorm", "PreNorm", "SandwichNorm"]
+from course_lib.sizes import require_above_zero
+
+__all__ = [
+    "Arrangement",
+    "InnerNorm",
+    "Parallel",
+    "ParallelTwoNorms",
+    "PostNorm",
+    "PreNorm",
+    "SandwichNorm",
+    "ScaledPreNorm",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreNorm:
     """x + f(norm(x)): GPT-2, Llama."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaledPreNorm:
+    """x + factor · f(norm(x)): Granite.
+
+    Attributes:
+        factor: what both halves are multiplied by before they are added, above 0.
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        require_above_zero("residual_factor", self.factor, "a factor on what a block adds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +52,14 @@ class SandwichNorm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parallel:
-    """x + f(norm(x)) + g(norm(x)), one norm for both: Falcon 7B, GPT-J."""
+    """x + f(norm(x)) + g(norm(x)), one norm for both: Falcon 7B, GPT-J, Cohere, Phi."""
 
 
-Arrangement = PreNorm | PostNorm | InnerNorm | SandwichNorm | Parallel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelTwoNorms:
+    """x + f(norm(x)) + g(norm(x)), a norm for each half: GPT-NeoX, Falcon 40B."""
+
+
+Arrangement = (
+    PreNorm | ScaledPreNorm | PostNorm | InnerNorm | SandwichNorm | Parallel | ParallelTwoNorms
+)

@@ -31,7 +31,7 @@ class CausalAttentionConfig:
         qk_norm: how queries and keys are normalised.
         rope: how queries and keys are rotated; not at all where a layer knows no positions (NoPE)
             or the embedding has them.
-        scale: what the scores are divided by.
+        scale: what the scores are divided or multiplied by.
         score_steps: what happens to the scores before the mask, in order.
         reach: which keys a position may read.
         softmax: who takes the weight.

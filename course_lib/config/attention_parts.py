@@ -12,6 +12,7 @@ __all__ = [
     "QueryPreAttnScalar",
     "Reach",
     "Scale",
+    "ScoreFactor",
     "ScoreStep",
     "SoftCap",
     "Softmax",
@@ -23,6 +24,7 @@ class Biases(Enum):
     """Which of the projections have a bias: the value holds their letters."""
 
     NONE = ""
+    QUERY_KEY_VALUE = "qkv"
     ALL = "qkvo"
 
 
@@ -78,7 +80,21 @@ class QueryPreAttnScalar:
         )
 
 
-Scale = ByHeadDim | QueryPreAttnScalar
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreFactor:
+    """Scores are multiplied by a number of the model's own (Granite's attention_multiplier).
+
+    Attributes:
+        factor: the number, above 0.
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        require_above_zero("score_factor", self.factor, "a factor on the scores")
+
+
+Scale = ByHeadDim | QueryPreAttnScalar | ScoreFactor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

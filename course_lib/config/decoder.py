@@ -12,10 +12,13 @@ from course_lib.sizes import require_above_zero, require_positive
 
 __all__ = [
     "DecoderConfig",
+    "EmbeddingNorm",
     "EmbeddingScale",
     "EmbeddingStep",
     "LayerConfig",
     "LearnedPositions",
+    "LogitBias",
+    "LogitFactor",
     "LogitStep",
     "Unembedding",
 ]
@@ -57,11 +60,42 @@ class EmbeddingScale:
         require_above_zero("embedding_scale", self.factor, "a factor on the embedding")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingNorm:
+    """A token's vector is normalised (BLOOM).
+
+    Attributes:
+        norm: which norm.
+    """
+
+    norm: NormConfig
+
+
 #: What may happen to a token's vector before the first block, one after another.
-EmbeddingStep = LearnedPositions | EmbeddingScale
+EmbeddingStep = LearnedPositions | EmbeddingScale | EmbeddingNorm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogitFactor:
+    """The logits are multiplied by a number (Cohere; Granite divides by its inverse).
+
+    Attributes:
+        factor: the number, above 0.
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        require_above_zero("logit_factor", self.factor, "a factor on the logits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogitBias:
+    """Each token of the vocabulary has a bias, which is added to its logit (GPT-J, Phi)."""
+
 
 #: What may happen to the logits, one after another.
-LogitStep = SoftCap
+LogitStep = SoftCap | LogitFactor | LogitBias
 
 
 class Unembedding(Enum):
@@ -102,6 +136,14 @@ class DecoderConfig:
         )
         if not self.layers:
             raise ValueError("a decoder has at least one layer; num_layers is 0")
+        for name, steps in (("embedding", self.embedding_steps), ("logit", self.logit_steps)):
+            kinds = [type(step).__name__ for step in steps]
+            twice = [kind for kind in kinds if kinds.count(kind) > 1]
+            if twice:
+                raise ValueError(
+                    "a step has parameters of its own, so each kind is there once; "
+                    f"{twice[0]} is there {len(twice)} times among {len(kinds)} {name} steps"
+                )
 
     @property
     def num_layers(self) -> int:

@@ -4,11 +4,22 @@ from course_lib.config.arrangement import (
     Arrangement,
     InnerNorm,
     Parallel,
+    ParallelTwoNorms,
     PostNorm,
     PreNorm,
     SandwichNorm,
+    ScaledPreNorm,
 )
-from course_lib.config.decoder import DecoderConfig, EmbeddingScale, LayerConfig, LearnedPositions
+from course_lib.config.attention_parts import SoftCap
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingNorm,
+    EmbeddingScale,
+    LayerConfig,
+    LearnedPositions,
+    LogitBias,
+    LogitFactor,
+)
 from course_lib.counts.attention import attention_parameters, cache_elements
 from course_lib.counts.feed_forward import feed_forward_parameters
 from course_lib.counts.norms import norm_parameters
@@ -46,8 +57,9 @@ def decoder_parameters(config: DecoderConfig) -> int:
     .. math::
         V C &\;(+\, V C \text{ if not tied}) \\
         &\;(+\, S C \text{ learned positions}) \\
-        &+ \sum_{l=1}^{L} \text{layer}_l + C \text{ gains} \\
-        &\;(+\, C \text{ shifts})
+        &\;(+\, \text{a norm on the embedding}) \\
+        &+ \sum_{l=1}^{L} \text{layer}_l + C \text{ gains} \;(+\, C \text{ shifts}) \\
+        &\;(+\, V \text{ biases on the logits})
 
     Args:
         config: the model; S is its context_length.
@@ -58,15 +70,23 @@ def decoder_parameters(config: DecoderConfig) -> int:
     Source: a sum of the above. ``tests/test_counts.py`` compares it with the released models'
     counts and with the tensors of our own.
     """
-    tables = config.vocab_size * (1 if config.is_tied else 2)
+    count = config.vocab_size * config.d_model * (1 if config.is_tied else 2)
     for step in config.embedding_steps:
         match step:
             case LearnedPositions():
-                tables += config.context_length
+                count += config.context_length * config.d_model
+            case EmbeddingNorm(norm=norm):
+                count += norm_parameters(norm, config.d_model)
             case EmbeddingScale():
                 pass
+    for logit_step in config.logit_steps:
+        match logit_step:
+            case LogitBias():
+                count += config.vocab_size
+            case LogitFactor() | SoftCap():
+                pass
     blocks = sum(layer_parameters(layer, config.d_model) for layer in config.layers)
-    return tables * config.d_model + blocks + norm_parameters(config.final_norm, config.d_model)
+    return count + blocks + norm_parameters(config.final_norm, config.d_model)
 
 
 def cache_elements_per_token(config: DecoderConfig) -> int:
@@ -115,7 +135,7 @@ def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int =
 
 def _num_norms(arrangement: Arrangement) -> int:
     match arrangement:
-        case PreNorm() | PostNorm() | InnerNorm():
+        case PreNorm() | ScaledPreNorm() | PostNorm() | InnerNorm() | ParallelTwoNorms():
             return 2
         case SandwichNorm():
             return 4

@@ -4,7 +4,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.cache.protocol import Cache
-from course_lib.config.arrangement import InnerNorm, Parallel, PostNorm, PreNorm, SandwichNorm
+from course_lib.config.arrangement import (
+    InnerNorm,
+    Parallel,
+    ParallelTwoNorms,
+    PostNorm,
+    PreNorm,
+    SandwichNorm,
+    ScaledPreNorm,
+)
 from course_lib.config.decoder import LayerConfig
 from course_lib.model.attention_modules.choice import attention_module
 from course_lib.model.feed_forward_modules import feed_forward_module
@@ -15,9 +23,11 @@ __all__ = [
     "Block",
     "InnerNormBlock",
     "ParallelBlock",
+    "ParallelTwoNormsBlock",
     "PostNormBlock",
     "PreNormBlock",
     "SandwichNormBlock",
+    "ScaledPreNormBlock",
     "TwoNormBlock",
     "block_module",
 ]
@@ -154,6 +164,45 @@ class ParallelBlock(Block):
         return y
 
 
+class ParallelTwoNormsBlock(TwoNormBlock):
+    r"""Let each half read the stream through a norm of its own, and add both.
+
+    .. math:: y = x + f(\mathrm{norm}_1(x)) + g(\mathrm{norm}_2(x))
+
+    Source: Black et al. 2022 (arXiv:2204.06745), sec. 2.1, GPT-NeoX-20B; Falcon 40B
+    (arXiv:2311.16867).
+    """
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], cache: Cache | None = None, reading: Reading | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """Carry the residual stream through the block."""
+        attended = self.attention(self.attention_norm(x), cache, reading)
+        y: Tensor = x + attended + self.feed_forward(self.feed_forward_norm(x))
+        return y
+
+
+class ScaledPreNormBlock(TwoNormBlock):
+    r"""Normalise what each half reads, and add its result by a factor.
+
+    .. math:: y = x + r\, f(\mathrm{norm}(x))
+
+    Source: Granite, as in transformers' GraniteDecoderLayer, where r is residual_multiplier.
+    """
+
+    def __init__(self, config: LayerConfig, d_model: int, factor: float) -> None:
+        super().__init__(config, d_model)
+        self.factor = factor
+
+    def forward(
+        self, x: Float[Tensor, "B T C"], cache: Cache | None = None, reading: Reading | None = None
+    ) -> Float[Tensor, "B T C"]:
+        """Carry the residual stream through the block."""
+        x = x + self.factor * self.attention(self.attention_norm(x), cache, reading)
+        y: Tensor = x + self.factor * self.feed_forward(self.feed_forward_norm(x))
+        return y
+
+
 def block_module(config: LayerConfig, d_model: int) -> Block:
     """Make the block that a configuration names.
 
@@ -175,3 +224,7 @@ def block_module(config: LayerConfig, d_model: int) -> Block:
             return SandwichNormBlock(config, d_model)
         case Parallel():
             return ParallelBlock(config, d_model)
+        case ParallelTwoNorms():
+            return ParallelTwoNormsBlock(config, d_model)
+        case ScaledPreNorm(factor=factor):
+            return ScaledPreNormBlock(config, d_model, factor)

@@ -10,14 +10,21 @@ from torch import Tensor, nn
 from course_lib.attention.score_steps import soft_cap
 from course_lib.cache.protocol import Cache
 from course_lib.config.attention_parts import SoftCap
-from course_lib.config.decoder import DecoderConfig, EmbeddingScale, LearnedPositions
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingNorm,
+    EmbeddingScale,
+    LearnedPositions,
+    LogitBias,
+    LogitFactor,
+)
 from course_lib.layers.embedding import embed, require_drawn, unembed
 from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.blocks import Block, block_module
 from course_lib.model.norm_modules import norm_module
 from course_lib.model.reading import Reading
 from course_lib.positions.absolute import learned
-from course_lib.shapes import require_axes
+from course_lib.shapes import require_sequences
 
 __all__ = ["Decoder"]
 
@@ -35,18 +42,30 @@ class Decoder(nn.Module):
     """
 
     positions: nn.Parameter
+    embedding_norm: nn.Module
     unembedding: nn.Parameter
+    logit_bias: nn.Parameter
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Parameter(torch.zeros(config.vocab_size, config.d_model))
-        if LearnedPositions() in config.embedding_steps:
-            self.positions = nn.Parameter(torch.zeros(config.context_length, config.d_model))
+        for step in config.embedding_steps:
+            match step:
+                case LearnedPositions():
+                    self.positions = nn.Parameter(
+                        torch.zeros(config.context_length, config.d_model)
+                    )
+                case EmbeddingNorm(norm=norm):
+                    self.embedding_norm = norm_module(norm, config.d_model)
+                case EmbeddingScale():
+                    pass
         self.blocks = nn.ModuleList(block_module(layer, config.d_model) for layer in config.layers)
         self.final_norm = norm_module(config.final_norm, config.d_model)
         if not config.is_tied:
             self.unembedding = nn.Parameter(torch.zeros(config.d_model, config.vocab_size))
+        if LogitBias() in config.logit_steps:
+            self.logit_bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(
         self, ids: Int[Tensor, "B T"], caches: Sequence[Cache] | None = None
@@ -74,7 +93,7 @@ class Decoder(nn.Module):
         """Compute what the final norm hands to the logits."""
         if caches is not None:
             self._require_caches(caches)
-        require_axes("ids", ids, "B T")
+        require_sequences(ids)
         start = 0 if caches is None else caches[0].length
         reading = Reading(start, ids.shape[1], ids.device)  # one for all layers
         x = self.embed(ids, reading)
@@ -94,6 +113,8 @@ class Decoder(nn.Module):
                 case EmbeddingScale(factor=factor):
                     # Rounded to the weights' dtype first, as the released models were trained.
                     x = x * torch.tensor(factor, dtype=x.dtype, device=x.device)
+                case EmbeddingNorm():
+                    x = self.embedding_norm(x)
         return x
 
     def logits(self, hidden: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
@@ -104,6 +125,10 @@ class Decoder(nn.Module):
             match step:
                 case SoftCap(cap=cap):
                     logits = soft_cap(logits, cap)
+                case LogitFactor(factor=factor):
+                    logits = logits * factor
+                case LogitBias():
+                    logits = logits + self.logit_bias
         return logits
 
     def new_caches(self) -> list[Cache]:

@@ -1,4 +1,4 @@
-"""Sixteen architectures as configurations of our parts, against transformers' models of them."""
+"""Architectures as configurations of our parts, against transformers' models of them."""
 
 import pytest
 import torch
@@ -8,9 +8,13 @@ from course_lib.counts.decoder import decoder_parameters
 from course_lib.model.initialise import num_parameters
 
 B, T = 2, 23  # more than four windows
-#: Measured over three seeds, on logits of up to 3.8: at most 4.4e-6, and 8.4e-6 for OLMo 2, whose
-#: norms inside the residual magnify what seven layers round off.
-FLOAT32_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {"OLMo 2": 2e-5, "GPT-2": 3e-6}
+#: Measured over three seeds, on logits of up to 4.6: at most 4.4e-6, and 8.4e-6 for OLMo 2, whose
+#: norms inside the residual magnify what seven layers round off. Granite's logits go up to 12.
+FLOAT32_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {
+    "OLMo 2": 2e-5,
+    "Granite": 2e-5,
+    "GPT-2": 3e-6,
+}
 #: transformers rotates by angles in float32 in a float64 model, too; GPT-2 has none.
 FLOAT64_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {"GPT-2": 1e-12}
 NAMES = sorted(ARCHITECTURES)

@@ -15,6 +15,7 @@ from course_lib.config.attention_parts import (
     ByHeadDim,
     Everything,
     QueryPreAttnScalar,
+    ScoreFactor,
     SoftCap,
     Softmax,
     Window,
@@ -201,3 +202,5 @@ def _scale(config: CausalAttentionConfig) -> float:
             return softmax_scale(config.head_dim)
         case QueryPreAttnScalar(scalar=scalar):
             return softmax_scale(config.head_dim, scalar)
+        case ScoreFactor(factor=factor):
+            return factor

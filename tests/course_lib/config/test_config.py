@@ -6,12 +6,27 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from course_lib.config.arrangement import ScaledPreNorm
 from course_lib.config.attention import CausalAttentionConfig
-from course_lib.config.attention_parts import QueryPreAttnScalar, SoftCap, Window
-from course_lib.config.decoder import DecoderConfig, EmbeddingScale, LayerConfig, Unembedding
+from course_lib.config.attention_parts import QueryPreAttnScalar, ScoreFactor, SoftCap, Window
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingNorm,
+    EmbeddingScale,
+    LayerConfig,
+    LearnedPositions,
+    LogitBias,
+    LogitFactor,
+    Unembedding,
+)
 from course_lib.config.encoder import EncoderDecoderConfig
 from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
-from course_lib.config.norms import LayerNormConfig, RMSNormConfig, UnitOffsetRMSNormConfig
+from course_lib.config.norms import (
+    LayerNormConfig,
+    LayerNormWithoutShiftConfig,
+    RMSNormConfig,
+    UnitOffsetRMSNormConfig,
+)
 from course_lib.config.rope import LinearScaling, Llama3Scaling, NtkScaling, RopeConfig, YarnScaling
 from course_lib.layers.activations import relu, silu
 from course_lib.zoo.llama import LLAMA3_8B
@@ -47,6 +62,12 @@ def test_a_configuration_does_not_change() -> None:
     assert len({HEADS, replace(HEADS), replace(HEADS, reach=Window(size=3))}) == 2
 
 
+def test_steps_of_different_kinds_may_follow_one_another() -> None:
+    norm = EmbeddingNorm(norm=LayerNormConfig())
+    both = decoder(embedding_steps=(norm, EmbeddingScale(factor=2.0)))
+    assert len(both.embedding_steps) == 2
+
+
 def test_sizes_are_derived_and_not_stored() -> None:
     assert HEADS.num_shared == 3
     assert LLAMA3_8B.num_layers == 32
@@ -70,6 +91,16 @@ def test_sizes_are_derived_and_not_stored() -> None:
             "d_ff is -1",
         ),
         (lambda: decoder(layers=()), "num_layers is 0"),
+        (
+            lambda: decoder(embedding_steps=(LearnedPositions(), LearnedPositions())),
+            "LearnedPositions is there 2 times among 2 embedding steps",
+        ),
+        (
+            lambda: decoder(
+                logit_steps=(LogitFactor(factor=2.0), LogitBias(), LogitFactor(factor=3.0))
+            ),
+            "LogitFactor is there 2 times among 3 logit steps",
+        ),
         (lambda: decoder(vocab_size=0), "vocab_size is 0; vocab_size = 0, d_model = 12"),
         (lambda: vaswani_config(0, 8, 2, 4, 16, 10), "num_layers is 0"),
         (
@@ -89,6 +120,9 @@ ABOVE_ZERO = {
     "soft_cap": lambda number: SoftCap(cap=number),
     "query_pre_attn_scalar": lambda number: QueryPreAttnScalar(scalar=number),
     "embedding_scale": lambda number: EmbeddingScale(factor=number),
+    "score_factor": lambda number: ScoreFactor(factor=number),
+    "residual_factor": lambda number: ScaledPreNorm(factor=number),
+    "logit_factor": lambda number: LogitFactor(factor=number),
 }
 
 
@@ -100,7 +134,10 @@ def test_a_number_that_is_not_above_zero_is_refused(name: str, number: float) ->
     ABOVE_ZERO[name](1e-3)
 
 
-@pytest.mark.parametrize("norm", [LayerNormConfig, RMSNormConfig, UnitOffsetRMSNormConfig])
+@pytest.mark.parametrize(
+    "norm",
+    [LayerNormConfig, LayerNormWithoutShiftConfig, RMSNormConfig, UnitOffsetRMSNormConfig],
+)
 def test_an_eps_below_zero_is_refused(norm: Callable[..., object]) -> None:
     for eps in (-1e-9, math.nan, math.inf):
         with pytest.raises(ValueError, match=f"at least 0 and finite; eps is {eps}$"):
