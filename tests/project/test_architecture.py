@@ -115,6 +115,11 @@ WITHOUT_ORACLE = {
     "course_lib.checkpoints.falcon": "see llama",
     "course_lib.checkpoints.deepseek": "see llama",
     "course_lib.checkpoints.mpt": "see llama",
+    "course_lib.checkpoints.bloom": "see llama",
+    "course_lib.checkpoints.gpt_neox": "see llama",
+    "course_lib.checkpoints.interleaved": "see llama",
+    "course_lib.checkpoints.phi": "see llama",
+    "course_lib.checkpoints.renaming": "see llama",
     "course_lib.scaling.score_variance": "random by design: judged by the closed form scale² · D "
     "and, draw for draw, by its twin",
     "course_lib.scaling.saturation": "random by design: judged by published means, its limits "
