@@ -1,8 +1,34 @@
 """What a size, a factor and a divisor must be, and what is said of one that cannot be."""
 
 import math
+import operator
 
-__all__ = ["require_above_zero", "require_factor", "require_positive"]
+__all__ = ["require_above_zero", "require_factor", "require_positive", "require_whole"]
+
+
+def require_whole(**numbers: object) -> None:
+    """Refuse 2.5, 2.0, True and None where something is counted.
+
+    Args:
+        **numbers: what counts, by name: an int, one of NumPy, or a tensor of one integer.
+
+    Returns:
+        Nothing, if all are whole numbers.
+
+    Raises:
+        ValueError: if one is not.
+    """
+    for name, number in numbers.items():
+        try:
+            if isinstance(number, bool):
+                raise TypeError("a truth value counts nothing")
+            operator.index(number)  # type: ignore[arg-type]
+        except TypeError as error:
+            given = ", ".join(f"{other} = {value!r}" for other, value in numbers.items())
+            raise ValueError(
+                f"{name} counts something, so it is a whole number, an int; "
+                f"{name} is {number!r}, of type {type(number).__name__}; {given}"
+            ) from error
 
 
 def require_positive(**sizes: int) -> None:
@@ -15,8 +41,9 @@ def require_positive(**sizes: int) -> None:
         Nothing, if all count something.
 
     Raises:
-        ValueError: if one does not.
+        ValueError: if one does not, or is no whole number.
     """
+    require_whole(**sizes)
     for name, size in sizes.items():
         if size < 1:
             given = ", ".join(f"{other} = {value}" for other, value in sizes.items())

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from course_lib.layers.activations import gelu, relu, silu
 from course_lib.layers.affine import affine
+from course_lib.shapes import require_projection
 
 __all__ = [
     "bilinear",
@@ -83,14 +84,15 @@ def gated_feed_forward(
     Cost: 6 C F FLOPs a vector; 3 C F parameters. F = 2/3 of an ungated network's width costs the
     same.
     """
+    require_projection("x", x, "w_gate", w_gate)
+    require_projection("x", x, "w_up", w_up)
     if w_gate.shape[1] != w_up.shape[1]:
         raise ValueError(
             "each entry has its own gate, so w_gate and w_up have the same number of columns F; "
             f"w_gate has {w_gate.shape[1]} and w_up {w_up.shape[1]}; "
             f"shapes {tuple(w_gate.shape)} and {tuple(w_up.shape)}"
         )
-    gate = activation(affine(x, w_gate, names=("x", "w_gate")))
-    hidden = gate * affine(x, w_up, names=("x", "w_up"))
+    hidden = activation(x @ w_gate) * (x @ w_up)
     return affine(hidden, w_down, names=("the hidden layer", "w_down"))
 
 

@@ -25,7 +25,7 @@ from course_lib.model.norm_modules import norm_module
 from course_lib.model.padded_reading import PaddedReading
 from course_lib.model.reading import Reading
 from course_lib.positions.absolute import learned
-from course_lib.shapes import require_axes
+from course_lib.shapes import require_sequences
 
 __all__ = ["Decoder"]
 
@@ -106,7 +106,7 @@ class Decoder(nn.Module):
         """Compute what the final norm hands to the logits."""
         if caches is not None:
             self._require_caches(caches)
-        require_axes("ids", ids, "B T")
+        require_sequences(ids)
         start = 0 if caches is None else caches[0].length
         reading = _reading(ids, start, padding)  # one for all layers
         x = self.embed(ids, reading)

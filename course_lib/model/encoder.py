@@ -5,13 +5,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.config.encoder import EncoderConfig
+from course_lib.kinds import require_integers
 from course_lib.layers.embedding import embed, require_drawn
 from course_lib.masks import padding_mask
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
-from course_lib.shapes import require_axes
+from course_lib.shapes import require_sequences
 
 __all__ = [
     "BertEncoder",
@@ -100,7 +101,7 @@ class BertEncoder(nn.Module):
         self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | None = None
     ) -> list[Float[Tensor, "B T C"]]:
         """Return what each of the L blocks reads, and what the last one writes."""
-        require_axes("ids", ids, "B T")
+        require_sequences(ids)
         may_attend = sequence_mask(lengths, *ids.shape)
         where = torch.arange(ids.shape[1], device=ids.device)
         tokens = embed(ids, self.embedding)
@@ -133,6 +134,7 @@ def sequence_mask(
     """
     if lengths is None:
         return None
+    require_integers(lengths=lengths)
     if lengths.shape != (num_sequences,):
         raise ValueError(
             "each sequence of the batch has one length; "

@@ -14,7 +14,7 @@ from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import sinusoidal
-from course_lib.shapes import require_axes
+from course_lib.shapes import require_sequences
 
 __all__ = ["CrossAttentionBlock", "EncoderDecoder"]
 
@@ -117,7 +117,7 @@ class EncoderDecoder(nn.Module):
     def embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
         """Look the tokens up, times √C, plus sinusoids."""
         d_model = self.config.layers.d_model
-        require_axes("ids", ids, "B T")
+        require_sequences(ids)
         tokens = embed(ids, self.embedding)
         require_drawn(tokens, "embedding", self.embedding)
         positions = sinusoidal(ids.shape[1], d_model, dtype=tokens.dtype, device=tokens.device)

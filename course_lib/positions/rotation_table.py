@@ -1,5 +1,7 @@
 """The cosines and sines of rotary positions, made once for all layers that turn alike."""
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -29,7 +31,7 @@ def rotation_table(
 
     Raises:
         ValueError: if inv_freq has less than float32's precision: bfloat16 cannot tell position
-            5000 from 5001.
+            5000 from 5001; if the concentration is not positive and finite.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 34.
 
@@ -42,6 +44,11 @@ def rotation_table(
             "angles are computed in at least float32, whatever is turned; "
             f"inv_freq is {inv_freq.dtype}; shapes {tuple(inv_freq.shape)} and "
             f"{tuple(positions.shape)} (positions)"
+        )
+    if not 0 < concentration < math.inf:
+        raise ValueError(
+            "a concentration makes rows longer, so it is positive and finite; "
+            f"concentration is {concentration}; shape {tuple(positions.shape)} (positions)"
         )
     angles = positions[:, None] * inv_freq
     return concentration * angles.cos(), concentration * angles.sin()

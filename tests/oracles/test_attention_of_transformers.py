@@ -29,13 +29,13 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import merge_heads, split_heads
 from course_lib.attention.latent import (
-    LatentParameters,
     compress,
     latent_attention,
     latent_attention_absorbed,
     latent_keys,
     latent_queries,
 )
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.attention.qk_norm import normalise_heads, normalise_projections
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.cache.latent import LatentCache

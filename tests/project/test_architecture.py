@@ -40,6 +40,10 @@ WITHOUT_TWIN = {
     "course_lib.trained.heads": "it reads arrays and calls attention, which has a twin",
     "course_lib.plotting": "a drawing has no formula; its tests compare what is drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.kinds": "it refuses; the tests of its callers match what it says",
+    "course_lib.attention.fitting": "it refuses; the tests of its callers match what it says",
+    "course_lib.masks.require_mask": "it refuses; the tests of its callers match what it says",
+    "course_lib.precision": "it changes a dtype, and NumPy's twins have one alone",
     "course_lib.tokenizer.vocabulary.load_ranks": "it reads a file; there is no formula",
     "course_lib.tokenizer.vocabulary.gpt2_tokenizer": "it names the parts, which have twins",
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
@@ -82,6 +86,10 @@ WITHOUT_ORACLE = {
     "course_lib.notation": "it looks words up; nobody else has this alphabet",
     "course_lib.plotting": "a drawing; the browser tests compare it with the numbers drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
+    "course_lib.kinds": "it refuses; the tests of its callers match what it says",
+    "course_lib.attention.fitting": "it refuses; the tests of its callers match what it says",
+    "course_lib.masks.require_mask": "it refuses; the tests of its callers match what it says",
+    "course_lib.precision": "it changes a dtype; what is computed in it has oracles",
     "course_lib.cache.buffer": "it refuses and copies; the caches have oracles",
     "course_lib.sizes": "it refuses; nobody else has these words",
     "course_lib.generation.logits.require_choice": "it refuses; nobody else has these words",
@@ -99,12 +107,17 @@ WITHOUT_ORACLE = {
     "course_lib.training.tasks": "random by design; their tests read every row by its rule",
     "course_lib.training.text.text_batch": "random passages of a text",
     "course_lib.zoo.gpt": "sizes; the counts and the tiny models made of them have oracles",
-    "course_lib.zoo.llama": "sizes; see gpt",
     "course_lib.zoo.gemma": "sizes; see gpt",
     "course_lib.zoo.vaswani.vaswani_config": "sizes; the count has an oracle",
-    "course_lib.checkpoints.llama": "tests/tiny_models.py loads every model that is compared by it",
-    "course_lib.checkpoints.gpt2": "see llama",
-    "course_lib.checkpoints.falcon": "see llama",
+    "course_lib.checkpoints.gpt2": "tests/tiny_models.py loads every model that is compared by it",
+    "course_lib.checkpoints.falcon": "see gpt2",
+    "course_lib.checkpoints.deepseek": "see gpt2",
+    "course_lib.checkpoints.mpt": "see gpt2",
+    "course_lib.checkpoints.bloom": "see gpt2",
+    "course_lib.checkpoints.gpt_neox": "see gpt2",
+    "course_lib.checkpoints.interleaved": "see gpt2",
+    "course_lib.checkpoints.phi": "see gpt2",
+    "course_lib.checkpoints.renaming": "see gpt2",
     "course_lib.scaling.score_variance": "random by design: judged by the closed form scale² · D "
     "and, draw for draw, by its twin",
     "course_lib.scaling.saturation": "random by design: judged by published means, its limits "
@@ -213,10 +226,12 @@ def test_the_engine_and_the_scripts_are_not_imported_by_the_library() -> None:
 @pytest.mark.parametrize("path", sources(), ids=identify)
 def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(tree(path)), "a module starts with one line on its idea"
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 260  # docstrings included
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250  # docstrings included
     assert path.stem not in {"utils", "common", "helpers"}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            assert lines_of_code(node) <= 30, f"{node.name} is long"
     for name, node in functions(path).items():
-        assert lines_of_code(node) <= 40, f"{name} is long"
         assert len(parameters(node)) <= 6, f"{name} has {len(parameters(node))} arguments"
     text = path.read_text(encoding="utf-8")
     assert "from __future__ import annotations" not in text  # the annotations are executed
@@ -289,7 +304,7 @@ def test_docstrings_name_every_argument(path: Path, name: str) -> None:
         assert re.search(rf"^    \**{parameter}: \S", docstring, re.MULTILINE), parameter
     assert "Returns:\n" in docstring
     raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-    assert not raises or "Raises:\n    ValueError: " in docstring
+    assert not raises or re.search(r"Raises:\n    (Value|Type)Error: ", docstring)
 
 
 # What every public function has

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from course_lib.attention.heads import merge_heads
 from course_lib.attention.latent import (
-    LatentParameters,
     latent_attention,
     latent_attention_absorbed,
     latent_keys,
     latent_queries,
 )
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.cache.latent import LatentCache
 from course_lib.cache.protocol import Cache
 from course_lib.config.attention_parts import Everything

@@ -14,6 +14,7 @@ from torch.testing import assert_close
 
 from course_lib.attention import latent as lib
 from course_lib.attention.grouped import grouped_query_attention
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.masks import causal_mask
 from course_lib.naive.attention import latent as naive
 from course_lib.positions.rope import rope_inv_freq, rotate
@@ -32,17 +33,17 @@ def turns(start: int, count: int = T) -> tuple[Tensor, Tensor]:
 
 def parameters(
     seed: int = 10, dtype: torch.dtype = torch.float64, heads: int = H
-) -> lib.LatentParameters:
+) -> LatentParameters:
     """Small enough that keys, values and scores are of size 1."""
     shapes = {"w_dkv": (C, DC), "w_kr": (C, DR), "w_uk": (DC, heads * D), "w_uv": (DC, heads * DV)}
     drawn = {
         name: (normal(seed + i, *shape) / shape[0] ** 0.5).to(dtype)
         for i, (name, shape) in enumerate(shapes.items())
     }
-    return lib.LatentParameters(g_kv=normal(seed + 4, DC, dtype=dtype), **drawn)
+    return LatentParameters(g_kv=normal(seed + 4, DC, dtype=dtype), **drawn)
 
 
-def as_arrays(given: lib.LatentParameters) -> dict[str, np.ndarray]:
+def as_arrays(given: LatentParameters) -> dict[str, np.ndarray]:
     names = [field.name for field in dataclasses.fields(given)]
     return dict(zip(names, arrays(*(getattr(given, name) for name in names)), strict=True))
 
@@ -212,7 +213,7 @@ def test_the_absorbed_form_makes_no_key_per_head() -> None:
     heads, keys, latent_dim = 16, 200, 32
     shapes = ((1, heads, 1, 8), (1, heads, 1, DR), (1, keys, latent_dim), (1, keys, DR))
     tensors = [normal(i, *shape) for i, shape in enumerate(shapes)]
-    given = lib.LatentParameters(
+    given = LatentParameters(
         w_dkv=normal(4, C, latent_dim),
         g_kv=normal(5, latent_dim),
         w_kr=normal(6, C, DR),
@@ -252,7 +253,7 @@ def low_precision_error(form: Callable[..., Tensor]) -> float:
     low = form(*inputs(dtype=torch.bfloat16), parameters(dtype=torch.bfloat16))
     assert low.dtype == torch.bfloat16
     given = parameters(dtype=torch.bfloat16)
-    wide = lib.LatentParameters(
+    wide = LatentParameters(
         **{f.name: getattr(given, f.name).double() for f in dataclasses.fields(given)}
     )
     expected = form(*(tensor.double() for tensor in inputs(dtype=torch.bfloat16)), wide)
@@ -270,7 +271,7 @@ SHAPES = ((1, 2, 2, 2), (1, 2, 2, 2), (1, 3, 2), (1, 3, 2), (2, 2), (2,), (2, 2)
 
 def run(form: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     names = ("w_dkv", "g_kv", "w_kr", "w_uk", "w_uv")
-    given = lib.LatentParameters(**dict(zip(names, tensors[4:], strict=True)))
+    given = LatentParameters(**dict(zip(names, tensors[4:], strict=True)))
     return form(*tensors[:4], given, mask(0, 2, 3))
 
 
@@ -292,7 +293,7 @@ def test_gradient_of_what_is_kept_and_of_the_queries() -> None:
     table = rotation_table(torch.arange(2), rope_inv_freq(2, 10.0))
 
     def kept(x: Tensor, w: Tensor, g: Tensor, w_r: Tensor) -> tuple[Tensor, ...]:
-        given = lib.LatentParameters(w_dkv=w, g_kv=g, w_kr=w_r[:, :2], w_uk=w, w_uv=w)
+        given = LatentParameters(w_dkv=w, g_kv=g, w_kr=w_r[:, :2], w_uk=w, w_uv=w)
         return lib.latent_keys(x, given, table, EPS)
 
     leaves = [tensor.requires_grad_() for tensor in (x, w[:, :3].clone(), normal(3, 3), w_r)]
@@ -356,9 +357,9 @@ def test_refusals_name_both_sizes(
 def test_other_refusals() -> None:
     given, table = parameters(), turns(0)
     with pytest.raises(ValueError, match=r"x has 10 and w_kr 11; shapes \(2, 3, 10\)"):
-        lib.latent_keys(torch.zeros(B, T, 10), given, table, EPS)
+        lib.latent_keys(torch.zeros(B, T, 10).double(), given, table, EPS)
     with pytest.raises(ValueError, match=r"x has 10 and w_down 11; shapes \(2, 3, 10\)"):
-        lib.compress(torch.zeros(B, T, 10), given.w_dkv, given.g_kv, EPS)
+        lib.compress(torch.zeros(B, T, 10).double(), given.w_dkv, given.g_kv, EPS)
     with pytest.raises(ValueError, match=r"have 9 entries and g has 8"):
         lib.compress(torch.zeros(B, T, C).double(), given.w_dkv, given.g_kv[:-1], EPS)
     x, w_q, w_qr = torch.zeros(B, T, C), torch.zeros(C, H * D), torch.zeros(C, H * DR)

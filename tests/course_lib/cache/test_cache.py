@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from course_lib.attention.grouped import grouped_query_attention
-from course_lib.attention.latent import LatentParameters, latent_attention_absorbed, latent_keys
 from course_lib.attention.latent import latent_attention as expanded_attention
+from course_lib.attention.latent import latent_attention_absorbed, latent_keys
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.cache.attend import attend_with_cache
 from course_lib.cache.growing import KVCache
 from course_lib.cache.latent import LatentCache
@@ -608,12 +609,15 @@ def test_a_refused_call_leaves_the_cache_as_it_was(
         ),
         (
             lambda: kv_cache_bytes(3, 0, 64, 10, 2),
-            r"G >= 1; G is 0; layers=3, G=0, D=64, T=10, bytes=2",
+            r"num_kv_heads >= 1; num_kv_heads is 0; num_layers = 3, num_kv_heads = 0, head",
         ),
-        (lambda: kv_cache_bytes(3, 8, 64, -1, 2), r"T >= 0; T is -1; layers=3, G=8"),
+        (
+            lambda: kv_cache_bytes(3, 8, 64, -1, 2),
+            r"num_tokens >= 0; num_tokens is -1, with num_layers = 3",
+        ),
         (
             lambda: kv_cache_bytes(3, 8, 64, 10, 2, [128, None]),
-            r"layers is 3 and windows has 2 entries",
+            r"num_layers is 3 and windows has 2 entries",
         ),
         (
             lambda: kv_cache_bytes(2, 8, 64, 10, 2, [128, 0]),
