@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import yaml
 
@@ -45,26 +44,17 @@ def demand_site() -> None:
         raise FileNotFoundError("There is no built book in _build/html: run `make book` first.")
 
 
+contents = load(ROOT / "book" / "_ext" / "contents.py")
+
+
 def pages() -> list[str]:
     """Return the names of all pages of the book's contents, and the search page."""
-    demand_site()
-    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    listed = [name for part in toc["parts"] for name in files(part["chapters"])]
-    return [toc["root"], *listed, "search"]
-
-
-def files(entries: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the pages of a list of contents, each before those that stand below it."""
-    for entry in entries:
-        yield entry["file"]
-        yield from files(entry.get("sections", []))
+    return [*contents.pages(), "search"]
 
 
 def chapters() -> list[str]:
     """Return the names of the chapters: the numbered part of the contents."""
-    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    parts = [part for part in toc["parts"] if part.get("numbered")]
-    return [entry["file"] for part in parts for entry in part["chapters"]]
+    return list(contents.chapters())
 
 
 def find_browser() -> str:
