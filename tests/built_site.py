@@ -4,6 +4,7 @@ import functools
 import gzip
 import importlib.util
 import re
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -29,12 +30,16 @@ TEXT = {".html", ".css", ".js", ".svg", ".json", ".txt"}
 
 
 def load(path: Path) -> ModuleType:
-    """Import a file that is in no package."""
+    """Import a file that is in no package; what it imports may lie beside it."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
     return module
 
 
