@@ -17,6 +17,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
+# The pages' notebooks as the build executed them, and as readers of chapters get them.
+EXECUTED = ROOT / "_build" / "jupyter_execute"
+DOWNLOADS = SITE / "_downloads"
 CACHE = ROOT / "_build" / "cache"
 AXE = "axe-core@4.10.3"
 # Pages serves a project's book below the repository's name.
@@ -60,6 +63,15 @@ def pages() -> list[str]:
 def chapters() -> list[str]:
     """Return the names of the chapters: the numbered part of the contents."""
     return list(contents.chapters())
+
+
+def executed_pages() -> list[str]:
+    """Return the names of the pages whose code is executed, as their own heads say."""
+    return [
+        name
+        for name in contents.pages()
+        if (ROOT / "book" / f"{name}.md").read_text(encoding="utf-8").startswith("---\njupytext:")
+    ]
 
 
 def find_browser() -> str:
