@@ -79,7 +79,7 @@ def solutions(arguments: argparse.Namespace) -> int:
     """Run the solution notebooks."""
     from grading.solution_runs import run_solutions
 
-    done = run_solutions()
+    done = run_solutions(only=arguments.only)
     print(f"ran {', '.join(done)} into _build/solutions" if done else "solutions are up to date.")
     return 0
 
@@ -150,7 +150,8 @@ def arguments_of_all() -> argparse.ArgumentParser:
     one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
     one = command("formgrader", formgrader, f"Open the gradebook of a course directory. {REST}")
     one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
-    command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
+    one = command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
+    one.add_argument("--only", metavar="SLUG", help="this chapter's, if it has one")
     command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
     command("lab", lab, f"Copy new exercises to work/ and open JupyterLab there. {REST}")
     one = command("reset", reset, "Start a notebook in work/ again; a dated copy of yours is kept.")

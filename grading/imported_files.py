@@ -20,6 +20,7 @@ __all__ = ["imported_files", "run_digest"]
 ALWAYS = ("requirements.txt", "constraints.txt", "_config.yml")
 # The one package that imports its modules without naming them: a chapter's exercises each.
 CATALOGUE = "grading/exercises"
+DOTTED = re.compile(r"[a-z_]\w*(\.[a-z_]\w*)+")
 # How a module reaches files that are not Python.
 READS_FILES = re.compile(r"__file__|importlib\.resources")
 
@@ -74,9 +75,14 @@ class _Graph:
                     waiting += self.imports(tree, path.parent)
 
     def imports(self, tree: ast.Module, folder: Path) -> Iterator[Path]:
-        """Yield the files of the clone that a module names in its imports, wherever they stand."""
+        """Yield the files of the clone that a module imports, wherever it does.
+
+        A text that is a module's full name counts: who imports late, does it by such a name.
+        """
         for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
+            if isinstance(node, ast.Constant) and DOTTED.fullmatch(str(node.value)):
+                yield from self.modules(node.value.split("."))
+            elif isinstance(node, ast.Import):
                 for alias in node.names:
                     yield from self.modules(alias.name.split("."))
             elif isinstance(node, ast.ImportFrom):

@@ -8,15 +8,8 @@ from pathlib import Path
 from nbclient import NotebookClient
 from tqdm import tqdm
 
-from grading.course_directory import (
-    ROOT,
-    digest,
-    engine_digest,
-    notebook,
-    read_notebook,
-    slugs,
-    write_notebook,
-)
+from grading.course_directory import ROOT, digest, notebook, read_notebook, slugs, write_notebook
+from grading.imported_files import run_digest
 
 TWO_AT_A_TIME = 2
 
@@ -51,13 +44,16 @@ def execute(source: Path, target: Path, *, allow_errors: bool = False) -> Path:
     return target
 
 
-def outdated(root: Path, folder: Path) -> dict[str, str]:
-    """Return the notebooks that have to run again, each with the hash of what decides its run."""
-    engine = engine_digest(root)
-    stamps = {
-        slug: digest([engine, notebook(root / "solutions", slug).read_bytes()])
-        for slug in slugs(root)
-    }
+def outdated(root: Path, folder: Path, names: list[str]) -> dict[str, str]:
+    """Return the notebooks that have to run again, each with the hash of what decides its run.
+
+    That is its whole text, and what its code imports: the engine, and its chapter's exercises.
+    """
+    stamps = {}
+    for slug in names:
+        source = notebook(root / "solutions", slug)
+        cells = [cell.source for cell in read_notebook(source).cells if cell.cell_type == "code"]
+        stamps[slug] = digest([run_digest(cells, slug, root), source.read_bytes()])
     return {
         slug: stamp
         for slug, stamp in stamps.items()
@@ -71,10 +67,15 @@ def read_stamp(folder: Path, slug: str) -> str:
     return str(json.loads(path.read_text())["inputs"]) if path.exists() else ""
 
 
-def run_solutions(root: Path = ROOT) -> list[str]:
-    """Run each solution notebook that changed into _build/solutions; return their names."""
+def run_solutions(root: Path = ROOT, *, only: str | None = None) -> list[str]:
+    """Run each solution notebook that changed into _build/solutions; return their names.
+
+    Args:
+        root: the clone.
+        only: the one chapter whose notebook may run; a chapter without a notebook runs none.
+    """
     folder = root / "_build" / "solutions"
-    todo = outdated(root, folder)
+    todo = outdated(root, folder, [name for name in slugs(root) if only in (None, name)])
     with (
         ProcessPoolExecutor(TWO_AT_A_TIME, get_context("spawn")) as pool,
         tqdm(total=len(todo), desc="solutions", unit="notebook", disable=not todo) as bar,
