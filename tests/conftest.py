@@ -23,6 +23,10 @@ settings.register_profile("course", deadline=None, derandomize=True)
 settings.load_profile("course")
 
 
+#: Where two processes share the tests, folders with long ones come first and short ones fill up.
+LONG = {"grading": 0, "book": 1, "site": 2}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only", metavar="SLUG", help="run the tests that concern this chapter")
 
@@ -43,6 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if only is not None and only not in chapters():
         known = ", ".join(chapters())
         raise pytest.UsageError(f"There is no chapter {only!r}. Choose one of: {known}")
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONG.get(item.path.parent.name, len(LONG)))
     for item in items:
         group = "-".join(filter(None, (item.path.stem, page_of(item))))
         item.add_marker(pytest.mark.xdist_group(group))
