@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from built_site import ROOT
+from built_site import ROOT, SITE, demand_site
 
 HEADER = """---
 jupytext:
@@ -132,6 +132,9 @@ def book(tmp_path: Path) -> SmallBook:
         shutil.copy(ROOT / name, tmp_path / name)
     for name, text in PAGES.items():
         (tmp_path / "book" / name).write_text(text, encoding="utf-8")
+    # The library of the figures takes seconds to make, and is the same for every book.
+    demand_site()
+    shutil.copytree(SITE / "_live", tmp_path / "_build" / "html" / "_live")
     small = SmallBook(tmp_path)
     small.library.mkdir()
     small.write_module("__init__.py", "")
@@ -176,12 +179,12 @@ def test_a_page_that_failed_is_not_kept_and_one_that_ran_beside_it_is_shown(
     book: SmallBook,
 ) -> None:
     book.write_module("numbers.py", "LARGE = 1 / 0\n")
-    for runs in ({"chapter", "other"}, {"chapter"}):
-        code, output = book.build()
-        assert code != 0, output
-        assert executions(output) == runs
-        assert "chapter.md: a cell failed" in output
-        assert "ZeroDivisionError" in output
+    code, output = book.build()
+    assert code != 0, output
+    assert executions(output) == {"chapter", "other"}
+    assert "chapter.md: a cell failed" in output
+    assert "ZeroDivisionError" in output
+    assert not (book.root / "_build" / "executions" / "chapter.json").exists()
     book.write_module("numbers.py", "LARGE = 44\n")
     code, output = book.build()
     assert code == 0, output
@@ -191,36 +194,27 @@ def test_a_page_that_failed_is_not_kept_and_one_that_ran_beside_it_is_shown(
 
 
 def test_one_chapter_is_built_alone_and_the_next_whole_build_is_whole(book: SmallBook) -> None:
+    other = book.root / "book" / "other.md"
+    other.write_text(OTHER.replace("# Other", "# Other, of {doc}`nobody`"), encoding="utf-8")
     code, output = book.build("--only", "chapter")
     assert code == 0, output
     assert executions(output) == {"chapter"}
     assert [cell["execution_count"] for cell in book.executed()] == [1, 2]
     assert [cell["execution_count"] for cell in book.executed("other")] == [None]
-    html = book.root / "_build" / "html"
-    assert "1024" not in (html / "other.html").read_text(encoding="utf-8")
 
-    code, output = book.build()
-    assert code == 0, output
-    assert executions(output) == {"other"}
-    assert "1024" in (html / "other.html").read_text(encoding="utf-8")
-
-    # A chapter needs the page whose figure it shows the way to, and is judged by itself alone.
-    book.change("One formula", "A {numref}`fig-powers` formula")
-    book.write_module("numbers.py", "LARGE = 45\n")
-    other = book.root / "book" / "other.md"
-    fault = OTHER.replace("2**10", "2**11").replace("# Other", "# Other, of {doc}`nobody`")
-    other.write_text(fault, encoding="utf-8")
-    code, output = book.build("--only", "chapter")
-    assert code == 0, output
-    assert executions(output) == {"chapter", "other"}
+    # What was passed over is neither forgotten nor taken for done.
     code, output = book.build()
     assert code != 0, output
     assert "nobody" in output
-    book.change("{term}`query`", "{term}`quary`")
-    for _ in range(2):
-        code, output = book.build("--only", "chapter")
-        assert code != 0, output
-        assert "quary" in output
+    assert executions(output) == {"other"}
+
+    # A chapter needs the page to whose figure it shows the way; and its own warnings count.
+    other.write_text(OTHER.replace("2**10", "2**11"), encoding="utf-8")
+    book.change("One formula", "A {numref}`fig-powers` of a {term}`quary`")
+    code, output = book.build("--only", "chapter")
+    assert code != 0, output
+    assert "quary" in output
+    assert executions(output) == {"other"}
 
 
 def test_a_chapter_that_is_not_there_is_refused_with_those_that_are(book: SmallBook) -> None:
@@ -272,18 +266,8 @@ def test_a_failure_is_not_forgotten_by_the_next_build(book: SmallBook) -> None:
     assert code == 0, output
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        (HEADER, "", "lack its 'jupytext:' header"),
-        ("\nanswer()", "\nanswer().question", "has no attribute 'question'"),
-    ],
-    ids=["not executed", "a cell that raises"],
-)
-def test_a_chapter_that_did_not_run_fails_the_build(
-    book: SmallBook, old: str, new: str, message: str
-) -> None:
-    book.change(old, new)
+def test_a_chapter_that_did_not_run_fails_the_build(book: SmallBook) -> None:
+    book.change(HEADER, "")
     code, output = book.build()
     assert code != 0, output
-    assert message in output
+    assert "lack its 'jupytext:' header" in output
