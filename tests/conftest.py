@@ -35,9 +35,9 @@ def page_of(item: pytest.Item) -> str | None:
     """Return the page or chapter that a test was given, itself or by its exercise."""
     given = getattr(item, "callspec", None)
     values = given.params if given is not None else {}
-    if "exercise" in values:
-        return str(values["exercise"].slug)
     page = values.get("page_name", values.get("slug"))
+    if hasattr(values.get("exercise"), "slug"):
+        page = values["exercise"].slug
     return None if page is None else str(page)
 
 
