@@ -11,7 +11,7 @@ help:  ## this list
 	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
 course: env  ## build the book, generate the exercises, grade a sample class
-	@$(RUN) -m grading release
+	@$(RUN) -m grading release --no-gradebook
 	@$(RUN) book/_ext/build.py
 	@$(RUN) -m grading class
 
@@ -48,7 +48,7 @@ check: env-dev  ## format, lint, types
 	@$(RUN) -m ruff check .
 	@$(RUN) -m mypy
 
-release: env  ## generate exercises/ from solutions/
+release: env  ## generate exercises/ from solutions/, ready to be graded
 	@$(RUN) -m grading release
 
 site.zip: book  ## the whole site as one file to unzip and read offline

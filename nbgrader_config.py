@@ -1,21 +1,24 @@
 """nbgrader on this course: its own folders and formgrader; only grading is made strict."""
 
-from grading.course_directory import scripts_on_path
-from grading.feedback_maths import template_folders
+from grading.classroom.course_directory import COURSE, scripts_on_path
+from grading.nbgrader_steps.feedback_maths import template_folders
+from grading.notebooks import ROOT
 
 scripts_on_path()
 c = get_config()  # nbgrader puts this name here
 
-c.CourseDirectory.course_id = "attention"
+c.CourseDirectory.course_id = COURSE
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
+# nbgrader's default is a folder of the system, and the formgrader warns where that is missing.
+c.Exchange.root = str(ROOT / "exchange")
 
 # The lists of nbgrader 0.9.6 with one step more each. DropPasted: a cell that was copied and pasted
 # must not stop the grading of a class. FailClosed decides what a check cell has earned,
 # before ClearMetadata and SaveAutoGrades see it.
 c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
-    "grading.pasted_cells.DropPasted",
+    "grading.nbgrader_steps.pasted_cells.DropPasted",
     "nbgrader.preprocessors.DeduplicateIds",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.OverwriteCells",
@@ -24,7 +27,7 @@ c.Autograde.sanitize_preprocessors = [
 c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.Execute",
     "nbgrader.preprocessors.IgnorePattern",
-    "grading.fail_closed.FailClosed",
+    "grading.nbgrader_steps.fail_closed.FailClosed",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
@@ -33,11 +36,13 @@ c.Autograde.autograde_preprocessors = [
 ]
 # A check limits its own time; this is for the other cells of a notebook.
 c.Execute.timeout = 60
+# Nothing in a kernel outlives the run; waiting until it has said goodbye took a sixth of the time.
+c.Execute.shutdown_kernel = "immediate"
 c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
 
 # nbgrader's feedback and formgrader pages, without the script that they take from another host.
 c.HTMLExporter.extra_template_basedirs = template_folders()
-c.HTMLExporter.filters = {"maths_scripts": "grading.feedback_maths.maths_scripts"}
+c.HTMLExporter.filters = {"maths_scripts": "grading.nbgrader_steps.feedback_maths.maths_scripts"}
 
 # `nbgrader zip_collect softmax` takes files named <learner>_<notebook>.ipynb.
 c.FileNameCollectorPlugin.named_regexp = r".*?(?P<student_id>[^/\\_]+)_(?P<file_id>[^/\\]+)\.ipynb$"

@@ -29,14 +29,15 @@ from benchmarks.measure import (
 )
 from course_lib.attention.grouped import grouped_mix, grouped_scores
 from course_lib.cache.growing import KVCache
-from course_lib.config.attention import AttentionConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import Everything, Reach, Window
 from course_lib.config.rope import RopeConfig
-from course_lib.model.causal_attention import CausalAttention
+from course_lib.model.attention_modules.causal import CausalAttention
 from course_lib.model.initialise import initialise
 
 SIZES = (256, 512, 1024, 2048, 4096, 8192, 16384)
 WINDOW = 128
-LAYERS: dict[str, int | None] = {"full": None, "window": WINDOW}
+LAYERS: dict[str, Reach] = {"full": Everything(), "window": Window(size=WINDOW)}
 D_MODEL, NUM_HEADS, NUM_KV_HEADS, HEAD_DIM = 512, 8, 2, 64
 #: Each round writes a token at every length, in another order, so that a slow moment slows all
 #: alike. In the end a cache holds that many tokens more than n.
@@ -85,12 +86,12 @@ def measure_layer(
 ) -> list[LayerRow]:
     """Measure a token's time at each length, in this process."""
     generator, order = torch.Generator().manual_seed(0), Random(0)
-    config = AttentionConfig(
+    config = CausalAttentionConfig(
         num_heads=NUM_HEADS,
         num_kv_heads=NUM_KV_HEADS,
         head_dim=HEAD_DIM,
         rope=RopeConfig(base=10_000.0, rotary_dim=HEAD_DIM),
-        window=LAYERS[layer],
+        reach=LAYERS[layer],
     )
     attention = CausalAttention(config, D_MODEL)
     initialise(attention, generator)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Bar, Section, in_own_process, markdown
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.decoder import DecoderConfig, Unembedding
 from course_lib.config.norms import RMSNormConfig
 from course_lib.config.rope import RopeConfig
 from course_lib.generation.choice import greedy
@@ -52,7 +52,7 @@ class Row:
 
 def small_decoder() -> Decoder:
     """Return a decoder of Llama's kind, its weights drawn at random."""
-    attention = AttentionConfig(
+    attention = CausalAttentionConfig(
         num_heads=8, num_kv_heads=2, head_dim=32, rope=RopeConfig(base=10_000.0, rotary_dim=32)
     )
     config = DecoderConfig(
@@ -61,7 +61,7 @@ def small_decoder() -> Decoder:
         context_length=1024,
         layers=(llama_layer(attention, d_ff=704),) * 4,
         final_norm=RMSNormConfig(eps=1e-5),
-        is_tied=False,
+        unembedding=Unembedding.OWN,
     )
     model = Decoder(config)
     # 1/sqrt(C) keeps a vector's size: logits are far enough apart not to hang on the last bits.

@@ -1,10 +1,21 @@
 """Who may read whom: Bool masks ``may_attend``, True where query t may read key s."""
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-__all__ = ["causal_mask", "combine", "distances", "padding_mask", "window_mask"]
+from course_lib.kinds import require_floats, require_integers, require_same_device, require_tensors
+from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
+
+__all__ = [
+    "causal_mask",
+    "combine",
+    "distances",
+    "padding_mask",
+    "require_mask",
+    "window_mask",
+]
 
 
 def distances(
@@ -31,6 +42,7 @@ def distances(
     tensor([[ 1,  0, -1],
             [ 2,  1,  0]])
     """
+    require_whole(num_queries=num_queries, num_keys=num_keys)
     for name, size in (("num_queries", num_queries), ("num_keys", num_keys)):
         if size < 0:
             raise ValueError(
@@ -83,16 +95,20 @@ def padding_mask(lengths: Int[Tensor, " B"], num_keys: int) -> Bool[Tensor, "B 1
 
     Returns:
         True where a key is a token. The axis of queries has size 1: the mask broadcasts to
-        B T S; for scores with heads, B H T S, index it with ``[:, None]``.
+        B T S. Scores with heads, B H T S, need ``padding_mask(lengths, S)[:, None]``, B 1 1 S: a
+        mask has two axes or all, and one of three is refused there, for B could be taken for H.
 
     Raises:
-        ValueError: if a length is negative or above num_keys.
+        ValueError: if lengths are not integers, or one is negative or above num_keys.
 
     >>> padding_mask(torch.tensor([1, 3]), 3).int()
     tensor([[[1, 0, 0]],
     <BLANKLINE>
             [[1, 1, 1]]], dtype=torch.int32)
     """
+    require_whole(num_keys=num_keys)
+    require_integers(lengths=lengths)
+    require_axes("lengths", lengths, "B")
     if num_keys < 0:
         raise ValueError(f"a size counts positions, so num_keys >= 0; num_keys is {num_keys}")
     wrong = (lengths < 0) | (lengths > num_keys)
@@ -132,6 +148,7 @@ def window_mask(
             [1, 1, 0],
             [0, 1, 1]], dtype=torch.int32)
     """
+    require_whole(window=window)
     if window < 1:
         raise ValueError(
             "a window holds at least the query's own position, so window >= 1; "
@@ -154,13 +171,18 @@ def combine(*masks: Bool[Tensor, "..."]) -> Bool[Tensor, "..."]:
 
     Raises:
         ValueError: if there is no mask, or their shapes do not broadcast.
+        TypeError: if one is not of torch.bool.
 
     >>> combine(causal_mask(3), padding_mask(torch.tensor([2, 3]), 3)).shape
     torch.Size([2, 3, 3])
     """
     if not masks:
         raise ValueError("combine needs at least one mask; 0 came; call combine(first, ...)")
-    result = torch.ones((), dtype=torch.bool, device=masks[0].device)
+    named = {f"mask {number}": mask for number, mask in enumerate(masks)}
+    for name, mask in named.items():
+        _require_bool(name, mask)
+    require_same_device(**named)
+    result = masks[0]
     try:
         for mask in masks:
             result = result & mask
@@ -171,3 +193,50 @@ def combine(*masks: Bool[Tensor, "..."]) -> Bool[Tensor, "..."]:
             f"{len(masks)} masks came; shapes {shapes}"
         ) from error
     return result
+
+
+def require_mask(may_attend: Shaped[Tensor, "*mask"], scores: Float[Tensor, "*shape"]) -> None:
+    """Refuse a mask that is not True and False, or does not say which scores it is for.
+
+    A mask has two axes, or all axes of the scores; each has the scores' size or 1. A mask B 1 S
+    over scores B H T S is not guessed at: broadcasting would take its examples for heads.
+
+    Args:
+        may_attend: True where query t may read key s.
+        scores: row t belongs to query t, column s to key s.
+
+    Returns:
+        Nothing, if the mask fits the scores.
+
+    Raises:
+        ValueError: if it does not.
+        TypeError: if it holds numbers: libraries differ in whether 1 or 0 means "may read".
+    """
+    require_axes("scores", scores, "*batch T S")
+    require_floats(scores=scores)
+    _require_bool("may_attend", may_attend)
+    require_same_device(scores=scores, may_attend=may_attend)
+    if may_attend.ndim not in (2, scores.ndim):
+        raise ValueError(
+            "a mask has two axes, T S, or all axes of the scores (of size 1 where it is one for "
+            f"all: a mask B 1 S is B 1 1 S for heads, may_attend[:, None]); may_attend has "
+            f"{may_attend.ndim} axes and the scores {scores.ndim}; "
+            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
+        )
+    try:
+        may_attend.expand_as(scores)
+    except RuntimeError as error:
+        raise ValueError(
+            "may_attend broadcasts to the scores, T queries by S keys; "
+            f"the scores have T={scores.shape[-2]}, S={scores.shape[-1]}; "
+            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
+        ) from error
+
+
+def _require_bool(name: str, mask: Tensor) -> None:
+    require_tensors(**{name: mask})
+    if mask.dtype != torch.bool:
+        raise TypeError(
+            f"{name} holds True where a query may read a key, and False elsewhere, so its type "
+            f"is torch.bool; it is {mask.dtype}; shape {tuple(mask.shape)}"
+        )

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.kinds import require_floats
+from course_lib.precision import at_least_float32
 from course_lib.shapes import require_entries
 
 __all__ = ["online_softmax_update"]
@@ -24,12 +26,14 @@ def online_softmax_update(
 
     Args:
         maximum: m, the largest score so far.
-        normaliser: l, the sum so far of exp(score - maximum).
+        normaliser: l, the sum so far of exp(score - maximum); in float32 or more, whatever the
+            dtype of the scores: rounded to bfloat16 between the blocks, it would stop at 256.
         scores_block: the next scores of each row; minus infinity where a key is not read.
 
     Returns:
-        The new maximum and the new normaliser. While no score was finite they stay minus
-        infinity and zero.
+        The new maximum and the new normaliser, in the dtypes of the old ones, computed in at least
+        float32. While no score was above minus infinity they stay minus infinity and zero. A plus
+        infinity makes both plus infinity, and NaN both NaN.
 
     Raises:
         ValueError: if the rows of the three differ, or the block is empty.
@@ -41,6 +45,7 @@ def online_softmax_update(
     >>> online_softmax_update(*state, torch.tensor([2.0]))
     (tensor(2.), tensor(2.1353))
     """
+    require_floats(maximum=maximum, normaliser=normaliser, scores_block=scores_block)
     if not maximum.shape == normaliser.shape == scores_block.shape[:-1]:
         raise ValueError(
             "online_softmax_update needs one maximum and one normaliser per row of the block; "
@@ -49,7 +54,9 @@ def online_softmax_update(
             f"{tuple(maximum.shape)} and {tuple(normaliser.shape)}"
         )
     require_entries(scores_block, -1)
-    new_maximum = torch.maximum(maximum, scores_block.amax(-1))
-    shift = new_maximum.masked_fill(new_maximum == -torch.inf, 0.0)
-    added = (scores_block - shift[..., None]).exp().sum(-1)
-    return new_maximum, normaliser * (maximum - shift).exp() + added
+    m, z = at_least_float32(maximum), at_least_float32(scores_block)
+    new_m = torch.maximum(m, z.amax(-1))
+    shift = new_m.masked_fill(new_m.isinf(), 0.0)  # inf - inf would be NaN
+    added = (z - shift[..., None]).exp().sum(-1)
+    total = at_least_float32(normaliser) * (m - shift).exp() + added
+    return new_m.to(maximum.dtype), total.to(normaliser.dtype)

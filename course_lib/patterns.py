@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.sizes import require_whole
+
 __all__ = ["PATTERNS", "make_qk_for"]
 
 #: Who reads whom: itself, the position before (the first reads itself), the first, all alike.
@@ -44,6 +46,7 @@ def make_qk_for(pattern: str, T: int) -> tuple[Float[Tensor, "T D"], Float[Tenso
         raise ValueError(
             f"a pattern is chosen by its name; {pattern!r} is none; known are {', '.join(PATTERNS)}"
         )
+    require_whole(T=T)
     if T < 1:
         raise ValueError(f"a pattern needs at least one position, so T >= 1; T is {T}")
     key = torch.eye(T)

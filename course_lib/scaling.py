@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from course_lib.sizes import require_whole
 from course_lib.softmax import softmax
 
 __all__ = ["saturation", "score_variance", "softmax_scale"]
@@ -32,7 +33,8 @@ def softmax_scale(
         The factor, to be multiplied with the unscaled scores.
 
     Raises:
-        ValueError: if head_dim < 1, query_pre_attn_scalar <= 0 or yarn_factor < 1.
+        ValueError: if head_dim < 1, query_pre_attn_scalar <= 0, yarn_factor < 1, or one of them is
+            infinite or NaN.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1; Gemma 2 (arXiv:2408.00118), whose 27B
     divides by √144; YaRN: Peng et al. 2023 (arXiv:2309.00071), whose √(1/t) is 0.1 ln s + 1; their
@@ -43,19 +45,20 @@ def softmax_scale(
     >>> softmax_scale(128, query_pre_attn_scalar=144) == 1 / 12
     True
     """
+    require_whole(head_dim=head_dim)
     if head_dim < 1:
         raise ValueError(f"head_dim counts the entries of a query, so D >= 1; D is {head_dim}")
-    if query_pre_attn_scalar is not None and query_pre_attn_scalar <= 0:
+    divisor = head_dim if query_pre_attn_scalar is None else query_pre_attn_scalar
+    if not 0 < divisor < math.inf:
         raise ValueError(
-            "the scores are divided by the root of query_pre_attn_scalar, so it is positive; "
+            "scores are divided by the root of query_pre_attn_scalar: it is positive and finite; "
             f"it is {query_pre_attn_scalar}, with head_dim = {head_dim}"
         )
-    if yarn_factor is not None and yarn_factor < 1:
+    if yarn_factor is not None and not 1 <= yarn_factor < math.inf:
         raise ValueError(
-            "YaRN stretches the context, so yarn_factor >= 1; "
+            "YaRN stretches the context, so yarn_factor >= 1 and finite; "
             f"yarn_factor is {yarn_factor}, with head_dim = {head_dim}"
         )
-    divisor = head_dim if query_pre_attn_scalar is None else query_pre_attn_scalar
     attention_factor = 1.0 if yarn_factor is None else 0.1 * math.log(yarn_factor) + 1.0
     return attention_factor**2 / math.sqrt(divisor)
 
@@ -78,10 +81,12 @@ def score_variance(D: int, n: int, generator: torch.Generator, scale: float) -> 
         standard error is about scale² · √(2 D (D + 3) / n).
 
     Raises:
-        ValueError: if D < 1 or n < 2.
+        ValueError: if D < 1, n < 2 or the scale is not finite.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), footnote 4.
     """
+    require_whole(D=D, n=n)
+    _require_finite(scale)
     if D < 1:
         raise ValueError(f"a vector has at least one entry, so D >= 1; D is {D}, n is {n}")
     if n < 2:
@@ -110,12 +115,14 @@ def saturation(D: int, S: int, scale: float, trials: int, generator: torch.Gener
         The mean over the trials of the largest weight, for q and k of N(0, 1) entries.
 
     Raises:
-        ValueError: if D, S or trials is below 1.
+        ValueError: if D, S or trials is below 1, or the scale is not finite.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.1, who suspect it; the figures of the
     chapter are measured.
     Cost: trials · S · D normal numbers; at most some 32 MiB of them are held at a time.
     """
+    require_whole(D=D, S=S, trials=trials)
+    _require_finite(scale)
     for name, size in (("D", D), ("S", S), ("trials", trials)):
         if size < 1:
             raise ValueError(
@@ -133,3 +140,8 @@ def saturation(D: int, S: int, scale: float, trials: int, generator: torch.Gener
         scores = scale * torch.einsum("nd,nsd->ns", drawn[:, 0], drawn[:, 1:])
         total += softmax(scores).amax(-1).sum().item()
     return total / trials
+
+
+def _require_finite(scale: float) -> None:
+    if not math.isfinite(scale):
+        raise ValueError(f"scores are multiplied by the scale, so it is finite; scale is {scale}")

@@ -1,19 +1,23 @@
 """Which shapes fit together, and what is said when they do not."""
 
-import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
+
+from course_lib.kinds import (
+    require_floats,
+    require_integers,
+    require_same_dtype,
+    require_tensors,
+)
+from course_lib.sizes import require_whole
 
 __all__ = [
     "require_axes",
     "require_bias",
     "require_entries",
-    "require_groups",
-    "require_mask",
     "require_projection",
-    "require_same_batch",
     "require_same_positions",
-    "require_same_size",
+    "require_sequences",
 ]
 
 
@@ -31,8 +35,9 @@ def require_axes(name: str, tensor: Shaped[Tensor, "*shape"], axes: str) -> None
     Raises:
         ValueError: if there are not.
     """
-    needed = len(axes.replace("*batch", "").split())
-    fits = tensor.ndim >= needed if axes.startswith("*batch") else tensor.ndim == needed
+    require_tensors(**{name: tensor})
+    needed = sum(not axis.startswith("*") for axis in axes.split())
+    fits = tensor.ndim >= needed if axes.startswith("*") else tensor.ndim == needed
     if not fits:
         raise ValueError(
             f"{name} has the axes {axes}, {'at least ' if '*' in axes else ''}{needed} in number; "
@@ -56,79 +61,12 @@ def require_bias(
     Raises:
         ValueError: if they do not: a bias of one number would be added to every column.
     """
+    require_same_dtype(**{weight_name: weight, f"the bias of {weight_name}": bias})
     if bias.shape != weight.shape[1:]:
         raise ValueError(
             "a bias has one number per column of its matrix; "
             f"{weight_name} has {weight.shape[1]} columns and its bias {bias.numel()} numbers; "
             f"shapes {tuple(weight.shape)} and {tuple(bias.shape)}"
-        )
-
-
-def require_mask(may_attend: Shaped[Tensor, "*mask"], scores: Float[Tensor, "*shape"]) -> None:
-    """Refuse a mask that is not True and False, or has no entry for some score.
-
-    Args:
-        may_attend: True where query t may read key s.
-        scores: row t belongs to query t, column s to key s.
-
-    Returns:
-        Nothing, if the mask broadcasts to the scores.
-
-    Raises:
-        ValueError: if the mask does not broadcast to the scores.
-        TypeError: if it holds numbers: libraries differ in whether 1 or 0 means "may read".
-    """
-    if may_attend.dtype != torch.bool:
-        raise TypeError(
-            "may_attend holds True where a query may read a key, and False elsewhere, so its type "
-            f"is torch.bool; it is {may_attend.dtype}; shape {tuple(may_attend.shape)}"
-        )
-    try:
-        may_attend.expand_as(scores)
-    except RuntimeError as error:
-        raise ValueError(
-            "may_attend broadcasts to the scores, T queries by S keys; "
-            f"the scores have T={scores.shape[-2]}, S={scores.shape[-1]}; "
-            f"shapes {tuple(may_attend.shape)} and {tuple(scores.shape)}"
-        ) from error
-
-
-def require_groups(
-    name: str, by_head: Float[Tensor, "*shape"], shared_name: str, shared: Float[Tensor, "*shared"]
-) -> None:
-    """Refuse heads that cannot share key/value heads evenly.
-
-    Args:
-        name: what has an axis of H heads, in the message.
-        by_head: batch and heads are the first two of its four axes.
-        shared_name: what has an axis of G key/value heads, in the message.
-        shared: batch and key/value heads are the first two of its four axes.
-
-    Returns:
-        Nothing, if both have four axes, the batches agree and G divides H.
-
-    Raises:
-        ValueError: if not.
-    """
-    for which, tensor in ((name, by_head), (shared_name, shared)):
-        if tensor.ndim != 4:
-            raise ValueError(
-                "heads that share keys have four axes: batch, heads, positions, and a last one; "
-                f"{which} has {tensor.ndim}; "
-                f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
-            )
-    if by_head.shape[0] != shared.shape[0]:
-        raise ValueError(
-            f"{name} and {shared_name} belong to the same examples; "
-            f"{name} has B={by_head.shape[0]} and {shared_name} B={shared.shape[0]}; "
-            f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
-        )
-    heads, groups = by_head.shape[1], shared.shape[1]
-    if groups < 1 or heads % groups:
-        raise ValueError(
-            "every key/value head serves the same number of query heads, so G divides H; "
-            f"{name} has H={heads} and {shared_name} G={groups}; "
-            f"shapes {tuple(by_head.shape)} and {tuple(shared.shape)}"
         )
 
 
@@ -149,38 +87,15 @@ def require_projection(
     Raises:
         ValueError: if they do not.
     """
+    require_axes(name, vectors, "*batch _")
+    require_axes(weight_name, weight, "rows columns")
     if vectors.shape[-1] != weight.shape[0]:
         raise ValueError(
             f"a row of {name} has as many entries as {weight_name} has rows (x @ w); "
             f"{name} has {vectors.shape[-1]} and {weight_name} {weight.shape[0]}; "
             f"shapes {tuple(vectors.shape)} and {tuple(weight.shape)}"
         )
-
-
-def require_same_batch(
-    query: Float[Tensor, "*shape"], other: Float[Tensor, "*other"], name: str
-) -> None:
-    """Refuse tensors that differ in what stands before their last two axes.
-
-    Args:
-        query: the queries.
-        other: the keys or the values.
-        name: what the other tensor is called in the message.
-
-    Returns:
-        Nothing, if they agree.
-
-    Raises:
-        ValueError: if they do not, or one of them has no axis of positions.
-    """
-    require_axes("query", query, "*batch T D")
-    require_axes(name, other, "*batch S D")
-    if query.shape[:-2] != other.shape[:-2]:
-        raise ValueError(
-            f"query and {name} agree in their leading axes (batch, heads): nothing is broadcast; "
-            f"query has {tuple(query.shape[:-2])} and {name} {tuple(other.shape[:-2])}; "
-            f"shapes {tuple(query.shape)} and {tuple(other.shape)}"
-        )
+    require_same_dtype(**{name: vectors, weight_name: weight})
 
 
 def require_same_positions(
@@ -200,6 +115,7 @@ def require_same_positions(
     Raises:
         ValueError: if they do not.
     """
+    require_same_dtype(**{name: vectors, other_name: other})
     if vectors.shape[:-1] != other.shape[:-1]:
         raise ValueError(
             f"every position has one vector in {name} and one in {other_name}, so all axes but "
@@ -208,40 +124,43 @@ def require_same_positions(
         )
 
 
-def require_same_size(query: Float[Tensor, "*shape"], key: Float[Tensor, "*other"]) -> None:
-    """Refuse queries and keys that differ in D.
+def require_sequences(ids: Int[Tensor, "*shape"]) -> None:
+    """Refuse what is no batch of sequences of tokens.
 
     Args:
-        query: the queries.
-        key: the keys.
+        ids: token ids, one sequence a row.
 
     Returns:
-        Nothing, if they agree.
+        Nothing, if ids are integers B T, and a sequence has a token.
 
     Raises:
-        ValueError: if they do not.
+        ValueError: if not.
     """
-    if query.shape[-1] != key.shape[-1]:
+    require_integers(ids=ids)
+    require_axes("ids", ids, "B T")
+    if ids.shape[1] == 0:
         raise ValueError(
-            "a query and a key have the same size D; "
-            f"the queries have D={query.shape[-1]} and the keys D={key.shape[-1]}; "
-            f"shapes {tuple(query.shape)} and {tuple(key.shape)}"
+            f"a sequence has at least one token; ids has T={ids.shape[1]} of them in each of "
+            f"B={ids.shape[0]} sequences; shape {tuple(ids.shape)}"
         )
 
 
-def require_entries(x: Float[Tensor, "*shape"], axis: int) -> None:
+def require_entries(x: Float[Tensor, "*shape"], axis: int, name: str = "scores") -> None:
     """Refuse a tensor with nothing along an axis, or without that axis.
 
     Args:
         x: what a softmax, or a sum of weights, is to be taken of.
         axis: along which axis.
+        name: what x is called in the message.
 
     Returns:
         Nothing, if there is an entry.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or x does not hold floating-point numbers.
     """
+    require_floats(**{name: x})
+    require_whole(axis=axis)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(
             f"axis must name one of the tensor's {x.ndim} axes; axis is {axis}; "

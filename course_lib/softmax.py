@@ -4,7 +4,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.shapes import require_entries, require_mask
+from course_lib.kinds import require_floats
+from course_lib.masks import require_mask
+from course_lib.precision import at_least_float32
+from course_lib.shapes import require_entries
 
 __all__ = [
     "log_softmax",
@@ -28,8 +31,9 @@ def softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*shape
         axis: the axis that sums to one; with scores it is the last, the keys.
 
     Returns:
-        The weights. A row of minus infinities has no distribution and gives NaN, as in PyTorch;
-        ``masked_softmax`` gives zeros there.
+        The weights, in the dtype of x; half precision is computed in float32 and rounded once. A
+        row of minus infinities has no distribution and gives NaN, as in PyTorch;
+        ``masked_softmax`` gives zeros there. A row with plus infinity or NaN gives NaN.
 
     Raises:
         ValueError: if x has no such axis, or no entry along it.
@@ -40,8 +44,9 @@ def softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*shape
     tensor([0.5000, 0.5000, 0.0000])
     """
     require_entries(x, axis)
-    exponentials = (x - _maximum(x, axis)).exp()
-    return exponentials / exponentials.sum(axis, keepdim=True)
+    wide = at_least_float32(x)
+    exponentials = (wide - _maximum(wide, axis)).exp()
+    return (exponentials / exponentials.sum(axis, keepdim=True)).to(x.dtype)
 
 
 def logsumexp(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*rest"]:
@@ -54,8 +59,9 @@ def logsumexp(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*res
         axis: the axis to sum over.
 
     Returns:
-        One number per row; the axis is dropped. Minus infinity where every score is minus
-        infinity (the logarithm of an empty sum), with gradient zero.
+        One number per row, in the dtype of x, computed in at least float32; the axis is dropped.
+        Minus infinity where every score is minus infinity (the logarithm of an empty sum), with
+        gradient zero; plus infinity where a score is plus infinity; NaN where one is NaN.
 
     Raises:
         ValueError: if x has no such axis, or no entry along it.
@@ -66,13 +72,14 @@ def logsumexp(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*res
     tensor(1000.6932)
     """
     require_entries(x, axis)
-    maximum = _maximum(x, axis)
+    wide = at_least_float32(x)
+    maximum = _maximum(wide, axis)
     empty = maximum == -torch.inf
-    shift = maximum.masked_fill(empty, 0.0)  # (-inf) - (-inf) would be NaN
-    total = (x - shift).exp().sum(axis, keepdim=True)
+    shift = maximum.masked_fill(maximum.isinf(), 0.0)  # inf - inf would be NaN
+    total = (wide - shift).exp().sum(axis, keepdim=True)
     # log'(0) is infinite: empty rows take the logarithm of 1 and are filled afterwards.
     result = (total.masked_fill(empty, 1.0).log() + shift).masked_fill(empty, -torch.inf)
-    return result.squeeze(axis)
+    return result.squeeze(axis).to(x.dtype)
 
 
 def log_softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*shape"]:
@@ -85,8 +92,8 @@ def log_softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*s
         axis: the axis whose weights sum to one.
 
     Returns:
-        The log-weights, all at most zero. A row of minus infinities has no weights and gives NaN,
-        as in ``softmax``.
+        The log-weights, all at most zero, in the dtype of x, computed in at least float32. A row
+        of minus infinities, or with plus infinity or NaN, gives NaN, as in ``softmax``.
 
     Raises:
         ValueError: if x has no such axis, or no entry along it.
@@ -98,8 +105,9 @@ def log_softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*s
     tensor([    0., -1000.])
     """
     require_entries(x, axis)
-    shifted = x - _maximum(x, axis)
-    return shifted - shifted.exp().sum(axis, keepdim=True).log()
+    wide = at_least_float32(x)
+    shifted = wide - _maximum(wide, axis)
+    return (shifted - shifted.exp().sum(axis, keepdim=True).log()).to(x.dtype)
 
 
 def softmax_vjp(
@@ -118,7 +126,9 @@ def softmax_vjp(
         axis: the axis along which p sums to one.
 
     Returns:
-        The gradient with respect to the scores; it sums to zero along the axis.
+        The gradient with respect to the scores, in the dtype of the weights, computed in at least
+        float32; it sums to zero along the axis. NaN or an infinity leaves no finite number in its
+        row.
 
     Raises:
         ValueError: if the two shapes differ, or there is no such axis.
@@ -126,15 +136,17 @@ def softmax_vjp(
     Source: Dao et al. 2022 (arXiv:2205.14135), appendix B.2.
     Cost: 4 S FLOPs a row, and no S x S Jacobian in memory.
     """
+    require_floats(weights=weights, grad_weights=grad_weights)
     if weights.shape != grad_weights.shape:
         raise ValueError(
             "softmax_vjp needs one gradient per weight; "
             f"weights has {weights.numel()} entries and grad_weights {grad_weights.numel()}; "
             f"shapes {tuple(weights.shape)} and {tuple(grad_weights.shape)}"
         )
-    require_entries(weights, axis)
-    mean = (weights * grad_weights).sum(axis, keepdim=True)
-    return weights * (grad_weights - mean)
+    require_entries(weights, axis, "weights")
+    p, g = at_least_float32(weights), at_least_float32(grad_weights)
+    mean = (p * g).sum(axis, keepdim=True)
+    return (p * (g - mean)).to(weights.dtype)
 
 
 def softmax_with_sink(
@@ -151,8 +163,10 @@ def softmax_with_sink(
             is "softmax1".
 
     Returns:
-        S weights per query, which sum to less than one. Equal to softmax(z) sigmoid(lse(z) - sink).
-        A query whose scores are all minus infinity gets zeros, with or without a sink.
+        S weights per query, which sum to less than one, in the dtype of the scores, computed in at
+        least float32. Equal to softmax(z) sigmoid(lse(z) - sink). A query whose scores are all
+        minus infinity gets zeros, with or without a sink. Plus infinity or NaN, as a score or as
+        the sink, makes the row NaN.
 
     Raises:
         ValueError: if the sink does not have one logit per head, or there is no key.
@@ -164,7 +178,10 @@ def softmax_with_sink(
     tensor([0.2500, 0.2500, 0.2500])
     """
     require_entries(scores, -1)
-    logit = torch.as_tensor(sink, dtype=scores.dtype, device=scores.device)
+    if isinstance(sink, Tensor):
+        require_floats(scores=scores, sink=sink)
+    wide = at_least_float32(scores)
+    logit = torch.as_tensor(sink, dtype=wide.dtype, device=wide.device)
     if logit.ndim > 0:
         if scores.ndim < 3 or logit.shape != scores.shape[-3:-2]:
             heads = scores.shape[-3] if scores.ndim >= 3 else 0
@@ -174,11 +191,12 @@ def softmax_with_sink(
                 f"shapes {tuple(scores.shape)} and {tuple(logit.shape)}"
             )
         logit = logit[:, None, None]
-    maximum = torch.maximum(_maximum(scores, -1), logit.detach())
+    maximum = torch.maximum(_maximum(wide, -1), logit.detach())
     shift = maximum.masked_fill(maximum == -torch.inf, 0.0)  # (-inf) - (-inf) would be NaN
-    exponentials = (scores - shift).exp()
+    exponentials = (wide - shift).exp()
     total = exponentials.sum(-1, keepdim=True) + (logit - shift).exp()
-    return exponentials / total.masked_fill(total == 0, 1.0)  # no sink, and nothing to read
+    weights = exponentials / total.masked_fill(total == 0, 1.0)  # no sink, and nothing to read
+    return weights.to(scores.dtype)
 
 
 def masked_softmax(
@@ -189,31 +207,37 @@ def masked_softmax(
     .. math:: p_{ts} = \frac{M_{ts}\, e^{z_{ts}}}{\sum_j M_{tj}\, e^{z_{tj}}}, \qquad
         p_{ts} = 0 \text{ where } M_{ts} = 0
 
-    Blocked scores are filled with the smallest finite number, not with minus infinity: the
-    softmax of a row of minus infinities is NaN, and its gradient stops anomaly detection.
+    Blocked scores are filled with minus infinity, not with a large negative number, which a
+    readable score may equal. A row of nothing else has the sum 0, and is divided by 1 instead.
 
     Args:
         scores: one row per query, one column per key.
-        may_attend: True where query t may read key s; broadcasts to the scores.
+        may_attend: True where query t may read key s. It has two axes, or all axes of the scores,
+            each of their size or 1.
 
     Returns:
-        The weights. A query with no key to read gets zeros, never NaN.
+        The weights, in the dtype of the scores, computed in at least float32. A query with no key
+        to read gets zeros, never NaN, and a score that may not be read has no influence, whatever
+        it is. A readable score of minus infinity gets zero too; plus infinity or NaN makes NaN.
 
     Raises:
-        ValueError: if may_attend does not broadcast to the scores, or there is no key.
+        ValueError: if may_attend does not fit the scores, or there is no key.
         TypeError: if may_attend is not of torch.bool.
 
-    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3, who fill with minus infinity.
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3.
 
     >>> masked_softmax(torch.zeros(2, 2), torch.tensor([[True, False], [False, False]]))
     tensor([[1., 0.],
             [0., 0.]])
     """
-    require_entries(scores, -1)
     require_mask(may_attend, scores)
-    blocked = ~may_attend  # as small as the mask: the fills below broadcast it
-    filled = scores.masked_fill(blocked, torch.finfo(scores.dtype).min)
-    return softmax(filled).masked_fill(blocked, 0.0)
+    require_entries(scores, -1)
+    readable = at_least_float32(scores).masked_fill(~may_attend, -torch.inf)
+    maximum = _maximum(readable, -1)
+    shift = maximum.masked_fill(maximum == -torch.inf, 0.0)  # (-inf) - (-inf) would be NaN
+    exponentials = (readable - shift).exp()
+    total = exponentials.sum(-1, keepdim=True)
+    return (exponentials / total.masked_fill(total == 0, 1.0)).to(scores.dtype)
 
 
 def _maximum(x: Tensor, axis: int) -> Tensor:

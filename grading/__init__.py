@@ -1,6 +1,22 @@
 """The grading engine: one line in a notebook, a script or a test says which mistake was made."""
 
-from grading.check import check
-from grading.result import CheckResult
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from grading.checking import check as check
+    from grading.words.result import CheckResult as CheckResult
 
 __all__ = ["CheckResult", "check"]
+
+
+# Read when it is asked for: who needs the witness alone loads nothing that knows answers.
+def __getattr__(name: str) -> Any:
+    if name == "check":
+        from grading.checking import check
+
+        return check
+    if name == "CheckResult":
+        from grading.words.result import CheckResult
+
+        return CheckResult
+    raise AttributeError(f"module 'grading' has no attribute {name!r}")

@@ -1,7 +1,13 @@
 """What an exercise is: data that the check, the kill table, the linter and the notebooks all read.
 
-Adding an exercise is one entry like this one in ``grading/exercises/<slug>.py`` and one task in the
-notebook ``solutions/<slug>/<slug>.ipynb``::
+Adding an exercise is one file like this one in ``grading/exercises/<chapter>/`` and one task in
+the notebook ``solutions/<slug>/<slug>.ipynb``. Its running half (`draw`, the reference, wrong
+functions, right ones in other styles) uses PyTorch. Its judging half (laws, `judge`, `view`,
+`recognise`, words) sees NumPy's arrays and is read where there is no PyTorch::
+
+    from grading.late import late, torch
+
+    library = late("course_lib.softmax")
 
     def draw(generator):
         return {"x": torch.randn(3, 5, generator=generator, dtype=torch.float64)}
@@ -13,7 +19,7 @@ notebook ``solutions/<slug>/<slug>.ipynb``::
         name="softmax", slug="softmax", task="softmax", title="A stable softmax", points=1.0,
         kind="implement", difficulty=2, importance=3, minutes=15,
         parameters=("x",), outputs=(Output(name="weights", axes="T S"),),
-        reference=course_lib.softmax.softmax, equation="eq-softmax",
+        reference=lambda x: library.softmax(x), equation="eq-softmax",
         probes=(Probe(name="all sizes differ", draw=draw, sizes={"T": 3, "S": 5}),),
         misconceptions=(
             Misconception(code="SM-NOEXP", wrong=without_exp,
@@ -21,20 +27,35 @@ notebook ``solutions/<slug>/<slug>.ipynb``::
         ),
         alternatives=(lambda x: torch.softmax(x, -1), lambda x: x.exp() / x.exp().sum(-1, True)),
     )
-    EXERCISES = (SOFTMAX,)
+
+The chapter's ``__init__.py`` lists it in ``EXERCISES``.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import torch
+from grading.late import torch
+from grading.observation.seen import Observation
+from grading.observation.values import Inputs
 
-__all__ = ["SINGLE", "Exercise", "Law", "Misconception", "Output", "Probe", "Tolerance"]
+__all__ = [
+    "SINGLE",
+    "Answer",
+    "Exercise",
+    "Inputs",
+    "Law",
+    "Misconception",
+    "Output",
+    "Probe",
+    "Seen",
+    "Tolerance",
+]
 
 Kind = Literal["warm-up", "predict", "implement", "bug", "measure"]
 Stage = Literal["values", "gradient", "cost", "inputs", "generator"]
-Inputs = dict[str, Any]
 Answer = Callable[..., Any]
 
 
@@ -58,13 +79,13 @@ class Output:
         name: how the feedback calls it, for example "weights".
         axes: the letters of its axes, "..." for any leading ones; "" for a number.
         kind: a tensor, a NumPy array, a Python number, or anything (then the exercise judges).
-        dtype: the dtype it must have, or None for the dtype of the first floating input.
+        dtype: the dtype it must have, "bool", or None for the dtype of the first floating input.
     """
 
     name: str
     axes: str = ""
     kind: Literal["tensor", "array", "number", "any"] = "tensor"
-    dtype: torch.dtype | None = None
+    dtype: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +116,36 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What an exercise judges: one answer on one probe.
+
+    Attributes:
+        inputs: by name; NumPy arrays where there were tensors.
+        outputs: what the answer returned, one per output of the exercise, in the same way.
+        returned: the same, where a tensor says that it was one (`grading.observation.values`).
+        seen: all that was observed; what the ranks of a ring handed on, for example.
+        observe: asks what somebody does on other inputs: "the answer", "the reference", one of
+            the exercise's own functions by its name. None where nobody can be asked.
+    """
+
+    inputs: Inputs
+    outputs: tuple[Any, ...]
+    returned: tuple[Any, ...]
+    seen: Observation
+    observe: Callable[[str, Inputs], Observation | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
     """A rule that every right answer obeys, whatever the inputs.
 
     Attributes:
         rule: the rule in a few words: "each row of weights sums to 1".
-        broken: gets the probe's inputs and the answer's outputs (a tuple) and returns a sentence
-            with what was seen, or None where the rule holds.
+        broken: returns a sentence with what was seen, or None where the rule holds.
     """
 
     rule: str
-    broken: Callable[[Inputs, tuple[Any, ...]], str | None]
+    broken: Callable[[Seen], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +158,7 @@ class Misconception:
         wrong: the function that makes the mistake. An answer that behaves like it on every probe
             is recognised, however it is written.
         recognise: for mistakes that are a family and not one function: gets the observed outputs
-            of each probe by name (an exception where the answer raised) and says whether they
+            of each probe by name (an `Error` where the answer raised) and says whether they
             belong to it. Asked where no function of the catalogue behaves like the answer.
         also: variants of the mistake that behave otherwise; each is recognised too.
         shows: where it becomes visible: in what the function returns or raises, or only in its
@@ -144,9 +184,11 @@ class Exercise:
             the smallest example. "..." are axes that may be dropped; where an argument counts axes
             by number, none may, and every axis has a letter of its own.
         reference: the truth; the values are compared with what it returns.
-        judge: replaces the comparison with the reference where many answers are right: gets the
-            probe's inputs and the outputs, returns a sentence with what is wrong, or None.
-        view: what is compared and shown, made from inputs and outputs; default: the outputs.
+        judge: replaces the comparison with the reference where many answers are right: returns a
+            sentence with what is wrong, or None.
+        view: what is compared and shown; default: the outputs.
+        functions: what laws, judge and view ask of besides, by name; and what an input that is
+            `Named` calls back.
         alike: how closely an answer agrees with a misconception that it is taken for. Nothing
             right is ever that close to a wrong one: each lies at least 100 times the tolerance
             from the truth (tested). Measures, which draw random numbers, need a wider one.
@@ -178,8 +220,9 @@ class Exercise:
     equation: str
     axes: Mapping[str, str] = field(default_factory=dict)
     laws: tuple[Law, ...] = ()
-    judge: Callable[[Inputs, tuple[Any, ...]], str | None] | None = None
-    view: Callable[[Inputs, tuple[Any, ...]], tuple[Any, ...]] | None = None
+    judge: Callable[[Seen], str | None] | None = None
+    view: Callable[[Seen], tuple[Any, ...]] | None = None
+    functions: Mapping[str, Answer] = field(default_factory=dict)
     tolerance: Tolerance = Tolerance()
     alike: Tolerance = Tolerance(rtol=1e-5, atol=1e-6)
     forbidden: tuple[str, ...] = ()

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from grading.course_directory import ROOT, digest
+from grading.exercises import all_exercises
+from grading.jobs import digest
+from grading.notebooks import ROOT
 
 __all__ = ["imported_files", "run_digest"]
 
@@ -112,8 +114,6 @@ def _parsed(source: str) -> ast.Module:
 
 def _chapters(graph: _Graph, trees: list[ast.Module], slug: str) -> Iterator[Path]:
     """Yield the first file of each chapter of the catalogue that the code can meet."""
-    from grading.exercises import all_exercises
-
     chapters = {exercise.name: exercise.slug for exercise in all_exercises()}
     folders = {name.replace("-", "_") for name in {slug, *_met(trees, chapters)}}
     for path in sorted((graph.root / CATALOGUE).iterdir()):

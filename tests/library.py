@@ -9,11 +9,11 @@ ROOT = Path(__file__).parent.parent
 LIBRARY = ROOT / "course_lib"
 
 
-def rooms() -> list[str]:
-    """The modules of course_lib from top to bottom: the list of rooms in DESIGN.md."""
+def rooms(package: str = "course_lib") -> list[str]:
+    """The modules of a package from top to bottom: its list of rooms in DESIGN.md."""
     text = (ROOT / "DESIGN.md").read_text(encoding="utf-8")
-    block = re.search(r"^course_lib/.*?\n((?:  \S.*\n)+)", text, re.MULTILINE)
-    assert block, "DESIGN.md lists the rooms of course_lib, indented by two spaces"
+    block = re.search(rf"^{package}/.*?\n((?:  \S.*\n)+)", text, re.MULTILINE)
+    assert block, f"DESIGN.md lists the rooms of {package}, indented by two spaces"
     return [line.split()[0].rstrip("/") for line in block[1].splitlines()]
 
 

@@ -7,21 +7,52 @@ import torch
 import transformers as hf
 from torch import Tensor, nn
 
+from course_lib.checkpoints.bloom import from_bloom
 from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
+from course_lib.checkpoints.gpt_neox import from_gpt_neox
+from course_lib.checkpoints.interleaved import from_cohere, from_gptj
 from course_lib.checkpoints.llama import from_llama
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
-from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
+from course_lib.checkpoints.phi import from_phi
+from course_lib.config.arrangement import (
+    Arrangement,
+    InnerNorm,
+    Parallel,
+    ParallelTwoNorms,
+    ScaledPreNorm,
+)
+from course_lib.config.attention import AlibiAttentionConfig, CausalAttentionConfig
+from course_lib.config.attention_parts import (
+    Biases,
+    QueryPreAttnScalar,
+    ScoreFactor,
+    SoftCap,
+    Window,
+)
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingNorm,
+    EmbeddingScale,
+    LayerConfig,
+    LogitBias,
+    LogitFactor,
+    Unembedding,
+)
+from course_lib.config.feed_forward import (
+    Activation,
+    GatedFeedForwardConfig,
+    PlainFeedForwardConfig,
+)
 from course_lib.config.norms import (
     HeadQKNorm,
     LayerNormConfig,
+    LayerNormWithoutShiftConfig,
     ProjectionQKNorm,
     RMSNormConfig,
     UnitOffsetRMSNormConfig,
 )
-from course_lib.config.rope import LinearScaling, Llama3Scaling, RopeConfig, YarnScaling
-from course_lib.layers.activations import gelu, silu
+from course_lib.config.rope import LinearScaling, Llama3Scaling, NoRope, RopeConfig, YarnScaling
+from course_lib.layers.activations import gelu, gelu_tanh, silu
 from course_lib.model.decoder import Decoder
 from course_lib.zoo.gemma import gemma2_layers, gemma3_layers
 from course_lib.zoo.gpt import gpt_config
@@ -66,11 +97,11 @@ def _rope(base: float, **scaling: object) -> dict[str, object]:
 
 
 ROPE = RopeConfig(base=1e4, rotary_dim=D)
-HEADS = AttentionConfig(num_heads=H, num_kv_heads=G, head_dim=D, rope=ROPE)
+HEADS = CausalAttentionConfig(num_heads=H, num_kv_heads=G, head_dim=D, rope=ROPE)
 RMS = RMSNormConfig(eps=1e-6)
 
 
-def _layer(attention: AttentionConfig = HEADS, **changes: object) -> LayerConfig:
+def _layer(attention: CausalAttentionConfig = HEADS, **changes: object) -> LayerConfig:
     gated = GatedFeedForwardConfig(d_ff=F, activation=silu)
     return replace(LayerConfig(attention=attention, feed_forward=gated, norm=RMS), **changes)
 
@@ -82,7 +113,7 @@ def _decoder(*layers: LayerConfig, **changes: object) -> DecoderConfig:
         context_length=CONTEXT,
         layers=layers,
         final_norm=layers[0].norm,
-        is_tied=False,
+        unembedding=Unembedding.OWN,
     )
     return replace(plain, **changes)
 
@@ -95,9 +126,62 @@ def _scaled(scaling: object) -> DecoderConfig:
     return _decoder(*[_layer(replace(HEADS, rope=replace(ROPE, scaling=scaling)))] * L)
 
 
-GEMMA = {"final_norm": UnitOffsetRMSNormConfig(), "is_tied": True, "embedding_scale": C**0.5}
-LOCAL = replace(HEADS, window=WINDOW, query_pre_attn_scalar=13)
+GEMMA = {
+    "final_norm": UnitOffsetRMSNormConfig(),
+    "unembedding": Unembedding.TIED,
+    "embedding_steps": (EmbeddingScale(factor=C**0.5),),
+}
+LOCAL = replace(HEADS, reach=Window(size=WINDOW), scale=QueryPreAttnScalar(scalar=13))
 UNIT_OFFSET = HeadQKNorm(norm=UnitOffsetRMSNormConfig())
+#: Heads that fill C, with G groups or one for each; half of each is rotated.
+SMALL = C // H
+PARTIAL = RopeConfig(base=1e4, rotary_dim=SMALL // 2)
+FILLING = CausalAttentionConfig(num_heads=H, num_kv_heads=G, head_dim=SMALL, rope=PARTIAL)
+LAYER_NORM = LayerNormConfig(eps=1e-5)
+
+
+def _plain(activation: Activation = gelu, *, has_bias: bool = True) -> PlainFeedForwardConfig:
+    return PlainFeedForwardConfig(d_ff=F, activation=activation, has_bias=has_bias)
+
+
+def _tokens(**changes: object) -> dict[str, object]:
+    """What transformers' older configurations have in common."""
+    sizes = {
+        "vocab_size": V,
+        "hidden_size": C,
+        "num_hidden_layers": L,
+        "num_attention_heads": H,
+        "attn_implementation": "eager",
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": None,
+    }
+    return {**sizes, **changes}
+
+
+def _falcon(**changes: object) -> Callable[[], nn.Module]:
+    return lambda: hf.FalconForCausalLM(
+        hf.FalconConfig(
+            **_tokens(
+                ffn_hidden_size=F,
+                max_position_embeddings=CONTEXT,
+                rope_parameters=_rope(1e4),
+                **changes,
+            )
+        )
+    )
+
+
+def _falcon_layer(num_kv_heads: int, arrangement: Arrangement) -> LayerConfig:
+    whole = RopeConfig(base=1e4, rotary_dim=SMALL)
+    return LayerConfig(
+        attention=replace(FILLING, num_kv_heads=num_kv_heads, rope=whole),
+        feed_forward=_plain(has_bias=False),
+        norm=LAYER_NORM,
+        arrangement=arrangement,
+    )
+
+
 GLOBAL_ROPE = RopeConfig(base=1e6, rotary_dim=D, scaling=LinearScaling(factor=8.0))
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -150,7 +234,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         theirs=lambda: hf.MistralForCausalLM(
             hf.MistralConfig(**_sizes(sliding_window=WINDOW, rope_parameters=_rope(1e4)))
         ),
-        ours=_decoder(*[_layer(replace(HEADS, window=WINDOW))] * L),
+        ours=_decoder(*[_layer(replace(HEADS, reach=Window(size=WINDOW)))] * L),
     ),
     "Qwen3": Architecture(
         theirs=lambda: hf.Qwen3ForCausalLM(hf.Qwen3Config(**_sizes(rope_parameters=_rope(1e4)))),
@@ -162,7 +246,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             *[
                 _layer(
                     replace(HEADS, qk_norm=ProjectionQKNorm(norm=RMS)),
-                    arrangement=Arrangement.INNER_NORM,
+                    arrangement=InnerNorm(),
                 )
             ]
             * L
@@ -176,10 +260,10 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         ours=_decoder(
             *[
-                _layer(replace(HEADS, rope=None if number % 4 == 3 else ROPE))
+                _layer(replace(HEADS, rope=NoRope() if number % 4 == 3 else ROPE))
                 for number in range(L)
             ],
-            is_tied=True,
+            unembedding=Unembedding.TIED,
         ),
     ),
     "Gemma 2": Architecture(
@@ -194,7 +278,11 @@ ARCHITECTURES: dict[str, Architecture] = {
                 )
             )
         ),
-        ours=_decoder(*gemma2_layers(L, replace(LOCAL, soft_cap=2.0), F), **GEMMA, logit_cap=1.5),
+        ours=_decoder(
+            *gemma2_layers(L, replace(LOCAL, score_steps=(SoftCap(cap=2.0),)), F),
+            **GEMMA,
+            logit_steps=(SoftCap(cap=1.5),),
+        ),
     ),
     "Gemma 3": Architecture(
         theirs=lambda: hf.Gemma3ForCausalLM(
@@ -214,55 +302,198 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
     ),
     "Falcon": Architecture(
-        theirs=lambda: hf.FalconForCausalLM(
-            hf.FalconConfig(
-                vocab_size=V,
-                hidden_size=C,
-                num_hidden_layers=L,
-                num_attention_heads=H,
-                ffn_hidden_size=F,
-                max_position_embeddings=CONTEXT,
-                rope_parameters=_rope(1e4),
-                attn_implementation="eager",
-                bos_token_id=None,
-                eos_token_id=None,
+        theirs=_falcon(),
+        ours=_decoder(*[_falcon_layer(1, Parallel())] * L, unembedding=Unembedding.TIED),
+        convert=from_falcon,
+    ),
+    "Falcon 40B": Architecture(
+        theirs=_falcon(num_kv_heads=G, new_decoder_architecture=True),
+        ours=_decoder(*[_falcon_layer(G, ParallelTwoNorms())] * L, unembedding=Unembedding.TIED),
+        convert=from_falcon,
+    ),
+    "Falcon 2": Architecture(
+        theirs=_falcon(num_kv_heads=G, new_decoder_architecture=True, num_ln_in_parallel_attn=1),
+        ours=_decoder(*[_falcon_layer(G, Parallel())] * L, unembedding=Unembedding.TIED),
+        convert=from_falcon,
+    ),
+    "Falcon without groups": Architecture(
+        theirs=_falcon(multi_query=False),
+        ours=_decoder(*[_falcon_layer(H, Parallel())] * L, unembedding=Unembedding.TIED),
+        convert=from_falcon,
+    ),
+    "Qwen2": Architecture(
+        theirs=lambda: hf.Qwen2ForCausalLM(
+            hf.Qwen2Config(**_sizes(rope_parameters=_rope(1e4), use_sliding_window=False))
+        ),
+        ours=_decoder(*[_layer(replace(HEADS, biases=Biases.QUERY_KEY_VALUE))] * L),
+    ),
+    "StableLM": Architecture(
+        theirs=lambda: hf.StableLmForCausalLM(
+            hf.StableLmConfig(
+                **_tokens(
+                    intermediate_size=F,
+                    num_key_value_heads=G,
+                    use_qkv_bias=True,
+                    rope_parameters=_rope(1e4, partial_rotary_factor=0.5),
+                )
+            )
+        ),
+        ours=_decoder(
+            *[_layer(replace(FILLING, biases=Biases.QUERY_KEY_VALUE), norm=LAYER_NORM)] * L
+        ),
+    ),
+    "GPT-NeoX": Architecture(
+        theirs=lambda: hf.GPTNeoXForCausalLM(
+            hf.GPTNeoXConfig(
+                **_tokens(
+                    intermediate_size=F,
+                    max_position_embeddings=CONTEXT,
+                    rope_parameters=_rope(1e4, partial_rotary_factor=0.5),
+                )
             )
         ),
         ours=_decoder(
             *[
-                LayerConfig(
-                    attention=AttentionConfig(
-                        num_heads=H,
-                        num_kv_heads=1,
-                        head_dim=C // H,
-                        rope=RopeConfig(base=1e4, rotary_dim=C // H),
-                    ),
-                    feed_forward=PlainFeedForwardConfig(d_ff=F, activation=gelu, has_bias=False),
-                    norm=LayerNormConfig(eps=1e-5),
-                    arrangement=Arrangement.PARALLEL,
+                _layer(
+                    replace(FILLING, num_kv_heads=H, biases=Biases.ALL),
+                    feed_forward=_plain(),
+                    norm=LAYER_NORM,
+                    arrangement=ParallelTwoNorms(),
+                )
+            ]
+            * L
+        ),
+        convert=from_gpt_neox,
+    ),
+    "Granite": Architecture(
+        theirs=lambda: hf.GraniteForCausalLM(
+            hf.GraniteConfig(
+                **_sizes(
+                    rope_parameters=_rope(1e4),
+                    tie_word_embeddings=True,
+                    embedding_multiplier=3.0,
+                    attention_multiplier=0.4,
+                    residual_multiplier=0.7,
+                    logits_scaling=0.3,
+                )
+            )
+        ),
+        ours=_decoder(
+            *[
+                _layer(
+                    replace(HEADS, scale=ScoreFactor(factor=0.4)),
+                    arrangement=ScaledPreNorm(factor=0.7),
                 )
             ]
             * L,
-            is_tied=True,
+            unembedding=Unembedding.TIED,
+            embedding_steps=(EmbeddingScale(factor=3.0),),
+            logit_steps=(LogitFactor(factor=1 / 0.3),),
         ),
-        convert=from_falcon,
+    ),
+    "Cohere": Architecture(
+        theirs=lambda: hf.CohereForCausalLM(
+            hf.CohereConfig(
+                **_tokens(
+                    intermediate_size=F,
+                    num_key_value_heads=G,
+                    logit_scale=0.6,
+                    rope_parameters=_rope(1e4),
+                )
+            )
+        ),
+        ours=_decoder(
+            *[
+                _layer(
+                    replace(FILLING, rope=RopeConfig(base=1e4, rotary_dim=SMALL)),
+                    norm=LayerNormWithoutShiftConfig(eps=1e-5),
+                    arrangement=Parallel(),
+                )
+            ]
+            * L,
+            unembedding=Unembedding.TIED,
+            logit_steps=(LogitFactor(factor=0.6),),
+        ),
+        convert=from_cohere,
+    ),
+    "BLOOM": Architecture(
+        theirs=lambda: hf.BloomForCausalLM(hf.BloomConfig(**_tokens())),
+        ours=_decoder(
+            *[
+                LayerConfig(
+                    attention=AlibiAttentionConfig(
+                        num_heads=H, num_kv_heads=H, head_dim=SMALL, biases=Biases.ALL
+                    ),
+                    feed_forward=replace(_plain(gelu_tanh), d_ff=4 * C),
+                    norm=LAYER_NORM,
+                )
+            ]
+            * L,
+            unembedding=Unembedding.TIED,
+            embedding_steps=(EmbeddingNorm(norm=LAYER_NORM),),
+        ),
+        convert=from_bloom,
+    ),
+    "GPT-J": Architecture(
+        theirs=lambda: hf.GPTJForCausalLM(
+            hf.GPTJConfig(**_tokens(n_inner=F, rotary_dim=SMALL // 2, n_positions=CONTEXT))
+        ),
+        ours=_decoder(
+            *[
+                _layer(
+                    replace(FILLING, num_kv_heads=H),
+                    feed_forward=_plain(gelu_tanh),
+                    norm=LAYER_NORM,
+                    arrangement=Parallel(),
+                )
+            ]
+            * L,
+            logit_steps=(LogitBias(),),
+        ),
+        convert=from_gptj,
+    ),
+    "Phi": Architecture(
+        theirs=lambda: hf.PhiForCausalLM(
+            hf.PhiConfig(
+                **_tokens(
+                    intermediate_size=F,
+                    num_key_value_heads=G,
+                    rope_parameters=_rope(1e4, partial_rotary_factor=0.5),
+                )
+            )
+        ),
+        ours=_decoder(
+            *[
+                _layer(
+                    replace(FILLING, biases=Biases.ALL),
+                    feed_forward=_plain(gelu_tanh),
+                    norm=LAYER_NORM,
+                    arrangement=Parallel(),
+                )
+            ]
+            * L,
+            logit_steps=(LogitBias(),),
+        ),
+        convert=from_phi,
     ),
 }
 
 
-def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:
-    """Draw one model of transformers and load its weights into ours.
+def draw_all(model: nn.Module, seed: int) -> None:
+    """Draw every parameter, gains, shifts and biases too: none of them is at its neutral value."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            spread = 0.3 if parameter.ndim == 1 else 0.7 * parameter.shape[-1] ** -0.5
+            parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
 
-    Every parameter is drawn, gains, shifts and biases too: none of them is at its neutral value.
-    """
+
+def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:
+    """Draw one model of transformers and load its weights into ours."""
     architecture = ARCHITECTURES[name]
     torch.manual_seed(seed)
     theirs = architecture.theirs().eval()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in theirs.parameters():
-            spread = 0.3 if parameter.ndim == 1 else 0.7 * parameter.shape[-1] ** -0.5
-            parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
+    draw_all(theirs, seed)
     ours = Decoder(architecture.ours)
     converted = architecture.convert(theirs.state_dict(), architecture.ours)
     ours.load_state_dict(converted)

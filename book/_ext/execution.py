@@ -10,9 +10,7 @@ failed has none. And a page that should have been executed and was not fails the
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +25,10 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
 from grading.imported_files import imported_files, run_digest
+from grading.jobs import in_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE_CELL = "```{code-cell}"
-TWO_AT_A_TIME = 2
 # Who imports this trains something: its page may take longer (CONTRIBUTING.md).
 TRAINING = ROOT / "course_lib" / "training"
 # A page's name: only that page and what it needs is executed; the others stay as they were.
@@ -129,21 +127,23 @@ def execute(app: Sphinx, pages: list[ExecutedPage]) -> None:
         return
     print(f"\n[book] executing {', '.join(page.docname for page in pages)}", flush=True)
     pages = sorted(pages, key=lambda page: -record(app, page.docname).get("cpu_seconds", 1e9))
-    timeout = app.env.mystnb_config.execution_timeout
+    jobs = {
+        page.docname: (
+            page.notebook,
+            str(page.path.parent),
+            app.env.mystnb_config.execution_timeout,
+        )
+        for page in pages
+    }
+    with_text = {page.docname: page for page in pages}
     failures = {}
-    with ProcessPoolExecutor(min(TWO_AT_A_TIME, len(pages)), get_context("spawn")) as pool:
-        runs = {
-            pool.submit(run_page, page.notebook, str(page.path.parent), timeout): page
-            for page in pages
-        }
-        for run in as_completed(runs):
-            page = runs[run]
-            notebook, seconds, failure = run.result()
-            if failure:
-                failures[page.docname] = failure
-            else:
-                keep(app, page, notebook, seconds)
-                print(f"[book] {page.docname} took {seconds} s of CPU", flush=True)
+    for name, run in in_processes(run_page, jobs):
+        notebook, seconds, failure = run.result()
+        if failure:
+            failures[name] = failure
+        else:
+            keep(app, with_text[name], notebook, seconds)
+            print(f"[book] {name} took {seconds} s of CPU", flush=True)
     if failures:
         texts = [f"{name}.md: a cell failed.\n{text}" for name, text in sorted(failures.items())]
         raise ExtensionError("\n".join(texts))

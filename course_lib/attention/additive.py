@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.shapes import require_projection, require_same_batch
+from course_lib.attention.fitting import require_same_batch
+from course_lib.kinds import require_same_dtype
+from course_lib.shapes import require_axes, require_projection
 
 __all__ = ["additive_scores"]
 
@@ -42,6 +44,8 @@ def additive_scores(
     require_same_batch(query, key, "key")
     require_projection("query", query, "w_q", w_q)
     require_projection("key", key, "w_k", w_k)
+    require_axes("v", v, "D")
+    require_same_dtype(w_q=w_q, w_k=w_k, v=v)
     if not w_q.shape[1] == w_k.shape[1] == v.shape[0]:
         raise ValueError(
             "the projections are added and then weighted by v, so all three agree in D; "

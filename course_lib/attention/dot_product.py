@@ -4,8 +4,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.attention.fitting import (
+    require_key_values,
+    require_same_batch,
+    require_same_size,
+)
+from course_lib.attention.unread import zero_unread
 from course_lib.scaling import softmax_scale
-from course_lib.shapes import require_projection, require_same_batch, require_same_size
+from course_lib.shapes import require_projection
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = ["attention_scores", "project_qkv", "scaled_dot_product_attention"]
@@ -41,17 +47,16 @@ def project_qkv(
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2 and 3.2.3, for one head; without
     biases.
     """
-    source = x if context is None else context
+    source, read = (x, "x") if context is None else (context, "context")
+    require_projection("x", x, "w_q", w_q)
+    require_projection(read, source, "w_k", w_k)
+    require_projection(read, source, "w_v", w_v)
     if source.shape[:-2] != x.shape[:-2]:
         raise ValueError(
             "x and context are read example by example, so their leading axes agree; "
             f"x has {tuple(x.shape[:-2])} and context {tuple(source.shape[:-2])}; "
             f"shapes {tuple(x.shape)} and {tuple(source.shape)}"
         )
-    read = "x" if context is None else "context"
-    require_projection("x", x, "w_q", w_q)
-    require_projection(read, source, "w_k", w_k)
-    require_projection(read, source, "w_v", w_v)
     if w_q.shape[1] != w_k.shape[1]:
         raise ValueError(
             "queries and keys are compared, so w_q and w_k have the same number of columns D; "
@@ -73,7 +78,8 @@ def attention_scores(
         key: one row per position that can be read.
 
     Returns:
-        The scores: row t belongs to query t, column s to key s.
+        The scores, in the dtype of query and key: row t belongs to query t, column s to key s. A
+        float16 product beyond 65,504 is infinite before any scale makes it smaller.
 
     Raises:
         ValueError: if query and key differ in D or in their leading axes.
@@ -99,21 +105,27 @@ def scaled_dot_product_attention(
 
     .. math:: P = \mathrm{softmax}(Q K^\top / \sqrt{D}), \qquad O = P V
 
-    The softmax runs over the keys, so each row of P sums to one.
+    The softmax runs over the keys, so each row of P sums to one. In half precision scores, weights
+    and output are rounded to the dtype of the inputs, as in the plain code of released models; the
+    softmax between them is computed in float32.
 
     Args:
         query: one row per position that asks.
         key: one row per position that can be read.
         value: what each of those positions hands over.
-        may_attend: True where query t may read key s; broadcasts to the scores; None allows
-            every pair. A query with no key to read gets zeros, never NaN.
+        may_attend: True where query t may read key s; None allows every pair. It has two axes, T
+            and S, or all axes of the scores, each of their size or 1: a padding mask for heads is
+            B 1 1 S. A query with no key to read gets zeros, never NaN.
+            A key that no query may read has no influence, even if it or its value is NaN.
 
     Returns:
-        The output, one averaged value per query, and the weights.
+        The output, one averaged value per query, and the weights. NaN in a query or a key makes NaN
+        where it is read. NaN or an infinity in a value that one query may read makes NaN for all
+        queries whose weight of it is zero: 0 · NaN.
 
     Raises:
         ValueError: if query and key differ in D, key and value in S, any two in their leading
-            axes, if may_attend does not broadcast to the scores, or if there is no key.
+            axes or in dtype, if may_attend does not fit the scores, or if there is no key.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1.
     Cost: 2 B H T S (D + Dv) FLOPs; B H T S scores are held in memory.
@@ -123,12 +135,9 @@ def scaled_dot_product_attention(
     (tensor([[2.]]), tensor([[0.5000, 0.5000]]))
     """
     require_same_batch(query, value, "value")
-    if key.shape[-2] != value.shape[-2]:
-        raise ValueError(
-            "every key has one value, so both have the same number of positions S; "
-            f"the keys have S={key.shape[-2]} and the values S={value.shape[-2]}; "
-            f"shapes {tuple(key.shape)} and {tuple(value.shape)}"
-        )
+    require_key_values(key, value)
+    if may_attend is not None:
+        key, value = zero_unread(query, key, value, may_attend)
     scores = attention_scores(query, key) * softmax_scale(query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
     return weights @ value, weights

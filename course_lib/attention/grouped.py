@@ -4,8 +4,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.attention.fitting import require_groups, require_key_values, require_same_size
+from course_lib.attention.unread import zero_unread
+from course_lib.kinds import require_floats
 from course_lib.scaling import softmax_scale
-from course_lib.shapes import require_groups, require_same_positions, require_same_size
+from course_lib.shapes import require_axes, require_same_positions
+from course_lib.sizes import require_whole
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = ["grouped_mix", "grouped_query_attention", "grouped_scores", "mha_to_gqa"]
@@ -25,7 +29,7 @@ def grouped_scores(
         key: one row per key/value head and position that can be read; G divides H.
 
     Returns:
-        The scores: row t belongs to query t, column s to key s.
+        The scores, in the dtype of query and key: row t belongs to query t, column s to key s.
 
     Raises:
         ValueError: if G does not divide H, or query and key differ in B or D.
@@ -87,14 +91,16 @@ def grouped_query_attention(
         query: queries, already rotated if the model uses RoPE.
         key: keys; G divides H. G = H is multi-head, G = 1 is multi-query attention.
         value: values, one per key.
-        may_attend: True where query t may read key s; broadcasts to B H T S; None allows every
-            pair. A query with no key to read gets zeros, never NaN.
+        may_attend: True where query t may read key s; None allows every pair. It has two axes, T
+            and S, or the four of B H T S, each of that size or 1. A query with no key to read gets
+            zeros, never NaN.
+            A key that no query may read has no influence, even if it or its value is NaN.
 
     Returns:
         One mean of values per query, in the query's order of heads.
 
     Raises:
-        ValueError: if G does not divide H, if sizes differ, if may_attend does not broadcast to
+        ValueError: if G does not divide H, if sizes or dtypes differ, if may_attend does not fit
             the scores, or if there is no key.
 
     Source: Ainslie et al. 2023 (arXiv:2305.13245), sec. 2.2; the scale is that of Vaswani et al.
@@ -104,6 +110,9 @@ def grouped_query_attention(
     """
     require_groups("query", query, "key", key)
     require_same_positions("key", key, "value", value)
+    require_key_values(key, value)
+    if may_attend is not None:
+        key, value = zero_unread(query, key, value, may_attend)
     scores = grouped_scores(query, key) * softmax_scale(query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
     return grouped_mix(weights, value)
@@ -132,6 +141,9 @@ def mha_to_gqa(w_k: Float[Tensor, "C _"], G: int, H: int) -> Float[Tensor, "C _"
     >>> mha_to_gqa(torch.tensor([[1.0, 10.0, 3.0, 30.0]]), G=1, H=2)
     tensor([[ 2., 20.]])
     """
+    require_axes("w_k", w_k, "*rows _")
+    require_floats(w_k=w_k)
+    require_whole(G=G, H=H)
     if G < 1 or H < 1 or H % G:
         raise ValueError(
             "every group has the same number of heads, so G divides H; "

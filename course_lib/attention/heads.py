@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from course_lib.attention.dot_product import project_qkv, scaled_dot_product_attention
-from course_lib.shapes import require_projection
+from course_lib.shapes import require_axes, require_projection
+from course_lib.sizes import require_positive, require_whole
 
 __all__ = [
     "MultiHeadParameters",
@@ -65,6 +66,8 @@ def split_heads(x: Float[Tensor, "*batch T _"], num_heads: int) -> Float[Tensor,
             [[3., 4.],
              [7., 8.]]])
     """
+    require_axes("x", x, "*batch T _")
+    require_whole(num_heads=num_heads)
     width = x.shape[-1]
     if num_heads < 1 or width % num_heads:
         raise ValueError(
@@ -91,11 +94,7 @@ def merge_heads(x: Float[Tensor, "*batch H T D"]) -> Float[Tensor, "*batch T _"]
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2, "Concat".
     """
-    if x.ndim < 3:
-        raise ValueError(
-            "merge_heads needs the axes H, T and D; "
-            f"x has {x.ndim} axes, at least 3 are needed; shape {tuple(x.shape)}"
-        )
+    require_axes("x", x, "*batch H T D")
     return x.transpose(-3, -2).flatten(-2)
 
 
@@ -103,7 +102,7 @@ def multi_head_attention(
     x: Float[Tensor, "*batch T C"],
     parameters: MultiHeadParameters,
     num_heads: int,
-    may_attend: Bool[Tensor, "*#batch #T #T"] | None = None,
+    may_attend: Bool[Tensor, "*#mask #T #T"] | None = None,
 ) -> Float[Tensor, "*batch T C"]:
     r"""Let H heads read the sequence side by side, and project what they found together.
 
@@ -114,16 +113,16 @@ def multi_head_attention(
         x: one row per position; every position asks, and every position can be read.
         parameters: the four matrices.
         num_heads: H.
-        may_attend: True where position t may read position s, for all heads alike: it has no axis
-            of heads, and broadcasts to the leading axes of x, then T, T. None allows every pair.
-            A query with no key to read gets zeros, never NaN.
+        may_attend: True where position t may read position s; None allows every pair. It has two
+            axes, T and T, or all axes of the scores, B H T T: a mask of each example, for all heads
+            alike, is B 1 T T. A query with no key to read gets zeros, never NaN.
 
     Returns:
         One vector per position, as wide as x.
 
     Raises:
         ValueError: if num_heads does not divide a projection's columns, if sizes do not fit, or
-            if may_attend does not broadcast.
+            if may_attend does not fit the scores.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2; without biases, as there.
     Cost: ``mha_flops(B, T, T, C, H, D)``; B H T T weights are held in memory.
@@ -136,7 +135,7 @@ def cross_attention(
     context: Float[Tensor, "*batch S C"],
     parameters: MultiHeadParameters,
     num_heads: int,
-    may_attend: Bool[Tensor, "*#batch #T #S"] | None = None,
+    may_attend: Bool[Tensor, "*#mask #T #S"] | None = None,
 ) -> Float[Tensor, "*batch T C"]:
     r"""Let H heads read another sequence: queries from x, keys and values from the context.
 
@@ -148,15 +147,16 @@ def cross_attention(
         context: X', the vectors that are read.
         parameters: the four matrices.
         num_heads: H.
-        may_attend: True where position t of x may read position s of the context, for all heads
-            alike; None allows every pair. A query with no key to read gets zeros, never NaN.
+        may_attend: True where position t of x may read position s of the context; None allows every
+            pair. It has two axes, T and S, or all axes of the scores, B H T S: the padding of the
+            context is B 1 1 S. A query with no key to read gets zeros, never NaN.
 
     Returns:
         One vector per position of x, as wide as x.
 
     Raises:
         ValueError: if num_heads does not divide a projection's columns, if sizes do not fit, or
-            if may_attend does not broadcast.
+            if may_attend does not fit the scores.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3, "encoder-decoder attention".
     Cost: ``mha_flops(B, T, S, C, H, D)``; B H T S weights are held in memory.
@@ -173,8 +173,6 @@ def _attend(
 ) -> Tensor:
     projected = project_qkv(x, parameters.w_q, parameters.w_k, parameters.w_v, context)
     query, key, value = (split_heads(vectors, num_heads) for vectors in projected)
-    if may_attend is not None and may_attend.ndim > 2:
-        may_attend = may_attend.unsqueeze(-3)  # one mask for all heads: ... 1 T S
     output, _ = scaled_dot_product_attention(query, key, value, may_attend)
     merged = merge_heads(output)
     require_projection("the merged heads", merged, "w_o", parameters.w_o)
@@ -211,7 +209,7 @@ def mha_param_count(C: int, H: int, D: int, bias: bool) -> int:
     >>> mha_param_count(C=12288, H=96, D=128, bias=False)  # one layer of GPT-3
     603979776
     """
-    _require_positive(C=C, H=H, D=D)
+    require_positive(C=C, H=H, D=D)
     return 4 * C * H * D + (3 * H * D + C if bias else 0)
 
 
@@ -240,12 +238,5 @@ def mha_flops(B: int, T: int, S: int, C: int, H: int, D: int) -> int:
     Source: Kaplan et al. 2020 (arXiv:2001.08361), table 1, who count 2 T C per token for the
     scores and leave out the mixing of the values.
     """
-    _require_positive(B=B, T=T, S=S, C=C, H=H, D=D)
+    require_positive(B=B, T=T, S=S, C=C, H=H, D=D)
     return 4 * B * (T + S) * C * H * D + 4 * B * H * T * S * D
-
-
-def _require_positive(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            given = ", ".join(f"{other}={value}" for other, value in sizes.items())
-            raise ValueError(f"a size counts something, so {name} >= 1; {name} is {size}; {given}")

@@ -1,50 +1,27 @@
 """Multi-head latent attention: one small vector a token, from which all heads are made."""
 
-from dataclasses import dataclass
-
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from course_lib.attention.fitting import require_key_values, require_same_size
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import split_heads
+from course_lib.attention.latent_parameters import LatentParameters
+from course_lib.attention.unread import zero_unread
 from course_lib.layers.norms import rms_norm
-from course_lib.positions.rope import rotate
+from course_lib.positions.rotation_table import RotationTable, rotate_by_table
 from course_lib.scaling import softmax_scale
-from course_lib.shapes import (
-    require_projection,
-    require_same_positions,
-    require_same_size,
-)
+from course_lib.shapes import require_axes, require_projection, require_same_positions
 from course_lib.softmax import masked_softmax, softmax
 
 __all__ = [
-    "LatentParameters",
     "compress",
     "latent_attention",
     "latent_attention_absorbed",
     "latent_keys",
     "latent_queries",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatentParameters:
-    """What makes keys and values; head h owns columns h D to (h + 1) D of w_uk, and so on.
-
-    Attributes:
-        w_dkv: projection of x down to the latent vector.
-        g_kv: gain of the latent vector's norm.
-        w_kr: projection of x to the rotary key that all heads share.
-        w_uk: projection of the latent vector up to the keys of all heads, H D columns.
-        w_uv: projection of the latent vector up to the values of all heads, H Dv columns.
-    """
-
-    w_dkv: Float[Tensor, "C Dc"]
-    g_kv: Float[Tensor, " Dc"]
-    w_kr: Float[Tensor, "C Dr"]
-    w_uk: Float[Tensor, "Dc _"]
-    w_uv: Float[Tensor, "Dc _"]
 
 
 def compress(
@@ -75,8 +52,7 @@ def compress(
 def latent_keys(
     x: Float[Tensor, "B T C"],
     parameters: LatentParameters,
-    positions: Int[Tensor, " T"],
-    inv_freq: Float[Tensor, " _"],
+    table: RotationTable,
     eps: float,
 ) -> tuple[Float[Tensor, "B T Dc"], Float[Tensor, "B T Dr"]]:
     r"""Make what a token leaves behind: its latent vector and its rotary key.
@@ -90,8 +66,7 @@ def latent_keys(
     Args:
         x: one row per token.
         parameters: what makes keys and values.
-        positions: where each token stands in the sequence.
-        inv_freq: radians per position, Dr / 2 of them.
+        table: from ``rotation_table``, for where each token stands, with Dr / 2 columns.
         eps: of the latent vector's norm.
 
     Returns:
@@ -100,11 +75,11 @@ def latent_keys(
     Raises:
         ValueError: if the sizes do not fit.
 
-    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 9 and 15; half-split rotation, see ``rotate``.
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 9 and 15; half-split rotation.
     """
     require_projection("x", x, "w_kr", parameters.w_kr)
     latent = compress(x, parameters.w_dkv, parameters.g_kv, eps)
-    return latent, rotate(x @ parameters.w_kr, positions, inv_freq)
+    return latent, rotate_by_table(x @ parameters.w_kr, table)
 
 
 def latent_queries(
@@ -112,8 +87,7 @@ def latent_queries(
     w_q: Float[Tensor, "_ _"],
     w_qr: Float[Tensor, "_ _"],
     num_heads: int,
-    positions: Int[Tensor, " T"],
-    inv_freq: Float[Tensor, " _"],
+    table: RotationTable,
 ) -> tuple[Float[Tensor, "B H T D"], Float[Tensor, "B H T Dr"]]:
     r"""Make each head's two queries: one for what is said, one for where.
 
@@ -125,8 +99,7 @@ def latent_queries(
         w_q: projection into the queries of all heads, H D columns.
         w_qr: projection into the rotary queries of all heads, H Dr columns.
         num_heads: H.
-        positions: where each token stands in the sequence.
-        inv_freq: radians per position, Dr / 2 of them.
+        table: from ``rotation_table``, for where each token stands, with Dr / 2 columns.
 
     Returns:
         The queries, and the rotary queries, rotated.
@@ -134,12 +107,12 @@ def latent_queries(
     Raises:
         ValueError: if the sizes do not fit.
 
-    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 12 to 14; half-split rotation, see ``rotate``.
+    Source: DeepSeek-V2 (arXiv:2405.04434), eq. 12 to 14; half-split rotation.
     """
     require_projection("x", x, "w_q", w_q)
     require_projection("x", x, "w_qr", w_qr)
     rotary_query = split_heads(x @ w_qr, num_heads)
-    return split_heads(x @ w_q, num_heads), rotate(rotary_query, positions, inv_freq)
+    return split_heads(x @ w_q, num_heads), rotate_by_table(rotary_query, table)
 
 
 def latent_attention(
@@ -162,8 +135,9 @@ def latent_attention(
         latent: what the tokens that can be read left behind, from ``latent_keys`` or the cache.
         rotary_key: their rotary keys, one for all heads.
         parameters: what makes keys and values.
-        may_attend: True where query t may read key s; broadcasts to B H T S; None allows every
-            pair. A query with no key to read gets zeros, never NaN.
+        may_attend: True where query t may read key s; None allows every pair. It has two axes, T
+            and S, or the four of B H T S. A query with no key to read gets zeros, and padding
+            may hold NaN: ``zero_unread``.
 
     Returns:
         One mean of values per head and query; ``merge_heads`` and W^O follow, as in every
@@ -213,8 +187,9 @@ def latent_attention_absorbed(
         latent: what the tokens that can be read left behind, from ``latent_keys`` or the cache.
         rotary_key: their rotary keys, one for all heads.
         parameters: what makes keys and values.
-        may_attend: True where query t may read key s; broadcasts to B H T S; None allows every
-            pair. A query with no key to read gets zeros, never NaN.
+        may_attend: True where query t may read key s; None allows every pair. It has two axes, T
+            and S, or the four of B H T S. A query with no key to read gets zeros, and padding
+            may hold NaN: ``zero_unread``.
 
     Returns:
         One mean of values per head and query.
@@ -231,11 +206,14 @@ def latent_attention_absorbed(
     num_heads, head_dim = query.shape[1], query.shape[-1]
     w_uk, w_uv = (split_heads(w, num_heads) for w in (parameters.w_uk, parameters.w_uv))
     absorbed = torch.einsum("bhtd,hcd->bhtc", query, w_uk)
-    scores = grouped_scores(absorbed, latent[:, None])
-    scores = scores + grouped_scores(rotary_query, rotary_key[:, None])
+    require_key_values(rotary_key, latent)
+    shared, rotary = latent[:, None], rotary_key[:, None]  # B 1 S: one key for all heads
+    if may_attend is not None:
+        rotary, shared = zero_unread(rotary_query, rotary, shared, may_attend)
+    scores = grouped_scores(absorbed, shared) + grouped_scores(rotary_query, rotary)
     scores = scores * softmax_scale(head_dim + rotary_query.shape[-1])
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
-    return torch.einsum("bhtc,hcd->bhtd", grouped_mix(weights, latent[:, None]), w_uv)
+    return torch.einsum("bhtc,hcd->bhtd", grouped_mix(weights, shared), w_uv)
 
 
 def _require_latent(
@@ -245,6 +223,8 @@ def _require_latent(
     rotary_key: Tensor,
     parameters: LatentParameters,
 ) -> None:
+    require_axes("query", query, "B H T D")
+    require_axes("latent", latent, "B S Dc")
     require_same_positions("query", query, "rotary_query", rotary_query)
     require_same_positions("latent", latent, "rotary_key", rotary_key)
     require_same_size(rotary_query, rotary_key)

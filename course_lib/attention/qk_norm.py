@@ -5,7 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.attention.dot_product import attention_scores
+from course_lib.kinds import require_floats
 from course_lib.layers.norms import rms_norm
+from course_lib.precision import at_least_float32
 
 __all__ = ["cosine_scores", "normalise_heads", "normalise_projections"]
 
@@ -91,7 +93,9 @@ def cosine_scores(
         scale: g, which takes the place of 1/√D: a cosine is at most 1, and the softmax needs more.
 
     Returns:
-        Scores from -g to g. A vector of zeros has no direction and scores 0 with everything.
+        Scores from -g to g, in the dtype of the query; half precision is computed in float32 and
+        rounded once. A vector of zeros has no direction and scores 0 with everything; no finite
+        vector is too long or too short. NaN or an infinity in a vector makes its scores NaN.
 
     Raises:
         ValueError: if query and key differ in D or in their leading axes.
@@ -102,10 +106,14 @@ def cosine_scores(
     >>> cosine_scores(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0]]), scale=10.0)
     tensor([[6.]])
     """
-    return scale * attention_scores(_unit(query), _unit(key))
+    require_floats(query=query, key=key)
+    return (scale * attention_scores(_unit(query), _unit(key))).to(query.dtype)
 
 
 def _unit(vectors: Tensor) -> Tensor:
-    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    unit: Tensor = vectors / length.masked_fill(length == 0, 1.0)
+    wide = at_least_float32(vectors)
+    largest = wide.detach().abs().amax(-1, keepdim=True)
+    scaled = wide / largest.masked_fill(largest == 0, 1.0)  # squares neither overflow nor vanish
+    length = torch.linalg.vector_norm(scaled, dim=-1, keepdim=True)
+    unit: Tensor = scaled / length.masked_fill(length == 0, 1.0)
     return unit

@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from course_lib.shapes import require_mask
+from course_lib.kinds import require_floats
+from course_lib.masks import require_mask
+from course_lib.precision import at_least_float32
 
 __all__ = ["mask_scores", "soft_cap"]
 
@@ -23,7 +25,8 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
         cap: the bound; Gemma 2 takes 50 for scores and 30 for logits.
 
     Returns:
-        The bounded scores, in the same order.
+        The bounded scores, in the same order and dtype; half precision is computed in float32 and
+        rounded once. An infinity becomes the cap, with its sign; NaN stays NaN.
 
     Raises:
         ValueError: if the cap is not a positive, finite number.
@@ -33,12 +36,13 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
     >>> soft_cap(torch.tensor([0.1, -1000.0]), cap=50.0)
     tensor([  0.1000, -50.0000])
     """
+    require_floats(scores=scores)
     if not (cap > 0 and math.isfinite(cap)):
         raise ValueError(
             "a cap bounds the scores, so it is positive and finite; "
             f"cap is {cap}; the scores have shape {tuple(scores.shape)}"
         )
-    return cap * torch.tanh(scores / cap)
+    return (cap * torch.tanh(at_least_float32(scores) / cap)).to(scores.dtype)
 
 
 def mask_scores(
@@ -51,14 +55,16 @@ def mask_scores(
 
     Args:
         scores: one row per query, one column per key.
-        may_attend: True where query t may read key s; broadcasts to the scores.
+        may_attend: True where query t may read key s. It has two axes, or all axes of the scores,
+            each of their size or 1.
 
     Returns:
-        The masked scores. ``softmax_with_sink`` makes zeros of a row with nothing to read, which
+        The masked scores; what stood in the others, NaN or an infinity too, is gone.
+        ``softmax_with_sink`` makes zeros of a row with nothing to read, which
         plain ``softmax`` cannot; without a sink, ``masked_softmax`` masks and weighs in one step.
 
     Raises:
-        ValueError: if may_attend does not broadcast to the scores.
+        ValueError: if may_attend does not fit the scores.
         TypeError: if may_attend is not of torch.bool.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3.

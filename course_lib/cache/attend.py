@@ -3,10 +3,11 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.attention.fitting import require_groups, require_same_size
 from course_lib.attention.grouped import grouped_query_attention
 from course_lib.cache.growing import KVCache
 from course_lib.cache.rolling import RollingKVCache
-from course_lib.shapes import require_axes, require_groups, require_same_size
+from course_lib.shapes import require_axes
 
 __all__ = ["attend_with_cache"]
 

@@ -1,5 +1,6 @@
-"""GPT-2's checkpoints: one matrix for queries, keys and values, stored as [in, out]."""
+"""GPT-2's checkpoints, old and new: one matrix for queries, keys and values, as [in, out]."""
 
+import re
 from collections.abc import Mapping
 
 from jaxtyping import Float, Shaped
@@ -17,20 +18,22 @@ def from_gpt2(
     """Rename a GPT-2 checkpoint, and cut its fused projection into three.
 
     Args:
-        tensors: the checkpoint, foreign name -> tensor.
+        tensors: the checkpoint, foreign name -> tensor. Older files are read, too: names without
+            "transformer." before them, or with g, w and b at their ends; and the masks that such
+            files hold (attn.bias, attn.masked_bias), which are constants and left out.
         config: the model that it belongs to.
 
     Returns:
         Our names -> tensors, for ``Decoder.load_state_dict``.
 
     Raises:
-        ValueError: if a tensor is missing or left over, or the model is tied and the checkpoint's
-            logits have a table of their own.
+        ValueError: if a tensor is missing, left over or there under two names, or the model is tied
+            and the checkpoint's logits have a table of their own.
 
-    Source: the names in transformers' GPT-2 model; openai/gpt-2 ``src/model.py`` stores its
-    matrices as [in, out], too.
+    Source: the names in transformers' GPT-2 model and its older versions; openai/gpt-2
+    ``src/model.py`` stores its matrices as [in, out], too.
     """
-    source = Checkpoint(tensors)
+    source = Checkpoint(_as_today(tensors))
     ours = {
         "embedding": source.take("transformer.wte.weight"),
         "positions": source.take("transformer.wpe.weight"),
@@ -57,3 +60,18 @@ def from_gpt2(
     ours |= source.unembedding("transformer.wte.weight", "lm_head", is_tied=config.is_tied)
     source.finish()
     return ours
+
+
+def _as_today(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Name the tensors as today's files do."""
+    named: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        today = re.sub(r"^(?=(wte|wpe|h|ln_f)\.)", "transformer.", name)
+        today = re.sub(r"\.b$", ".bias", re.sub(r"\.[gw]$", ".weight", today))
+        if today in named:
+            raise ValueError(
+                "a checkpoint has each tensor under one name; "
+                f"{name!r} is {today!r} once more, among {len(tensors)} tensors"
+            )
+        named[today] = tensor
+    return named

@@ -1,4 +1,4 @@
-"""Checkpoints named as Llama's: Mistral, Qwen3, SmolLM3, OLMo 2, Gemma 2 and 3."""
+"""Checkpoints named as Llama's: Mistral, Qwen, SmolLM3, OLMo 2, Gemma, Granite, StableLM."""
 
 from collections.abc import Mapping
 
@@ -6,27 +6,41 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config.decoder import Arrangement, DecoderConfig
+from course_lib.checkpoints.renaming import Names, renamed
+from course_lib.config.arrangement import (
+    InnerNorm,
+    Parallel,
+    PreNorm,
+    SandwichNorm,
+    ScaledPreNorm,
+)
+from course_lib.config.decoder import DecoderConfig
 
 __all__ = ["from_llama"]
 
-#: Arrangement -> our name of a norm -> theirs.
-_NORMS = {
-    Arrangement.PRE_NORM: {
-        "attention_norm": "input_layernorm",
-        "feed_forward_norm": "post_attention_layernorm",
+_BEFORE = {"attention_norm": "input_layernorm", "feed_forward_norm": "post_attention_layernorm"}
+_NAMES = Names(
+    embedding="model.embed_tokens",
+    layer="model.layers",
+    attention={letter: f"self_attn.{letter}_proj" for letter in "qkvo"},
+    feed_forward={part: f"mlp.{part}_proj" for part in ("gate", "up", "down")},
+    norms={
+        PreNorm: _BEFORE,
+        ScaledPreNorm: _BEFORE,
+        InnerNorm: {
+            "attention_norm": "post_attention_layernorm",
+            "feed_forward_norm": "post_feedforward_layernorm",
+        },
+        SandwichNorm: {
+            "attention_norm": "input_layernorm",
+            "attention_out_norm": "post_attention_layernorm",
+            "feed_forward_norm": "pre_feedforward_layernorm",
+            "feed_forward_out_norm": "post_feedforward_layernorm",
+        },
+        Parallel: {"norm": "input_layernorm"},
     },
-    Arrangement.INNER_NORM: {
-        "attention_norm": "post_attention_layernorm",
-        "feed_forward_norm": "post_feedforward_layernorm",
-    },
-    Arrangement.SANDWICH_NORM: {
-        "attention_norm": "input_layernorm",
-        "attention_out_norm": "post_attention_layernorm",
-        "feed_forward_norm": "pre_feedforward_layernorm",
-        "feed_forward_out_norm": "post_feedforward_layernorm",
-    },
-}
+    final_norm="model.norm",
+)
 
 
 def from_llama(
@@ -46,31 +60,7 @@ def from_llama(
             such checkpoint has, or the model is tied and the checkpoint's logits have a table of
             their own.
 
-    Source: the names in transformers' Llama, Qwen3, OLMo 2, Gemma 2 and Gemma 3 models.
+    Source: the names in transformers' Llama, Qwen 2 and 3, OLMo 2, Gemma 2 and 3, Granite and
+    StableLM models.
     """
-    source = Checkpoint(tensors)
-    ours = {"embedding": source.take("model.embed_tokens.weight")}
-    for number, layer in enumerate(config.layers):
-        theirs, block = f"model.layers.{number}", f"blocks.{number}"
-        if layer.arrangement not in _NORMS:
-            raise ValueError(
-                "a checkpoint of this kind has norms before, inside or on both sides; "
-                f"layer {number} of {config.num_layers} has {layer.arrangement.name}"
-            )
-        for letter in "qkvo":
-            name = f"{theirs}.self_attn.{letter}_proj"
-            ours[f"{block}.attention.w_{letter}"] = source.matrix(name)
-            if layer.attention.has_bias:
-                ours[f"{block}.attention.b_{letter}"] = source.take(f"{name}.bias")
-        if layer.attention.qk_norm is not None:
-            for letter in "qk":
-                gain = source.take(f"{theirs}.self_attn.{letter}_norm.weight")
-                ours[f"{block}.attention.norm_{letter}.gain"] = gain
-        for part in ("gate", "up", "down"):
-            ours[f"{block}.feed_forward.w_{part}"] = source.matrix(f"{theirs}.mlp.{part}_proj")
-        for name, foreign in _NORMS[layer.arrangement].items():
-            ours[f"{block}.{name}.gain"] = source.take(f"{theirs}.{foreign}.weight")
-    ours["final_norm.gain"] = source.take("model.norm.weight")
-    ours |= source.unembedding("model.embed_tokens.weight", "lm_head", is_tied=config.is_tied)
-    source.finish()
-    return ours
+    return renamed(Checkpoint(tensors), config, _NAMES)

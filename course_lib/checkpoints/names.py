@@ -1,12 +1,18 @@
 """Take tensors out of a checkpoint by name, and say clearly what is missing or left over."""
 
+import re
 from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from course_lib.config.norms import LayerNormConfig, NormConfig
+
 __all__ = ["Checkpoint"]
+
+#: Causal masks and rotary frequencies: constants that older versions saved among the weights.
+_CONSTANTS = r"\.(attn|attention)\.(bias|masked_bias)$|\.rotary_emb\.inv_freq$"
 
 
 class Checkpoint:
@@ -55,6 +61,44 @@ class Checkpoint:
         """
         return self.take(f"{name}.weight").T.contiguous()
 
+    def linear(self, ours: str, theirs: str, *, has_bias: bool) -> dict[str, Float[Tensor, "..."]]:
+        """Return a linear layer's matrix, and its bias.
+
+        Args:
+            ours: our name of both; {} stands where w and b differ.
+            theirs: the layer's name in the checkpoint.
+            has_bias: True where the model has one.
+
+        Returns:
+            Our names -> tensors.
+
+        Raises:
+            ValueError: if the checkpoint has no such tensor.
+        """
+        found: dict[str, Tensor] = {ours.format("w"): self.matrix(theirs)}
+        if has_bias:
+            found[ours.format("b")] = self.take(f"{theirs}.bias")
+        return found
+
+    def norm(self, ours: str, theirs: str, config: NormConfig) -> dict[str, Float[Tensor, " _"]]:
+        """Return a norm's gain, and its shift where it has one.
+
+        Args:
+            ours: our name of the norm.
+            theirs: its name in the checkpoint.
+            config: which norm.
+
+        Returns:
+            Our names -> tensors.
+
+        Raises:
+            ValueError: if the checkpoint has no such tensor.
+        """
+        found: dict[str, Tensor] = {f"{ours}.gain": self.take(f"{theirs}.weight")}
+        if isinstance(config, LayerNormConfig):
+            found[f"{ours}.shift"] = self.take(f"{theirs}.bias")
+        return found
+
     def unembedding(
         self, table: str, layer: str, *, is_tied: bool
     ) -> dict[str, Float[Tensor, "_ _"]]:
@@ -88,7 +132,7 @@ class Checkpoint:
         return {}
 
     def finish(self, ignored: tuple[str, ...] = ()) -> None:
-        """Make sure that nothing was left over.
+        """Make sure that nothing was left over but constants that older versions saved.
 
         Args:
             ignored: names of tensors which hold nothing that the model needs, such as the numbers
@@ -98,6 +142,7 @@ class Checkpoint:
             ValueError: if the checkpoint has tensors that nobody took.
         """
         left = sorted(set(self.tensors) - self.taken - set(ignored))
+        left = [name for name in left if not re.search(_CONSTANTS, name)]
         if left:
             raise ValueError(
                 "every tensor of a checkpoint has a place in the model; "

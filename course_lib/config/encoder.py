@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from course_lib.config.checks import require_positive
 from course_lib.config.feed_forward import FeedForwardConfig
 from course_lib.config.norms import NormConfig
+from course_lib.sizes import require_positive
 
 __all__ = ["EncoderConfig", "EncoderDecoderConfig", "VisionConfig"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.config.checks import require_positive
+from course_lib.sizes import require_positive
 
 __all__ = ["Activation", "FeedForwardConfig", "GatedFeedForwardConfig", "PlainFeedForwardConfig"]
 

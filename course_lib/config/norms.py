@@ -6,6 +6,8 @@ from dataclasses import dataclass
 __all__ = [
     "HeadQKNorm",
     "LayerNormConfig",
+    "LayerNormWithoutShiftConfig",
+    "NoQKNorm",
     "NormConfig",
     "ProjectionQKNorm",
     "QKNormConfig",
@@ -17,6 +19,20 @@ __all__ = [
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerNormConfig:
     """Subtract the mean, divide by the standard deviation, scale and shift.
+
+    Attributes:
+        eps: added to the variance, at least 0.
+    """
+
+    eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _require_eps(self.eps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerNormWithoutShiftConfig:
+    """Subtract the mean, divide by the standard deviation, scale (Cohere, MPT).
 
     Attributes:
         eps: added to the variance, at least 0.
@@ -56,7 +72,12 @@ class UnitOffsetRMSNormConfig:
         _require_eps(self.eps)
 
 
-NormConfig = LayerNormConfig | RMSNormConfig | UnitOffsetRMSNormConfig
+NormConfig = LayerNormConfig | LayerNormWithoutShiftConfig | RMSNormConfig | UnitOffsetRMSNormConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoQKNorm:
+    """Queries and keys are taken as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +102,7 @@ class ProjectionQKNorm:
     norm: NormConfig
 
 
-QKNormConfig = HeadQKNorm | ProjectionQKNorm
+QKNormConfig = NoQKNorm | HeadQKNorm | ProjectionQKNorm
 
 
 def _require_eps(eps: float) -> None:

@@ -3,11 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from course_lib.config.checks import require_above_zero, require_positive
+from course_lib.sizes import require_above_zero, require_factor, require_positive
 
 __all__ = [
     "LinearScaling",
     "Llama3Scaling",
+    "NoRope",
     "NtkScaling",
     "RopeConfig",
     "RopeScaling",
@@ -26,7 +27,7 @@ class LinearScaling:
     factor: float
 
     def __post_init__(self) -> None:
-        _require_factor(self.factor)
+        require_factor(self.factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class NtkScaling:
     factor: float
 
     def __post_init__(self) -> None:
-        _require_factor(self.factor)
+        require_factor(self.factor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Llama3Scaling:
     context: int
 
     def __post_init__(self) -> None:
-        _require_factor(self.factor)
+        require_factor(self.factor)
         require_positive(context=self.context)
         _require_ramp(low_freq_factor=self.low_freq_factor, high_freq_factor=self.high_freq_factor)
 
@@ -88,12 +89,17 @@ class YarnScaling:
     is_truncated: bool
 
     def __post_init__(self) -> None:
-        _require_factor(self.factor)
+        require_factor(self.factor)
         require_positive(context=self.context)
         _require_ramp(alpha=self.alpha, beta=self.beta)
 
 
 RopeScaling = LinearScaling | NtkScaling | Llama3Scaling | YarnScaling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoRope:
+    """Nothing is rotated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +134,6 @@ class RopeConfig:
                 "YaRN's ramp needs pairs that turn ever more slowly, so base > 1; "
                 f"base is {self.base}, with rotary_dim = {self.rotary_dim}"
             )
-
-
-def _require_factor(factor: float) -> None:
-    if not (factor >= 1 and math.isfinite(factor)):
-        raise ValueError(f"a context is stretched, so 1 <= factor < infinity; factor is {factor}")
 
 
 def _require_ramp(**ends: float) -> None:

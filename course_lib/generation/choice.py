@@ -12,6 +12,7 @@ from course_lib.generation.logits import (
     top_k_logits,
     top_p_logits,
 )
+from course_lib.kinds import require_floats
 from course_lib.softmax import softmax
 
 __all__ = ["Choose", "greedy", "pick", "sample", "sampler"]
@@ -55,8 +56,8 @@ def pick(
         One id per row.
 
     Raises:
-        ValueError: if a point is outside, or a row has no weights: no token, only minus infinities,
-            or a NaN.
+        ValueError: if there is not one point per row, a point is outside, or a row has no weights:
+            no token, only minus infinities, or a NaN.
 
     Source: Devroye 1986, "Non-Uniform Random Variate Generation", sec. III.2.
 
@@ -64,6 +65,13 @@ def pick(
     tensor(1)
     """
     require_choice(logits)
+    require_floats(logits=logits, uniform=uniform)
+    if uniform.shape != logits.shape[:-1]:
+        raise ValueError(
+            "every row of logits has one point in uniform; "
+            f"there are {logits.shape[:-1].numel()} rows and {uniform.numel()} points; "
+            f"shapes {tuple(logits.shape)} and {tuple(uniform.shape)}"
+        )
     outside = uniform[~((uniform >= 0) & (uniform < 1))]
     if outside.numel():
         raise ValueError(
@@ -92,6 +100,7 @@ def sample(logits: Float[Tensor, "*batch V"], generator: torch.Generator) -> Int
 
     Source: the point of ``pick`` is uniform.
     """
+    require_choice(logits)
     uniform = torch.rand(
         logits.shape[:-1], generator=generator, dtype=torch.float64, device=generator.device
     )

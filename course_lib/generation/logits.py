@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.kinds import require_floats
+from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 from course_lib.softmax import softmax
 
 __all__ = ["require_choice", "temperature_logits", "top_k_logits", "top_p_logits"]
@@ -23,7 +26,9 @@ def temperature_logits(
         temperature: τ, above 0. At 0 there would be no logits but a choice: ``greedy``.
 
     Returns:
-        The logits of the sharper or flatter distribution.
+        The logits of the sharper or flatter distribution, in the dtype that came. A row that would
+        overflow is lowered first until its largest logit is 0, which changes no weight: a τ close
+        to 0 leaves the largest logit, and minus infinity beside it.
 
     Raises:
         ValueError: if the temperature is not above 0, or not finite.
@@ -31,12 +36,18 @@ def temperature_logits(
     Source: Ackley, Hinton and Sejnowski 1985, eq. 3; for text Holtzman et al. 2019
     (arXiv:1904.09751), eq. 5.
     """
+    _require_rows(logits)
     if not (temperature > 0 and math.isfinite(temperature)):
         raise ValueError(
             "logits are divided by a temperature above 0, and at 0 the choice is greedy; "
             f"temperature is {temperature}; shape {tuple(logits.shape)}"
         )
-    return logits / temperature
+    sharpened = logits / temperature
+    overflows = (~sharpened.isfinite() & logits.isfinite()).any(-1, keepdim=True)
+    # In float64 no temperature is rounded to 0. Without a token there is no largest logit.
+    largest = logits.double().amax(-1, keepdim=True) if logits.numel() else logits.double()
+    lowered = ((logits - largest) / temperature).to(logits.dtype)
+    return torch.where(overflows, lowered, sharpened)
 
 
 def top_k_logits(logits: Float[Tensor, "*batch V"], k: int) -> Float[Tensor, "*batch V"]:
@@ -64,6 +75,8 @@ def top_k_logits(logits: Float[Tensor, "*batch V"], k: int) -> Float[Tensor, "*b
     >>> top_k_logits(torch.tensor([1.0, 3.0, 1.0, 2.0]), k=3)
     tensor([1., 3., -inf, 2.])
     """
+    _require_rows(logits)
+    require_whole(k=k)
     vocab_size = logits.shape[-1]
     if not 1 <= k <= vocab_size:
         raise ValueError(
@@ -124,6 +137,12 @@ def require_choice(logits: Float[Tensor, "*batch V"]) -> None:
     Raises:
         ValueError: if one has not.
     """
+    _require_rows(logits)
+    if logits.is_meta:
+        raise ValueError(
+            "a token is chosen by the values of the logits, and a meta tensor has none; "
+            f"logits lie on {logits.device}; shape {tuple(logits.shape)}"
+        )
     vocab_size = logits.shape[-1]
     largest = logits.amax(-1) if vocab_size else logits.new_full(logits.shape[:-1], -torch.inf)
     wrong = ~largest.isfinite()
@@ -133,3 +152,8 @@ def require_choice(logits: Float[Tensor, "*batch V"]) -> None:
             f"{int(wrong.sum())} of {wrong.numel()} rows have none, a NaN or an infinity; "
             f"V is {vocab_size}, shape {tuple(logits.shape)}"
         )
+
+
+def _require_rows(logits: Tensor) -> None:
+    require_axes("logits", logits, "*batch V")
+    require_floats(logits=logits)

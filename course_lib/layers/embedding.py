@@ -3,6 +3,14 @@
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from course_lib.kinds import (
+    require_floats,
+    require_integers,
+    require_same_device,
+    require_same_dtype,
+)
+from course_lib.shapes import require_axes
+
 __all__ = ["embed", "require_drawn", "unembed"]
 
 
@@ -21,7 +29,7 @@ def embed(ids: Int[Tensor, "*batch T"], table: Float[Tensor, "V C"]) -> Float[Te
         One vector per token. Vaswani et al. multiply it by √C, others do not: it is left out here.
 
     Raises:
-        ValueError: if an id is negative or not below V.
+        ValueError: if an id is no integer, negative or not below V.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.4.
     Cost: 0 FLOPs; the table holds V C parameters.
@@ -30,6 +38,10 @@ def embed(ids: Int[Tensor, "*batch T"], table: Float[Tensor, "V C"]) -> Float[Te
     tensor([[5., 6.],
             [1., 2.]])
     """
+    require_integers(ids=ids)
+    require_floats(table=table)
+    require_same_device(ids=ids, table=table)
+    require_axes("table", table, "V C")
     V = table.shape[0]
     if ids.numel() and (ids.min() < 0 or ids.max() >= V):
         raise ValueError(
@@ -64,6 +76,9 @@ def unembed(
     >>> unembed(torch.tensor([[2.0, 3.0]]), table)
     tensor([[2., 3., 5.]])
     """
+    require_axes("hidden", hidden, "*batch T C")
+    require_axes("table", table, "V C")
+    require_same_dtype(hidden=hidden, table=table)
     if hidden.shape[-1] != table.shape[-1]:
         raise ValueError(
             f"hidden and table have the same width C; hidden has {hidden.shape[-1]} and table "

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.layers.activations import gelu, relu, silu
-from course_lib.shapes import require_bias, require_projection
+from course_lib.layers.affine import affine
+from course_lib.shapes import require_projection
 
 __all__ = [
     "bilinear",
@@ -50,8 +51,8 @@ def feed_forward(
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 2, where f is ReLU.
     Cost: 4 C F FLOPs a vector; 2 C F + F + C parameters.
     """
-    hidden = activation(_affine(x, "x", w_in, "w_in", b_in))
-    return _affine(hidden, "the hidden layer", w_out, "w_out", b_out)
+    hidden = activation(affine(x, w_in, b_in, names=("x", "w_in")))
+    return affine(hidden, w_out, b_out, names=("the hidden layer", "w_out"))
 
 
 def gated_feed_forward(
@@ -83,15 +84,16 @@ def gated_feed_forward(
     Cost: 6 C F FLOPs a vector; 3 C F parameters. F = 2/3 of an ungated network's width costs the
     same.
     """
+    require_projection("x", x, "w_gate", w_gate)
+    require_projection("x", x, "w_up", w_up)
     if w_gate.shape[1] != w_up.shape[1]:
         raise ValueError(
             "each entry has its own gate, so w_gate and w_up have the same number of columns F; "
             f"w_gate has {w_gate.shape[1]} and w_up {w_up.shape[1]}; "
             f"shapes {tuple(w_gate.shape)} and {tuple(w_up.shape)}"
         )
-    gate = activation(_affine(x, "x", w_gate, "w_gate", None))
-    hidden = gate * _affine(x, "x", w_up, "w_up", None)
-    return _affine(hidden, "the hidden layer", w_down, "w_down", None)
+    hidden = activation(x @ w_gate) * (x @ w_up)
+    return affine(hidden, w_down, names=("the hidden layer", "w_down"))
 
 
 def glu(
@@ -222,11 +224,3 @@ def swiglu(
 
 def _identity(x: Tensor) -> Tensor:
     return x
-
-
-def _affine(x: Tensor, name: str, w: Tensor, w_name: str, b: Tensor | None) -> Tensor:
-    require_projection(name, x, w_name, w)
-    if b is None:
-        return x @ w
-    require_bias(w_name, w, b)
-    return x @ w + b

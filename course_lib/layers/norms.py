@@ -1,8 +1,14 @@
 """A norm brings each vector to one size: layer norm, and RMS norm in its two conventions."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from course_lib.kinds import require_floats
+from course_lib.precision import at_least_float32
+from course_lib.shapes import require_axes
 
 __all__ = ["layer_norm", "rms_norm", "rms_norm_unit_offset"]
 
@@ -19,10 +25,11 @@ def layer_norm(
         x: vectors; each is normalised on its own, over its last axis.
         g: gain of each entry; starts at 1.
         b: shift of each entry; starts at 0.
-        eps: added to the variance inside the root; 1e-5 in GPT-2.
+        eps: added to the variance inside the root; 1e-5 in GPT-2. At 0 equal entries give NaN.
 
     Returns:
-        The vectors, in the dtype of x. Half precision is computed in float32 and rounded once.
+        The vectors, in the dtype of x. Half precision is computed in float32 and rounded once. No
+        finite entry is too large; NaN or an infinity makes its vector NaN.
 
     Raises:
         ValueError: if g or b do not have one number per entry of a vector.
@@ -35,10 +42,10 @@ def layer_norm(
     """
     _require_entries(x, "g", g)
     _require_entries(x, "b", b)
-    wide = _at_least_float32(x)
-    centred = wide - wide.mean(-1, keepdim=True)
+    scaled, scaled_eps = _in_range(x, eps)
+    centred = scaled - scaled.mean(-1, keepdim=True)
     variance = centred.square().mean(-1, keepdim=True)
-    return (centred * (variance + eps).rsqrt() * g + b).to(x.dtype)
+    return (centred * (variance + scaled_eps).rsqrt() * g + b).to(x.dtype)
 
 
 def rms_norm(
@@ -53,11 +60,13 @@ def rms_norm(
     Args:
         x: vectors; each is normalised on its own, over its last axis.
         g: gain of each entry; starts at 1.
-        eps: added to the mean square inside the root; 1e-6 or 1e-5 in released models.
+        eps: added to the mean square inside the root; 1e-6 or 1e-5 in released models. At 0 a
+            vector of zeros gives NaN.
 
     Returns:
         The vectors, in the dtype of x. Half precision is normalised in float32, rounded, and then
-        multiplied by g, as in Llama: the result is rounded twice.
+        multiplied by g, as in Llama: the result is rounded twice. No finite entry is too large; NaN
+        or an infinity makes its vector NaN.
 
     Raises:
         ValueError: if g does not have one number per entry of a vector.
@@ -83,11 +92,12 @@ def rms_norm_unit_offset(
     Args:
         x: vectors; each is normalised on its own, over its last axis.
         g: what is added to a gain of one; starts at 0.
-        eps: added to the mean square inside the root; 1e-6 in Gemma.
+        eps: added to the mean square inside the root; 1e-6 in Gemma. At 0 a vector of zeros gives
+            NaN.
 
     Returns:
         The vectors, in the dtype of x. Half precision is computed in float32, the gain included,
-        and rounded once.
+        and rounded once. No finite entry is too large; NaN or an infinity makes its vector NaN.
 
     Raises:
         ValueError: if g does not have one number per entry of a vector.
@@ -98,20 +108,29 @@ def rms_norm_unit_offset(
     tensor([0.2000, 1.4000])
     """
     _require_entries(x, "g", g)
-    return (_normalise(x, eps) * (1.0 + _at_least_float32(g))).to(x.dtype)
+    return (_normalise(x, eps) * (1.0 + at_least_float32(g))).to(x.dtype)
 
 
 def _normalise(x: Tensor, eps: float) -> Tensor:
-    wide = _at_least_float32(x)
-    return wide * (wide.square().mean(-1, keepdim=True) + eps).rsqrt()
+    scaled, scaled_eps = _in_range(x, eps)
+    return scaled * (scaled.square().mean(-1, keepdim=True) + scaled_eps).rsqrt()
 
 
-def _at_least_float32(x: Tensor) -> Tensor:
-    # Squares and sums of half-precision numbers lose digits, or overflow in float16 above 256.
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+def _in_range(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """Divide x by a power of two and eps by its square: the same quotient, and no square overflows.
+
+    Squares of float32 end at 1.8e19, and a power of two changes no digit.
+    """
+    wide = at_least_float32(x)
+    least = math.sqrt(max(eps, torch.finfo(wide.dtype).tiny))  # so that eps / power² is at most 4
+    size = wide.detach().abs().amax(-1, keepdim=True).clamp(min=least)
+    power = size / (2 * size.frexp().mantissa)  # size = mantissa · 2 · power, 1/2 <= mantissa < 1
+    return wide / power, eps / power / power
 
 
 def _require_entries(x: Tensor, name: str, parameter: Tensor) -> None:
+    require_floats(**{"x": x, name: parameter})
+    require_axes("x", x, "*batch C")
     if parameter.shape != x.shape[-1:]:
         raise ValueError(
             f"a norm has one number in {name} per entry of a vector; the vectors have "

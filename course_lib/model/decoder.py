@@ -1,19 +1,30 @@
 """The decoder-only language model: token ids -> logits."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib.attention.score_steps import soft_cap
-from course_lib.config.decoder import DecoderConfig
+from course_lib.cache.protocol import Cache
+from course_lib.config.attention_parts import SoftCap
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingNorm,
+    EmbeddingScale,
+    LearnedPositions,
+    LogitBias,
+    LogitFactor,
+)
 from course_lib.layers.embedding import embed, require_drawn, unembed
-from course_lib.model.blocks import block_module
-from course_lib.model.causal_attention import Cache, CausalAttention
+from course_lib.model.attention_modules.interface import AttentionModule
+from course_lib.model.blocks import Block, block_module
 from course_lib.model.norm_modules import norm_module
+from course_lib.model.reading import Reading
 from course_lib.positions.absolute import learned
-from course_lib.shapes import require_axes
+from course_lib.shapes import require_sequences
 
 __all__ = ["Decoder"]
 
@@ -30,25 +41,31 @@ class Decoder(nn.Module):
     Source: Radford et al. 2019 (GPT-2); the parts are those of the configuration.
     """
 
-    positions: nn.Parameter | None
-    unembedding: nn.Parameter | None
+    positions: nn.Parameter
+    embedding_norm: nn.Module
+    unembedding: nn.Parameter
+    logit_bias: nn.Parameter
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Parameter(torch.zeros(config.vocab_size, config.d_model))
-        positions = (
-            nn.Parameter(torch.zeros(config.context_length, config.d_model))
-            if config.has_learned_positions
-            else None
-        )
-        self.register_parameter("positions", positions)
+        for step in config.embedding_steps:
+            match step:
+                case LearnedPositions():
+                    self.positions = nn.Parameter(
+                        torch.zeros(config.context_length, config.d_model)
+                    )
+                case EmbeddingNorm(norm=norm):
+                    self.embedding_norm = norm_module(norm, config.d_model)
+                case EmbeddingScale():
+                    pass
         self.blocks = nn.ModuleList(block_module(layer, config.d_model) for layer in config.layers)
         self.final_norm = norm_module(config.final_norm, config.d_model)
-        unembedding = (
-            None if config.is_tied else nn.Parameter(torch.zeros(config.d_model, config.vocab_size))
-        )
-        self.register_parameter("unembedding", unembedding)
+        if not config.is_tied:
+            self.unembedding = nn.Parameter(torch.zeros(config.d_model, config.vocab_size))
+        if LogitBias() in config.logit_steps:
+            self.logit_bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(
         self, ids: Int[Tensor, "B T"], caches: Sequence[Cache] | None = None
@@ -76,39 +93,50 @@ class Decoder(nn.Module):
         """Compute what the final norm hands to the logits."""
         if caches is not None:
             self._require_caches(caches)
-        x = self.embed(ids, 0 if caches is None else caches[0].length)
+        require_sequences(ids)
+        start = 0 if caches is None else caches[0].length
+        reading = Reading(start, ids.shape[1], ids.device)  # one for all layers
+        x = self.embed(ids, reading)
         for layer, block in enumerate(self.blocks):
-            x = block(x, None if caches is None else caches[layer])
+            x = block(x, None if caches is None else caches[layer], reading)
         normalised: Tensor = self.final_norm(x)
         return normalised
 
-    def embed(self, ids: Int[Tensor, "B T"], start: int) -> Float[Tensor, "B T C"]:
-        """Look the tokens up; with learned positions, add those from ``start`` on."""
-        require_axes("ids", ids, "B T")
+    def embed(self, ids: Int[Tensor, "B T"], reading: Reading) -> Float[Tensor, "B T C"]:
+        """Look the tokens up; then what the configuration adds."""
         x = embed(ids, self.embedding)
         require_drawn(x, "embedding", self.embedding)
-        if self.config.embedding_scale != 1.0:
-            # Rounded to the weights' dtype first, as the released models were trained.
-            x = x * torch.tensor(self.config.embedding_scale, dtype=x.dtype, device=x.device)
-        if self.positions is not None:
-            where = torch.arange(start, start + ids.shape[1], device=ids.device)
-            x = x + learned(self.positions, where)
+        for step in self.config.embedding_steps:
+            match step:
+                case LearnedPositions():
+                    x = x + learned(self.positions, reading.positions)
+                case EmbeddingScale(factor=factor):
+                    # Rounded to the weights' dtype first, as the released models were trained.
+                    x = x * torch.tensor(factor, dtype=x.dtype, device=x.device)
+                case EmbeddingNorm():
+                    x = self.embedding_norm(x)
         return x
 
     def logits(self, hidden: Float[Tensor, "B T C"]) -> Float[Tensor, "B T V"]:
-        """Compare each vector with every token of the vocabulary."""
-        table = self.embedding if self.unembedding is None else self.unembedding.mT
+        """Compare each vector with every token; then what the configuration adds."""
+        table = self.embedding if self.config.is_tied else self.unembedding.mT
         logits = unembed(hidden, table)
-        cap = self.config.logit_cap
-        return logits if cap is None else soft_cap(logits, cap)
+        for step in self.config.logit_steps:
+            match step:
+                case SoftCap(cap=cap):
+                    logits = soft_cap(logits, cap)
+                case LogitFactor(factor=factor):
+                    logits = logits * factor
+                case LogitBias():
+                    logits = logits + self.logit_bias
+        return logits
 
     def new_caches(self) -> list[Cache]:
-        """Make one empty cache per layer."""
+        """Make one empty cache per layer, each of the kind that its attention extends."""
         return [attention.new_cache() for attention in self._attentions()]
 
-    def _attentions(self) -> list[CausalAttention]:
-        found = (block.get_submodule("attention") for block in self.blocks)
-        return [attention for attention in found if isinstance(attention, CausalAttention)]
+    def _attentions(self) -> list[AttentionModule]:
+        return [cast("Block", block).attention for block in self.blocks]
 
     def _require_caches(self, caches: Sequence[Cache]) -> None:
         num_layers = self.config.num_layers

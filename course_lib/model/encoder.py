@@ -1,20 +1,18 @@
 """Blocks in which every position reads every other, and BERT made of them."""
 
-from functools import partial
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.config.encoder import EncoderConfig
+from course_lib.kinds import require_integers
 from course_lib.layers.embedding import embed, require_drawn
-from course_lib.layers.residual import post_norm, pre_norm
 from course_lib.masks import padding_mask
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
-from course_lib.shapes import require_axes
+from course_lib.shapes import require_sequences
 
 __all__ = [
     "BertEncoder",
@@ -50,8 +48,9 @@ class PostNormEncoderBlock(EncoderBlock):
 
     def forward(self, x: Float[Tensor, "B T C"], may_attend: Mask = None) -> Float[Tensor, "B T C"]:
         """Normalise after each sum."""
-        x = post_norm(x, partial(self.attention, may_attend=may_attend), self.attention_norm)
-        return post_norm(x, self.feed_forward, self.feed_forward_norm)
+        x = self.attention_norm(x + self.attention(x, may_attend=may_attend))
+        y: Tensor = self.feed_forward_norm(x + self.feed_forward(x))
+        return y
 
 
 class PreNormEncoderBlock(EncoderBlock):
@@ -59,8 +58,9 @@ class PreNormEncoderBlock(EncoderBlock):
 
     def forward(self, x: Float[Tensor, "B T C"], may_attend: Mask = None) -> Float[Tensor, "B T C"]:
         """Normalise before each half."""
-        x = pre_norm(x, partial(self.attention, may_attend=may_attend), self.attention_norm)
-        return pre_norm(x, self.feed_forward, self.feed_forward_norm)
+        x = x + self.attention(self.attention_norm(x), may_attend=may_attend)
+        y: Tensor = x + self.feed_forward(self.feed_forward_norm(x))
+        return y
 
 
 class BertEncoder(nn.Module):
@@ -101,7 +101,7 @@ class BertEncoder(nn.Module):
         self, ids: Int[Tensor, "B T"], lengths: Int[Tensor, " B"] | None = None
     ) -> list[Float[Tensor, "B T C"]]:
         """Return what each of the L blocks reads, and what the last one writes."""
-        require_axes("ids", ids, "B T")
+        require_sequences(ids)
         may_attend = sequence_mask(lengths, *ids.shape)
         where = torch.arange(ids.shape[1], device=ids.device)
         tokens = embed(ids, self.embedding)
@@ -134,6 +134,7 @@ def sequence_mask(
     """
     if lengths is None:
         return None
+    require_integers(lengths=lengths)
     if lengths.shape != (num_sequences,):
         raise ValueError(
             "each sequence of the batch has one length; "

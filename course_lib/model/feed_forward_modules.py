@@ -33,6 +33,10 @@ class PlainFeedForward(nn.Module):
         """Apply the network to each vector."""
         return feed_forward(x, self.w_in, self.b_in, self.w_out, self.b_out, self.activation)
 
+    def residual_writers(self) -> tuple[nn.Parameter, ...]:
+        """Give the matrix of the one write to the residual stream."""
+        return (self.w_out,)
+
 
 class GatedFeedForward(nn.Module):
     """Gate and up, their product, down."""
@@ -47,6 +51,10 @@ class GatedFeedForward(nn.Module):
     def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
         """Apply the network to each vector."""
         return gated_feed_forward(x, self.w_gate, self.w_up, self.w_down, self.activation)
+
+    def residual_writers(self) -> tuple[nn.Parameter, ...]:
+        """Give the matrix of the one write to the residual stream."""
+        return (self.w_down,)
 
 
 def feed_forward_module(config: FeedForwardConfig, d_model: int) -> nn.Module:

@@ -1,14 +1,20 @@
 """Draw the first weights of a model."""
 
 import math
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
-__all__ = ["initialise", "num_parameters"]
+__all__ = ["ResidualWriter", "initialise", "num_parameters"]
 
-#: Matrices that write into the residual stream.
-_WRITERS = ("w_o", "w_out", "w_down")
+
+@runtime_checkable
+class ResidualWriter(Protocol):
+    """A module that adds something to the residual stream: one half of a block."""
+
+    def residual_writers(self) -> tuple[nn.Parameter, ...]:
+        """Give the matrices that make up its one write: one, or one for each expert."""
 
 
 def initialise(model: nn.Module, generator: torch.Generator, std: float = 0.02) -> None:
@@ -17,13 +23,14 @@ def initialise(model: nn.Module, generator: torch.Generator, std: float = 0.02) 
     .. math:: w \sim \mathcal N(0, \text{std}^2), \qquad
         w_O, w_\text{out}, w_\text{down} \sim \mathcal N\big(0, \text{std}^2 / N\big)
 
-    N counts the matrices that write into the residual stream: 2 L in a decoder or an encoder, one
-    for each half of a block. What all halves add then has the variance of one. An encoder-decoder
-    has 5 L, those of both stacks together. Gains, shifts, biases and sinks keep the values that
-    they were made with.
+    N counts the writes into the residual stream: 2 L in a decoder or an encoder, one for each half
+    of a block, however many matrices make it. What all halves add then has the variance of one. An
+    encoder-decoder has 5 L, those of both stacks together. Gains, shifts, biases and sinks keep the
+    values that they were made with.
 
     Args:
-        model: any model of this room; its parameters are modified.
+        model: any model of this room; its parameters are modified. Which matrices write, its
+            modules say themselves: each ``ResidualWriter`` is one write, with all that is in it.
         generator: where the randomness comes from.
         std: the standard deviation.
 
@@ -33,12 +40,20 @@ def initialise(model: nn.Module, generator: torch.Generator, std: float = 0.02) 
     Source: Radford et al. 2019 (GPT-2), sec. 2.3, who scale by 1/√N with N residual layers: two a
     block.
     """
-    matrices = [(name, weight) for name, weight in model.named_parameters() if weight.ndim > 1]
-    writers = [name for name, _ in matrices if name.split(".")[-1] in _WRITERS]
+    writes = _writes(model)
+    writers = {weight for write in writes for weight in write}
     with torch.no_grad():
-        for name, weight in matrices:
-            scale = 1 / math.sqrt(len(writers)) if name in writers else 1.0
-            weight.normal_(0.0, std * scale, generator=generator)
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                scale = 1 / math.sqrt(len(writes)) if weight in writers else 1.0
+                weight.normal_(0.0, std * scale, generator=generator)
+
+
+def _writes(module: nn.Module) -> list[tuple[nn.Parameter, ...]]:
+    """The matrices of each write; a module that declares its own is not looked into."""
+    if isinstance(module, ResidualWriter):
+        return [module.residual_writers()]
+    return [write for child in module.children() for write in _writes(child)]
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -61,3 +61,7 @@ class MultiHeadAttention(nn.Module):
         key = split_heads(affine(source, self.w_k, self.b_k), self.num_heads)
         value = split_heads(affine(source, self.w_v, self.b_v), self.num_heads)
         return scaled_dot_product_attention(query, key, value, may_attend)
+
+    def residual_writers(self) -> tuple[nn.Parameter, ...]:
+        """Give the matrix of the one write to the residual stream."""
+        return (self.w_o,)

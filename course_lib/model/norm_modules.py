@@ -6,13 +6,14 @@ from torch import Tensor, nn
 
 from course_lib.config.norms import (
     LayerNormConfig,
+    LayerNormWithoutShiftConfig,
     NormConfig,
     RMSNormConfig,
     UnitOffsetRMSNormConfig,
 )
 from course_lib.layers.norms import layer_norm, rms_norm, rms_norm_unit_offset
 
-__all__ = ["LayerNorm", "RMSNorm", "UnitOffsetRMSNorm", "norm_module"]
+__all__ = ["LayerNorm", "LayerNormWithoutShift", "RMSNorm", "UnitOffsetRMSNorm", "norm_module"]
 
 
 class LayerNorm(nn.Module):
@@ -27,6 +28,19 @@ class LayerNorm(nn.Module):
     def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
         """Normalise each vector."""
         return layer_norm(x, self.gain, self.shift, self.eps)
+
+
+class LayerNormWithoutShift(nn.Module):
+    """Layer norm with a gain that starts at 1, and no shift."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.gain = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
+        """Normalise each vector."""
+        return layer_norm(x, self.gain, torch.zeros_like(self.gain), self.eps)
 
 
 class RMSNorm(nn.Module):
@@ -68,6 +82,8 @@ def norm_module(config: NormConfig, size: int) -> nn.Module:
     match config:
         case LayerNormConfig(eps=eps):
             return LayerNorm(size, eps)
+        case LayerNormWithoutShiftConfig(eps=eps):
+            return LayerNormWithoutShift(size, eps)
         case RMSNormConfig(eps=eps):
             return RMSNorm(size, eps)
         case UnitOffsetRMSNormConfig(eps=eps):

@@ -1,5 +1,8 @@
 """From a RoPE configuration to the frequencies that rotate the pairs."""
 
+from dataclasses import dataclass, field
+
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,7 +16,30 @@ from course_lib.positions.rope_scaling import (
     yarn_inv_freq_truncated,
 )
 
-__all__ = ["rope_frequencies"]
+__all__ = ["Rotation", "rope_frequencies"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """How fast queries and keys turn: equal where the configuration is.
+
+    Attributes:
+        config: base, rotated entries, and how the context is stretched.
+        inv_freq: radians per position, one per pair. Constants, not weights: computed on the
+            processor, also where a model is made without numbers (``torch.device("meta")``).
+        concentration: the factor on rotated queries and keys.
+    """
+
+    config: RopeConfig
+    inv_freq: Float[Tensor, " _"] = field(compare=False)
+    concentration: float = field(compare=False)
+
+    @classmethod
+    def of(cls, config: RopeConfig) -> "Rotation":
+        """Compute the frequencies of a configuration."""
+        with torch.device("cpu"):
+            inv_freq, concentration = rope_frequencies(config)
+        return cls(config=config, inv_freq=inv_freq, concentration=concentration)
 
 
 def rope_frequencies(config: RopeConfig) -> tuple[Float[Tensor, " _"], float]:

@@ -1,22 +1,20 @@
 """Attention Is All You Need: the encoder-decoder."""
 
 import math
-from functools import partial
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig
 from course_lib.layers.embedding import embed, require_drawn, unembed
-from course_lib.layers.residual import post_norm
 from course_lib.masks import causal_mask
 from course_lib.model.encoder import Mask, PostNormEncoderBlock, sequence_mask
 from course_lib.model.feed_forward_modules import feed_forward_module
 from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import sinusoidal
-from course_lib.shapes import require_axes
+from course_lib.shapes import require_sequences
 
 __all__ = ["CrossAttentionBlock", "EncoderDecoder"]
 
@@ -35,14 +33,17 @@ class CrossAttentionBlock(nn.Module):
         self.feed_forward_norm = norm_module(config.norm, config.d_model)
 
     def forward(
-        self, x: Float[Tensor, "B T C"], memory: Float[Tensor, "B S C"], may_read: Mask = None
+        self,
+        x: Float[Tensor, "B T C"],
+        memory: Float[Tensor, "B S C"],
+        past: Bool[Tensor, "T T"],
+        may_read: Mask = None,
     ) -> Float[Tensor, "B T C"]:
-        """Carry the target's residual stream through the block."""
-        past = causal_mask(x.shape[1], device=x.device)
-        x = post_norm(x, partial(self.self_attention, may_attend=past), self.self_attention_norm)
-        read = partial(self.cross_attention, context=memory, may_attend=may_read)
-        x = post_norm(x, read, self.cross_attention_norm)
-        return post_norm(x, self.feed_forward, self.feed_forward_norm)
+        """Carry the target's residual stream through the block; ``past`` masks its own future."""
+        x = self.self_attention_norm(x + self.self_attention(x, may_attend=past))
+        x = self.cross_attention_norm(x + self.cross_attention(x, memory, may_read))
+        y: Tensor = self.feed_forward_norm(x + self.feed_forward(x))
+        return y
 
 
 class EncoderDecoder(nn.Module):
@@ -108,14 +109,15 @@ class EncoderDecoder(nn.Module):
             )
         x = self.embed(target)
         may_read = sequence_mask(source_lengths, *memory.shape[:2])
+        past = causal_mask(target.shape[1], device=target.device)  # one for all layers
         for block in self.decoder:
-            x = block(x, memory, may_read)
+            x = block(x, memory, past, may_read)
         return unembed(x, self.embedding)
 
     def embed(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T C"]:
         """Look the tokens up, times √C, plus sinusoids."""
         d_model = self.config.layers.d_model
-        require_axes("ids", ids, "B T")
+        require_sequences(ids)
         tokens = embed(ids, self.embedding)
         require_drawn(tokens, "embedding", self.embedding)
         positions = sinusoidal(ids.shape[1], d_model, dtype=tokens.dtype, device=tokens.device)

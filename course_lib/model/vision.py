@@ -5,9 +5,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.config.encoder import VisionConfig
+from course_lib.kinds import require_floats
 from course_lib.layers.embedding import require_drawn
 from course_lib.model.encoder import PreNormEncoderBlock
 from course_lib.model.norm_modules import norm_module
+from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 
 __all__ = ["VisionTransformer", "patches"]
 
@@ -31,6 +34,8 @@ def patches(images: Float[Tensor, "B _ _ _"], patch_size: int) -> Float[Tensor, 
     >>> patches(torch.arange(16.0).view(1, 1, 4, 4), 2)[0, 1]
     tensor([2., 3., 6., 7.])
     """
+    require_axes("images", images, "B channels height width")
+    require_whole(patch_size=patch_size)
     batch, channels, height, width = images.shape
     if patch_size < 1 or height % patch_size or width % patch_size:
         raise ValueError(
@@ -79,6 +84,8 @@ class VisionTransformer(nn.Module):
         """
         config = self.config
         expected = (config.num_channels, config.image_size, config.image_size)
+        require_axes("images", images, "B channels height width")
+        require_floats(images=images)
         if images.shape[1:] != expected:
             raise ValueError(
                 "the table of positions fits one image size; expected channels, height and width "

@@ -73,11 +73,11 @@ def softmax_with_sink(
 def masked_softmax(
     scores: Float64[np.ndarray, "T S"], may_attend: Bool[np.ndarray, "T S"]
 ) -> Float64[np.ndarray, "T S"]:
-    """Softmax of the readable scores alone; the other weights, and empty rows, stay zero."""
+    """Softmax of what is readable and above minus infinity; other weights stay zero."""
     num_queries, num_keys = scores.shape
     weights = np.zeros((num_queries, num_keys))
     for t in range(num_queries):
-        readable = [s for s in range(num_keys) if may_attend[t, s]]
+        readable = [s for s in range(num_keys) if may_attend[t, s] and scores[t, s] != -math.inf]
         if readable:
             for s, weight in zip(readable, softmax(scores[t, readable]), strict=True):
                 weights[t, s] = weight

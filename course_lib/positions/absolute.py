@@ -1,8 +1,14 @@
 """A vector for each position, added to the token's: sinusoids, or a learnt table."""
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from course_lib.kinds import floating_dtype, require_floats, require_integers, require_same_device
+from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 
 __all__ = ["learned", "sinusoidal"]
 
@@ -32,7 +38,8 @@ def sinusoidal(
         One row per position. The waves are computed in float64 and rounded once, to the dtype.
 
     Raises:
-        ValueError: if a size is negative or the base not positive.
+        ValueError: if a size is negative, the base not positive and finite, or the dtype one of
+            integers.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.5. Marian puts all sines before all
     cosines: the same columns in another order. The authors' own code, tensor2tensor's
@@ -43,17 +50,19 @@ def sinusoidal(
     tensor([[0.0000, 1.0000, 0.0000, 1.0000],
             [0.8415, 0.5403, 0.0100, 0.9999]])
     """
-    if num_positions < 0 or d_model < 0 or base <= 0:
+    require_whole(num_positions=num_positions, d_model=d_model)
+    if num_positions < 0 or d_model < 0 or not 0 < base < math.inf:
         raise ValueError(
-            "a table of sinusoids needs num_positions >= 0, d_model >= 0 and base > 0; "
+            "a table of sinusoids needs num_positions >= 0, d_model >= 0 and 0 < base < infinity; "
             f"num_positions is {num_positions}, d_model is {d_model}, base is {base}"
         )
+    kept = floating_dtype(dtype)
     column = torch.arange(d_model, device=device)
     wave = 2 * (column // 2)  # 2i, for the sine and its cosine alike
     positions = torch.arange(num_positions, dtype=torch.float64, device=device)
     angles = positions[:, None] / base ** (wave.double() / d_model)
     table = torch.where(column % 2 == 0, angles.sin(), angles.cos())
-    return table.to(torch.get_default_dtype() if dtype is None else dtype)
+    return table.to(kept)
 
 
 def learned(table: Float[Tensor, "S C"], positions: Int[Tensor, " T"]) -> Float[Tensor, "T C"]:
@@ -69,7 +78,7 @@ def learned(table: Float[Tensor, "S C"], positions: Int[Tensor, " T"]) -> Float[
         One row of the table per position.
 
     Raises:
-        ValueError: if a position is negative, or beyond the table.
+        ValueError: if a position is no integer, negative, or beyond the table.
 
     Source: Gehring et al. 2017 (arXiv:1705.03122), sec. 3.1; GPT-2 and BERT. A learnt table ends:
     nothing is known of position S.
@@ -78,6 +87,11 @@ def learned(table: Float[Tensor, "S C"], positions: Int[Tensor, " T"]) -> Float[
     tensor([[3.],
             [1.]])
     """
+    require_integers(positions=positions)
+    require_floats(table=table)
+    require_same_device(positions=positions, table=table)
+    require_axes("positions", positions, "T")
+    require_axes("table", table, "S C")
     outside = (positions < 0) | (positions >= table.shape[0])
     if outside.any():
         raise ValueError(
@@ -85,4 +99,4 @@ def learned(table: Float[Tensor, "S C"], positions: Int[Tensor, " T"]) -> Float[
             f"position {positions[outside][0].item()} came; "
             f"shapes {tuple(table.shape)} and {tuple(positions.shape)}"
         )
-    return table[positions]
+    return table[positions.long()]

@@ -4,7 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.kinds import floating_dtype
 from course_lib.masks import distances
+from course_lib.sizes import require_whole
 
 __all__ = ["alibi_bias", "alibi_slopes"]
 
@@ -28,7 +30,7 @@ def alibi_slopes(
         One slope per head.
 
     Raises:
-        ValueError: if there is no head.
+        ValueError: if there is no head, or the dtype is one of integers.
 
     Source: Press et al. 2022 (arXiv:2108.12409), sec. 3; for other H their released code, which
     BLOOM follows.
@@ -36,16 +38,16 @@ def alibi_slopes(
     >>> alibi_slopes(3)
     tensor([0.0625, 0.0039, 0.2500])
     """
+    require_whole(num_heads=num_heads)
     if num_heads < 1:
         raise ValueError(
             f"ALiBi has one slope per head, so num_heads >= 1; num_heads is {num_heads}"
         )
-    power = 1 << (num_heads.bit_length() - 1)  # the power of two at or below H
+    power = 1 << (int(num_heads).bit_length() - 1)  # the power of two at or below H
     steps = [(head + 1) / power for head in range(power)]
     between = [(2 * head + 1) / (2 * power) for head in range(num_heads - power)]
     slopes = [2.0 ** (-8.0 * step) for step in steps + between]
-    kept = torch.get_default_dtype() if dtype is None else dtype
-    return torch.tensor(slopes, dtype=kept, device=device)
+    return torch.tensor(slopes, dtype=floating_dtype(dtype), device=device)
 
 
 def alibi_bias(
@@ -74,7 +76,7 @@ def alibi_bias(
         nothing: a causal model adds its mask.
 
     Raises:
-        ValueError: if there is no head, or a size is negative.
+        ValueError: if there is no head, a size is negative, or the dtype is one of integers.
 
     Source: Press et al. 2022 (arXiv:2108.12409), sec. 3, for the keys behind a query; keys ahead,
     which are masked there, get the same bias by distance. BLOOM adds m_h s instead, which differs
@@ -84,7 +86,7 @@ def alibi_bias(
     tensor([[[-0.0039,  0.0000, -0.0039],
              [-0.0078, -0.0039,  0.0000]]])
     """
-    kept = torch.get_default_dtype() if dtype is None else dtype
+    kept = floating_dtype(dtype)
     working = torch.promote_types(kept, torch.float32)  # half precision cannot count to 300
     slopes = alibi_slopes(num_heads, dtype=working, device=device)
     steps = distances(num_queries, num_keys, device=device).abs()

@@ -1,10 +1,15 @@
 """Rotary positions: a query and a key are turned by their positions, and the difference counts."""
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from course_lib.kinds import require_floats, require_integers, require_same_device
+from course_lib.positions.rotation_table import rotate_by_table, rotation_table
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 
 __all__ = ["halves_to_interleaved", "interleaved_to_halves", "rope", "rope_inv_freq", "rotate"]
 
@@ -26,16 +31,18 @@ def rope_inv_freq(
         Radians per position, one number per pair, from 1 down; float64.
 
     Raises:
-        ValueError: if rotary_dim is odd or below 2, or the base not positive.
+        ValueError: if rotary_dim is odd or below 2, or the base not positive and finite.
 
     Source: Su et al. 2021 (arXiv:2104.09864), sec. 3.2.2, which counts i from 1.
 
     >>> rope_inv_freq(4, 10000.0)
     tensor([1.0000, 0.0100], dtype=torch.float64)
     """
-    if rotary_dim < 2 or rotary_dim % 2 or base <= 0:
+    require_whole(rotary_dim=rotary_dim)
+    if rotary_dim < 2 or rotary_dim % 2 or not 0 < base < math.inf:
         raise ValueError(
-            "RoPE turns pairs of entries, so rotary_dim is even and at least 2, and base > 0; "
+            "RoPE turns pairs of entries, so rotary_dim is even and at least 2, and "
+            "0 < base < infinity; "
             f"rotary_dim is {rotary_dim} and base is {base}"
         )
     exponents = torch.arange(0, rotary_dim, 2, dtype=torch.float64, device=device) / rotary_dim
@@ -72,8 +79,9 @@ def rotate(
 
     Raises:
         ValueError: if x has no axis of rows, if there is not one position per row, if 2n exceeds D,
-            or if inv_freq has less than float32's precision: bfloat16 cannot tell position 5000
-            from 5001.
+            if x holds no floating-point numbers (integers would be cut off) or positions no
+            integers, or if inv_freq has less than float32's precision: bfloat16 cannot tell
+            position 5000 from 5001.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 15, where entry 2i pairs with 2i + 1: the same up
     to the order of the columns, see ``interleaved_to_halves``. Half-split as in GPT-NeoX and Llama
@@ -85,14 +93,7 @@ def rotate(
     tensor([[0.7071, 0.7071, 5.0000]])
     """
     _require_rotation(x, positions, inv_freq)
-    working = torch.promote_types(x.dtype, torch.float32)
-    angles = positions[:, None] * inv_freq
-    cosine = (concentration * angles.cos()).to(working)
-    sine = (concentration * angles.sin()).to(working)
-    half = inv_freq.numel()
-    first, second, rest = x[..., :half], x[..., half : 2 * half], x[..., 2 * half :]
-    turned = torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
-    return torch.cat([turned.to(x.dtype), rest], dim=-1)
+    return rotate_by_table(x, rotation_table(positions, inv_freq, concentration))
 
 
 def rope(
@@ -147,7 +148,7 @@ def interleaved_to_halves(
     tensor([0., 2., 1., 3.])
     """
     rotary_dim = _require_heads(w, head_dim, rotary_dim)
-    heads = w.reshape(*w.shape[:-1], -1, head_dim)
+    heads = torch.unflatten(w, -1, (w.shape[-1] // head_dim, head_dim))
     turned, rest = heads[..., :rotary_dim], heads[..., rotary_dim:]
     return torch.cat([turned[..., 0::2], turned[..., 1::2], rest], dim=-1).flatten(-2)
 
@@ -175,7 +176,7 @@ def halves_to_interleaved(
     tensor([0., 1., 2., 3.])
     """
     rotary_dim = _require_heads(w, head_dim, rotary_dim)
-    heads = w.reshape(*w.shape[:-1], -1, head_dim)
+    heads = torch.unflatten(w, -1, (w.shape[-1] // head_dim, head_dim))
     half = rotary_dim // 2
     first, second, rest = heads[..., :half], heads[..., half:rotary_dim], heads[..., rotary_dim:]
     pairs = torch.stack([first, second], dim=-1).flatten(-2)
@@ -184,6 +185,10 @@ def halves_to_interleaved(
 
 def _require_rotation(x: Tensor, positions: Tensor, inv_freq: Tensor) -> None:
     require_axes("x", x, "*batch T D")
+    require_axes("inv_freq", inv_freq, "D/2")
+    require_floats(x=x, inv_freq=inv_freq)
+    require_integers(positions=positions)
+    require_same_device(x=x, positions=positions)
     if positions.shape != x.shape[-2:-1]:
         raise ValueError(
             "rotate needs one position per row of x; "
@@ -205,12 +210,14 @@ def _require_rotation(x: Tensor, positions: Tensor, inv_freq: Tensor) -> None:
 
 
 def _require_heads(w: Tensor, head_dim: int, rotary_dim: int | None) -> int:
+    require_axes("w", w, "*rows _")
+    turned = head_dim if rotary_dim is None else rotary_dim
+    require_whole(head_dim=head_dim, rotary_dim=turned)
     if head_dim < 1 or w.shape[-1] % head_dim:
         raise ValueError(
             "the columns of w are those of whole heads, head_dim each; "
             f"w has {w.shape[-1]} columns and head_dim is {head_dim}; its shape is {tuple(w.shape)}"
         )
-    turned = head_dim if rotary_dim is None else rotary_dim
     if turned % 2 or not 0 <= turned <= head_dim:
         raise ValueError(
             "pairs of a head's columns turn, so rotary_dim is even and at most head_dim; "

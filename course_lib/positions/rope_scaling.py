@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.kinds import require_floats
 from course_lib.positions.rope import rope_inv_freq
+from course_lib.sizes import require_factor, require_whole
 
 __all__ = [
     "interpolated_inv_freq",
@@ -37,7 +39,8 @@ def interpolated_inv_freq(inv_freq: Float[Tensor, " _"], factor: float) -> Float
     >>> interpolated_inv_freq(torch.tensor([1.0, 0.5]), 4.0)
     tensor([0.2500, 0.1250])
     """
-    _require_factor(factor)
+    require_factor(factor)
+    require_floats(inv_freq=inv_freq)
     return inv_freq / factor
 
 
@@ -65,7 +68,8 @@ def ntk_inv_freq(
     >>> ntk_inv_freq(4, 100.0, 4.0)
     tensor([1.0000, 0.0250], dtype=torch.float64)
     """
-    _require_factor(factor)
+    require_factor(factor)
+    require_whole(rotary_dim=rotary_dim)
     if rotary_dim <= 2:
         raise ValueError(
             "NTK scaling tells the first pair from the last, so rotary_dim is above 2; "
@@ -110,7 +114,8 @@ def llama3_inv_freq(
     >>> llama3_inv_freq(torch.tensor([1.0, 0.01, 0.001]), 8.0, 1.0, 4.0, 1024)
     tensor([1.0000e+00, 3.0868e-03, 1.2500e-04])
     """
-    _require_factor(factor)
+    require_factor(factor)
+    require_floats(inv_freq=inv_freq)
     _require_ramp("low_freq_factor", low_freq_factor, "high_freq_factor", high_freq_factor, context)
     turns = context * inv_freq / (2 * math.pi)
     kept = ((turns - low_freq_factor) / (high_freq_factor - low_freq_factor)).clamp(0.0, 1.0)
@@ -198,8 +203,11 @@ def _ramp_ends(
 ) -> tuple[float, float]:
     """The fractional indices of the pairs that make beta and alpha turns within the context."""
     _require_ramp("alpha", alpha, "beta", beta, context)
-    if base <= 1:
-        raise ValueError(f"later pairs turn more slowly only if base > 1; base is {base}")
+    require_whole(rotary_dim=rotary_dim)
+    if not 1 < base < math.inf:
+        raise ValueError(
+            f"later pairs turn more slowly only if 1 < base < infinity; base is {base}"
+        )
 
     def index(turns: float) -> float:
         return rotary_dim / 2 * math.log(context / (2 * math.pi * turns)) / math.log(base)
@@ -210,7 +218,7 @@ def _ramp_ends(
 def _blend(
     rotary_dim: int, base: float, factor: float, low: float, high: float
 ) -> tuple[Tensor, float]:
-    _require_factor(factor)
+    require_factor(factor)
     kept = rope_inv_freq(rotary_dim, base)
     # The bounds of the released code; rotary_dim - 1 lies beyond the last pair.
     low, high = max(low, 0), min(high, rotary_dim - 1)
@@ -224,14 +232,10 @@ def _blend(
     return (1.0 - slowed) * kept + slowed * kept / factor, 0.1 * math.log(factor) + 1.0
 
 
-def _require_factor(factor: float) -> None:
-    if factor < 1:
-        raise ValueError(f"a context is stretched, so factor >= 1; factor is {factor}")
-
-
 def _require_ramp(low_name: str, low: float, high_name: str, high: float, context: int) -> None:
-    if not 0 < low < high or context <= 0:
+    require_whole(context=context)
+    if not 0 < low < high < math.inf or context <= 0:
         raise ValueError(
-            f"turns within the context: 0 < {low_name} < {high_name}, and context > 0; "
+            f"turns within the context: 0 < {low_name} < {high_name} < infinity, context > 0; "
             f"{low_name} is {low}, {high_name} is {high}, context is {context}"
         )

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.shapes import require_projection
+from course_lib.kinds import require_same_dtype
+from course_lib.shapes import require_axes, require_projection
 
 __all__ = ["gru_step", "lstm_step", "rnn_step"]
 
@@ -85,6 +86,9 @@ def lstm_step(
     >>> lstm_step(x, h, c, torch.zeros(2, 4), torch.tensor([0.0, 100.0, 0.0, 100.0]))
     (tensor([[0.9640]]), tensor([[2.]]))
     """
+    require_axes("x", x, "*batch C")
+    require_axes("w", w, "rows columns")
+    require_same_dtype(x=x, h=h, c=c, w=w, b=b)
     if c.shape != h.shape:
         raise ValueError(
             "h and c have one entry per unit; "
@@ -158,6 +162,9 @@ def gru_step(
 def _require_fit(
     x: Tensor, h: Tensor, w_x: Tensor, w_h: Tensor, columns: dict[str, Tensor], *, gates: int
 ) -> None:
+    require_axes("x", x, "*batch C")
+    require_axes("h", h, "*batch N")
+    require_same_dtype(x=x, h=h, **columns)
     if x.shape[:-1] != h.shape[:-1]:
         raise ValueError(
             "x and h belong to the same examples, so their leading axes agree; "
@@ -168,6 +175,7 @@ def _require_fit(
     require_projection("h", h, "w_h", w_h)
     expected = gates * h.shape[-1]
     for name, weight in columns.items():
+        require_axes(name, weight, "rows columns" if name.startswith("w") else "columns")
         if weight.shape[-1] != expected:
             each = "one column" if gates == 1 else f"{gates} columns, one a gate,"
             raise ValueError(

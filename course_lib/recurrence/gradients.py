@@ -4,6 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.kinds import require_floats, require_same_dtype
+from course_lib.shapes import require_axes
+
 __all__ = ["product_norms", "state_jacobian_norms", "step_jacobians"]
 
 
@@ -30,6 +33,9 @@ def step_jacobians(
     Source: Pascanu et al. 2013 (arXiv:1211.5063), eq. 5, where the function is applied to the old
     state before the matrix, x_t = W σ(x_{t-1}) + …; ours is applied after it.
     """
+    require_axes("w_h", w_h, "N N")
+    require_axes("hs", hs, "*batch T N")
+    require_same_dtype(w_h=w_h, hs=hs)
     if not w_h.shape[0] == w_h.shape[1] == hs.shape[-1]:
         raise ValueError(
             "w_h has a row and a column for each unit of a state; "
@@ -51,7 +57,7 @@ def product_norms(jacobians: Float[Tensor, "*batch T N N"]) -> Float[Tensor, "*b
         One spectral norm (largest singular value) per step. The first Jacobian takes no part.
 
     Raises:
-        ValueError: if there is no step.
+        ValueError: if there is no step, or a Jacobian is not square.
 
     Source: Pascanu et al. 2013 (arXiv:1211.5063), eq. 5. If no norm ‖J_t‖ exceeds g, s_t is at
     most g^(T - t): the *singular* values must be small. An arXiv version asks it of the largest
@@ -61,7 +67,14 @@ def product_norms(jacobians: Float[Tensor, "*batch T N N"]) -> Float[Tensor, "*b
     >>> product_norms(torch.tensor([0.5, 0.5, 3.0]).reshape(3, 1, 1))
     tensor([1.5000, 3.0000, 1.0000])
     """
-    num_steps, num_units = jacobians.shape[-3], jacobians.shape[-1]
+    require_axes("jacobians", jacobians, "*batch T N N")
+    require_floats(jacobians=jacobians)
+    num_steps, rows, num_units = jacobians.shape[-3:]
+    if rows != num_units:
+        raise ValueError(
+            "a Jacobian has a row and a column for each of the N units of a state; "
+            f"there are {rows} rows and {num_units} columns; shape {tuple(jacobians.shape)}"
+        )
     if num_steps == 0:
         raise ValueError(
             f"the last state is the state of a step; there are T = {num_steps} steps; "

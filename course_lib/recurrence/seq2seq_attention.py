@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from course_lib.attention.additive import additive_scores
 from course_lib.masks import padding_mask
 from course_lib.recurrence.seq2seq import GRU, Encoded, RecurrentEncoderDecoder
+from course_lib.shapes import require_axes
 from course_lib.softmax import masked_softmax
 
 __all__ = ["AttentionEncoderDecoder", "align_step"]
@@ -34,15 +35,20 @@ def align_step(
         v: the last layer of the small network that makes the score.
 
     Returns:
-        The context and the weights. A source of no tokens gives zeros.
+        The context and the weights. A source of no tokens gives zeros. Padding has no influence,
+        even if its states are NaN.
 
     Raises:
         ValueError: if a length is negative or above S, or what ``additive_scores`` refuses.
 
     Source: Bahdanau et al. 2014 (arXiv:1409.0473), sec. 3.1 and appendix A.1.2.
     """
-    scores = additive_scores(state.unsqueeze(1), encoded, w_q, w_k, v)  # B 1 S: one query
-    weights = masked_softmax(scores, padding_mask(lengths, encoded.shape[1]))
+    require_axes("state", state, "B N")
+    require_axes("encoded", encoded, "B S _")
+    is_token = padding_mask(lengths, encoded.shape[1])  # B 1 S: one query
+    encoded = encoded.masked_fill(~is_token.mT, 0.0)  # 0 · NaN would be NaN
+    scores = additive_scores(state.unsqueeze(1), encoded, w_q, w_k, v)
+    weights = masked_softmax(scores, is_token)
     return (weights @ encoded).squeeze(1), weights.squeeze(1)
 
 

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.recurrence.cells import gru_step, lstm_step, rnn_step
+from course_lib.shapes import require_axes
 
 __all__ = ["gru_forward", "lstm_forward", "rnn_forward"]
 
@@ -117,6 +118,7 @@ def gru_forward(
 
 
 def _require_steps(x: Tensor) -> None:
+    require_axes("x", x, "*batch T C")
     if x.shape[-2] == 0:
         raise ValueError(
             f"a sequence has at least one step; x has T = {x.shape[-2]}; shape {tuple(x.shape)}"

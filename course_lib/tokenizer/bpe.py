@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
+from course_lib.sizes import require_whole
 from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens
 
 __all__ = [
@@ -87,6 +88,7 @@ def bpe_train(
     >>> bpe_train("low lower lowest", 3)
     [(b'l', b'o'), (b'lo', b'w'), (b' ', b'low')]
     """
+    require_whole(num_merges=num_merges)
     if num_merges < 0:
         raise ValueError(f"num_merges is at least 0; num_merges is {num_merges}")
     counts = Counter(pre_tokens(text))

@@ -1,6 +1,7 @@
 """A vocabulary: text to ids and back, with the ranks and special tokens of released models."""
 
 import base64
+import numbers
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,8 @@ class Tokenizer:
         tokens: id -> token, of both kinds; derived.
 
     Raises:
-        ValueError: if a byte is missing from ranks, or two tokens share an id.
+        ValueError: if a byte is missing from ranks, two tokens share an id, or a special token has
+            no name.
 
     Source: Radford et al. 2019, sec. 2.2.
     """
@@ -65,6 +67,11 @@ class Tokenizer:
     tokens: Mapping[int, bytes] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if "" in self.specials:
+            raise ValueError(
+                "a special token is found in a text by its name, so the name has a character; "
+                f"that of id {self.specials['']} is {''!r}, with {len(self.specials)} names in all"
+            )
         missing = BYTE_RANKS.keys() - self.ranks.keys()
         if missing:
             raise ValueError(
@@ -135,10 +142,16 @@ class Tokenizer:
             Their bytes. A part of a text may start or end within a character.
 
         Raises:
-            ValueError: if the vocabulary has no such id.
+            ValueError: if the vocabulary has no such id, or ids are no ints (a tensor's are
+                ``ids.tolist()``).
         """
-        parts = []
+        parts: list[bytes] = []
         for i in ids:
+            if not isinstance(i, numbers.Integral) or isinstance(i, bool):
+                raise ValueError(
+                    "ids are decoded from a list of ints, for one sequence (ids.tolist() makes it "
+                    f"of a tensor); an entry is {i!r}, of type {type(i).__name__}"
+                )
             if i not in self.tokens:
                 raise ValueError(
                     f"an id is one of the vocabulary's {len(self.tokens)}, below "
@@ -157,7 +170,7 @@ class Tokenizer:
             The text; bytes that are no UTF-8 show as the character U+FFFD.
 
         Raises:
-            ValueError: if the vocabulary has no such id.
+            ValueError: as ``decode_bytes``.
         """
         return self.decode_bytes(ids).decode(errors="replace")
 

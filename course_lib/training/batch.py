@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from course_lib.kinds import require_integers
 from course_lib.training.loss import IGNORE
 
 __all__ = ["Batch", "joined"]
@@ -26,6 +27,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         read = self.inputs[-1]
+        require_integers(**{"the last input": read, "targets": self.targets})
         if read.shape != self.targets.shape:
             raise ValueError(
                 "the targets are the last input, some tokens of it ignored; "

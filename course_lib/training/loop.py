@@ -1,5 +1,6 @@
 """One plain loop: a batch, its loss, its gradient, one step."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from course_lib.sizes import require_whole
 
 __all__ = ["Optimisation", "train", "warm_up"]
 
@@ -35,15 +38,16 @@ class Optimisation:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.learning_rate > 0 and self.warmup_steps >= 0 and self.max_norm > 0):
+        require_whole(warmup_steps=self.warmup_steps)
+        if not (0 < self.learning_rate < math.inf and self.warmup_steps >= 0 and self.max_norm > 0):
             raise ValueError(
-                "learning_rate > 0, warmup_steps >= 0 and max_norm > 0; "
+                "learning_rate > 0 and finite, warmup_steps >= 0 and max_norm > 0; "
                 f"learning_rate is {self.learning_rate}, warmup_steps {self.warmup_steps} and "
                 f"max_norm {self.max_norm}"
             )
-        if not (all(0 <= beta < 1 for beta in self.betas) and self.weight_decay >= 0):
+        if not (all(0 <= beta < 1 for beta in self.betas) and 0 <= self.weight_decay < math.inf):
             raise ValueError(
-                "a memory keeps a share, 0 <= beta < 1, and weight_decay >= 0; "
+                "a memory keeps a share, 0 <= beta < 1, and weight_decay >= 0 and finite; "
                 f"betas are {self.betas} and weight_decay is {self.weight_decay}"
             )
 
@@ -60,9 +64,18 @@ def warm_up(step: int, warmup_steps: int) -> float:
     Returns:
         The share, from 1 / warmup_steps to 1.
 
+    Raises:
+        ValueError: if a number of steps is negative.
+
     Source: Goyal et al. 2017 (arXiv:1706.02677), sec. 2.2. Vaswani et al. 2017 (arXiv:1706.03762),
     eq. 3, let the rate fall again afterwards.
     """
+    require_whole(step=step, warmup_steps=warmup_steps)
+    if step < 0 or warmup_steps < 0:
+        raise ValueError(
+            "steps are counted, so step >= 0 and warmup_steps >= 0; "
+            f"step is {step} and warmup_steps is {warmup_steps}"
+        )
     return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
 
 
@@ -91,12 +104,14 @@ def train(
         The loss of each step, before the step. The model is left in the mode that it came in.
 
     Raises:
-        ValueError: if num_steps is negative, the batches end too early, or a loss is not a finite
-            number.
+        ValueError: if num_steps is negative, the batches end too early, or the loss, the gradient
+            or the weights are no longer finite; the weights of before that step are kept, if it is
+            the loss or the gradient.
 
     Source: AdamW: Loshchilov and Hutter 2017 (arXiv:1711.05101), alg. 2; clipping: Pascanu et al.
     2012 (arXiv:1211.5063), alg. 1.
     """
+    require_whole(num_steps=num_steps)
     if num_steps < 0:
         raise ValueError(f"training takes num_steps >= 0 steps; num_steps is {num_steps}")
     parameters = [weight for weight in model.parameters() if weight.requires_grad]
@@ -111,16 +126,19 @@ def train(
     ):
         for step in range(num_steps):
             value = loss(model, _next(iterator, step, num_steps))
-            _require_finite(value, step)
+            _require_finite("loss", value, step)
             optimiser.zero_grad()
             value.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(parameters, optimisation.max_norm)
+            length = nn.utils.clip_grad_norm_(parameters, optimisation.max_norm)
+            _require_finite("gradient's length", length, step)
             for group in optimiser.param_groups:
                 group["lr"] = optimisation.learning_rate * warm_up(step, optimisation.warmup_steps)
             optimiser.step()
             losses.append(value.item())
             bar.update()
             bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+    for name, weight in model.named_parameters():
+        _require_finite(f"new weight of {name}", weight, num_steps - 1)
     return losses
 
 
@@ -144,9 +162,10 @@ def _next(iterator: Iterator[Given], step: int, num_steps: int) -> Given:
         ) from None
 
 
-def _require_finite(value: Tensor, step: int) -> None:
-    if not value.isfinite():
+def _require_finite(name: str, value: Tensor, step: int) -> None:
+    wrong = value[~value.isfinite()]
+    if wrong.numel():
         raise ValueError(
-            "training needs a loss that is a finite number, and a smaller learning rate may keep "
-            f"it so; at step {step} the loss is {value.item()}"
+            "training needs finite numbers, and a smaller learning rate may keep them so; "
+            f"at step {step} the {name} is {wrong[0].item()}"
         )

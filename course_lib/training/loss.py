@@ -3,6 +3,10 @@
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from course_lib.generation.logits import require_choice
+from course_lib.kinds import require_floats, require_integers, require_same_device
+from course_lib.precision import at_least_float32
+from course_lib.sizes import require_whole
 from course_lib.softmax import log_softmax
 
 __all__ = ["IGNORE", "lm_loss", "token_accuracy"]
@@ -26,20 +30,23 @@ def lm_loss(
         ignore: the id of tokens that are not counted, for example padding.
 
     Returns:
-        The mean over all counted tokens of the batch, each with the same weight. About ln V for a
-        model that has learned nothing.
+        The mean over all counted tokens of the batch, each with the same weight, in the dtype of
+        the logits; half precision is computed in float32 and rounded once. About ln V for a model
+        that has learned nothing. Plus infinity if a counted token has the logit minus infinity;
+        NaN if one of its row's logits is NaN or plus infinity.
 
     Raises:
-        ValueError: if there is not one row of logits per token, if a counted token is no entry of
+        ValueError: if tokens are no integers, if there is not one row of logits per token, if a
+            counted token is no entry of
             the vocabulary, or if no token is counted.
 
     Source: Bengio et al. 2003, sec. 2; the shift is that of Radford et al. 2019 (GPT-2).
-    Cost: O(B T V) memory, for the logarithms of all weights.
+    Cost: O(B T V) memory, for the logarithms of all weights, in float32 at least.
     """
     rows, following, counted = _predictions(logits, tokens, ignore)
     chosen = following.masked_fill(~counted, 0).unsqueeze(-1)
-    surprise = -log_softmax(rows).gather(-1, chosen).squeeze(-1)
-    return surprise[counted].mean()
+    surprise = -log_softmax(at_least_float32(rows)).gather(-1, chosen).squeeze(-1)
+    return surprise[counted].mean().to(logits.dtype)
 
 
 def token_accuracy(
@@ -60,9 +67,11 @@ def token_accuracy(
         equal logits the one with the lowest id is the largest.
 
     Raises:
-        ValueError: as ``lm_loss``.
+        ValueError: as ``lm_loss``, or if a counted token's logits have no largest one: a NaN, or
+            an infinity.
     """
     rows, following, counted = _predictions(logits, tokens, ignore)
+    require_choice(rows[counted])
     return (rows.argmax(-1) == following)[counted].double().mean().item()
 
 
@@ -70,6 +79,10 @@ def _predictions(
     logits: Tensor, tokens: Tensor, ignore: int
 ) -> tuple[Float[Tensor, "B T V"], Int[Tensor, "B T"], Bool[Tensor, "B T"]]:
     """Pair the rows of logits with the tokens that they foretell, and say which are counted."""
+    require_floats(logits=logits)
+    require_integers(tokens=tokens)
+    require_same_device(logits=logits, tokens=tokens)
+    require_whole(ignore=ignore)
     if logits.ndim != 3 or logits.shape[:2] != tokens.shape:
         raise ValueError(
             "every token has one row of logits, B x T of both; "

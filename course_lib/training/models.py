@@ -3,8 +3,14 @@
 import torch
 from torch import nn
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import Biases
+from course_lib.config.decoder import (
+    DecoderConfig,
+    LayerConfig,
+    LearnedPositions,
+    Unembedding,
+)
 from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig
 from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
 from course_lib.config.norms import LayerNormConfig, RMSNormConfig
@@ -44,7 +50,7 @@ def small_rotary(vocab_size: int, num_layers: int, d_model: int, num_heads: int)
     """
     head_dim = d_model // num_heads
     layer = LayerConfig(
-        attention=AttentionConfig(
+        attention=CausalAttentionConfig(
             num_heads=num_heads,
             num_kv_heads=num_heads,
             head_dim=head_dim,
@@ -59,7 +65,7 @@ def small_rotary(vocab_size: int, num_layers: int, d_model: int, num_heads: int)
         context_length=_CONTEXT,
         layers=(layer,) * num_layers,
         final_norm=layer.norm,
-        is_tied=False,
+        unembedding=Unembedding.OWN,
     )
 
 
@@ -78,11 +84,11 @@ def small_learned(vocab_size: int, num_layers: int, d_model: int, num_heads: int
     Source: Radford et al. 2019 (GPT-2), sec. 2.3, without the tie.
     """
     layer = LayerConfig(
-        attention=AttentionConfig(
+        attention=CausalAttentionConfig(
             num_heads=num_heads,
             num_kv_heads=num_heads,
             head_dim=d_model // num_heads,
-            has_bias=True,
+            biases=Biases.ALL,
         ),
         feed_forward=PlainFeedForwardConfig(d_ff=4 * d_model, activation=gelu, has_bias=True),
         norm=LayerNormConfig(),
@@ -93,8 +99,8 @@ def small_learned(vocab_size: int, num_layers: int, d_model: int, num_heads: int
         context_length=_CONTEXT,
         layers=(layer,) * num_layers,
         final_norm=layer.norm,
-        is_tied=False,
-        has_learned_positions=True,
+        unembedding=Unembedding.OWN,
+        embedding_steps=(LearnedPositions(),),
     )
 
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from course_lib.sizes import require_whole
 from course_lib.training.batch import Batch
 from course_lib.training.loss import IGNORE
 
@@ -146,6 +147,7 @@ def _pair(source: Tensor, written: Tensor) -> Batch:
 
 
 def _require_sizes(batch_size: int, length: int, num_choices: int, vocab_size: int) -> None:
+    require_whole(batch_size=batch_size, length=length, vocab_size=vocab_size)
     if batch_size < 1 or length < 1 or num_choices < 1:
         raise ValueError(
             "a task has at least one sequence, one symbol to write and one to choose from; "

@@ -5,6 +5,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.entropy import entropy
+from course_lib.kinds import require_integers
+from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 from course_lib.training.batch import Batch
 
 __all__ = ["text_batch", "unigram_entropy"]
@@ -29,6 +32,8 @@ def text_batch(
 
     Source: nanoGPT's ``get_batch`` draws likewise; every place is as likely.
     """
+    _require_text(ids)
+    require_whole(batch_size=batch_size, length=length)
     if batch_size < 1 or not 1 <= length <= len(ids):
         raise ValueError(
             "there is at least one passage, and it fits into the text; "
@@ -62,6 +67,8 @@ def unigram_entropy(ids: Int[Tensor, " _"], vocab_size: int) -> Float[Tensor, ""
     >>> unigram_entropy(torch.tensor([0, 1, 1, 0]), vocab_size=3)
     tensor(0.6931, dtype=torch.float64)
     """
+    _require_text(ids)
+    require_whole(vocab_size=vocab_size)
     if not len(ids) or ids.min() < 0 or ids.max() >= vocab_size:
         found = f"go from {ids.min()} to {ids.max()}" if len(ids) else "are none"
         raise ValueError(
@@ -70,3 +77,8 @@ def unigram_entropy(ids: Int[Tensor, " _"], vocab_size: int) -> Float[Tensor, ""
         )
     counts = torch.bincount(ids, minlength=vocab_size)
     return entropy(counts.double() / len(ids))
+
+
+def _require_text(ids: Tensor) -> None:
+    require_integers(ids=ids)
+    require_axes("ids", ids, "T")

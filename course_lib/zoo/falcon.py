@@ -1,7 +1,8 @@
 """Falcon 7B: one key/value head, and both halves of a block side by side."""
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.arrangement import Parallel
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.decoder import DecoderConfig, LayerConfig, Unembedding
 from course_lib.config.feed_forward import PlainFeedForwardConfig
 from course_lib.config.norms import LayerNormConfig
 from course_lib.config.rope import RopeConfig
@@ -10,7 +11,7 @@ from course_lib.layers.activations import gelu
 __all__ = ["FALCON_7B"]
 
 _LAYER = LayerConfig(
-    attention=AttentionConfig(
+    attention=CausalAttentionConfig(
         num_heads=71,
         num_kv_heads=1,
         head_dim=64,
@@ -18,7 +19,7 @@ _LAYER = LayerConfig(
     ),
     feed_forward=PlainFeedForwardConfig(d_ff=18176, activation=gelu, has_bias=False),
     norm=LayerNormConfig(eps=1e-5),
-    arrangement=Arrangement.PARALLEL,
+    arrangement=Parallel(),
 )
 
 #: Almazrouei et al. 2023 (arXiv:2311.16867); sizes as in litgpt. transformers ties the embedding.
@@ -28,5 +29,5 @@ FALCON_7B = DecoderConfig(
     context_length=2048,
     layers=(_LAYER,) * 32,
     final_norm=LayerNormConfig(eps=1e-5),
-    is_tied=True,
+    unembedding=Unembedding.TIED,
 )

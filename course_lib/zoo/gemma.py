@@ -3,8 +3,16 @@
 import math
 from dataclasses import replace
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.arrangement import SandwichNorm
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import Everything, QueryPreAttnScalar, SoftCap, Window
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingScale,
+    LayerConfig,
+    LogitStep,
+    Unembedding,
+)
 from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.norms import HeadQKNorm, UnitOffsetRMSNormConfig
 from course_lib.config.rope import LinearScaling, RopeConfig
@@ -24,17 +32,17 @@ __all__ = [
 ]
 
 
-def _layer(attention: AttentionConfig, d_ff: int) -> LayerConfig:
+def _layer(attention: CausalAttentionConfig, d_ff: int) -> LayerConfig:
     return LayerConfig(
         attention=attention,
         feed_forward=GatedFeedForwardConfig(d_ff=d_ff, activation=gelu_tanh),
         norm=UnitOffsetRMSNormConfig(),
-        arrangement=Arrangement.SANDWICH_NORM,
+        arrangement=SandwichNorm(),
     )
 
 
 def gemma2_layers(
-    num_layers: int, attention: AttentionConfig, d_ff: int
+    num_layers: int, attention: CausalAttentionConfig, d_ff: int
 ) -> tuple[LayerConfig, ...]:
     """Alternate layers with the window, which come first, and layers that read everything.
 
@@ -49,12 +57,12 @@ def gemma2_layers(
     Source: Gemma 2 (arXiv:2408.00118), sec. 2; google/gemma_pytorch ``config.py``.
     """
     local = _layer(attention, d_ff)
-    everything = _layer(replace(attention, window=None), d_ff)
+    everything = _layer(replace(attention, reach=Everything()), d_ff)
     return tuple(everything if layer % 2 else local for layer in range(num_layers))
 
 
 def gemma3_layers(
-    num_layers: int, attention: AttentionConfig, global_rope: RopeConfig, d_ff: int
+    num_layers: int, attention: CausalAttentionConfig, global_rope: RopeConfig, d_ff: int
 ) -> tuple[LayerConfig, ...]:
     """Let every sixth layer read everything, with slower rotations.
 
@@ -70,7 +78,7 @@ def gemma3_layers(
     Source: Gemma 3 (arXiv:2503.19786), sec. 2; google/gemma_pytorch ``config.py``.
     """
     local = _layer(attention, d_ff)
-    everything = _layer(replace(attention, window=None, rope=global_rope), d_ff)
+    everything = _layer(replace(attention, reach=Everything(), rope=global_rope), d_ff)
     return tuple(everything if layer % 6 == 5 else local for layer in range(num_layers))
 
 
@@ -79,17 +87,17 @@ def _gemma(
     d_model: int,
     context_length: int,
     layers: tuple[LayerConfig, ...],
-    logit_cap: float | None,
+    *logit_steps: LogitStep,
 ) -> DecoderConfig:
     return DecoderConfig(
         vocab_size=vocab_size,
         d_model=d_model,
         context_length=context_length,
+        embedding_steps=(EmbeddingScale(factor=math.sqrt(d_model)),),
         layers=layers,
         final_norm=UnitOffsetRMSNormConfig(),
-        is_tied=True,
-        embedding_scale=math.sqrt(d_model),
-        logit_cap=logit_cap,
+        unembedding=Unembedding.TIED,
+        logit_steps=logit_steps,
     )
 
 
@@ -97,16 +105,17 @@ def _gemma2(
     num_layers: int, d_model: int, heads: tuple[int, int, int], d_ff: int, scalar: float
 ) -> DecoderConfig:
     num_heads, num_kv_heads, head_dim = heads
-    attention = AttentionConfig(
+    attention = CausalAttentionConfig(
         num_heads=num_heads,
         num_kv_heads=num_kv_heads,
         head_dim=head_dim,
         rope=RopeConfig(base=10_000.0, rotary_dim=head_dim),
-        window=4096,
-        query_pre_attn_scalar=scalar,
-        soft_cap=50.0,
+        scale=QueryPreAttnScalar(scalar=scalar),
+        score_steps=(SoftCap(cap=50.0),),
+        reach=Window(size=4096),
     )
-    return _gemma(256000, d_model, 8192, gemma2_layers(num_layers, attention, d_ff), 30.0)
+    layers = gemma2_layers(num_layers, attention, d_ff)
+    return _gemma(256000, d_model, 8192, layers, SoftCap(cap=30.0))
 
 
 def _gemma3(
@@ -118,20 +127,20 @@ def _gemma3(
 ) -> DecoderConfig:
     num_layers, d_model, d_ff = sizes
     num_heads, num_kv_heads, head_dim = heads
-    attention = AttentionConfig(
+    attention = CausalAttentionConfig(
         num_heads=num_heads,
         num_kv_heads=num_kv_heads,
         head_dim=head_dim,
         rope=RopeConfig(base=10_000.0, rotary_dim=head_dim),
-        window=window,
-        query_pre_attn_scalar=scalar,
         qk_norm=HeadQKNorm(norm=UnitOffsetRMSNormConfig()),
+        scale=QueryPreAttnScalar(scalar=scalar),
+        reach=Window(size=window),
     )
     # The sizes that read 131,072 tokens divide the frequencies of their global layers by 8.
     scaling = LinearScaling(factor=8.0) if context_length > 32768 else None
     global_rope = RopeConfig(base=1_000_000.0, rotary_dim=head_dim, scaling=scaling)
     layers = gemma3_layers(num_layers, attention, global_rope, d_ff)
-    return _gemma(262144, d_model, context_length, layers, None)
+    return _gemma(262144, d_model, context_length, layers)
 
 
 #: Gemma 2 (arXiv:2408.00118), table 1; the scalars and caps: google/gemma_pytorch ``config.py``.

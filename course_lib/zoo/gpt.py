@@ -1,7 +1,13 @@
 """GPT-2 and GPT-3: norms before, biases, learned positions, GELU."""
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import Biases
+from course_lib.config.decoder import (
+    DecoderConfig,
+    LayerConfig,
+    LearnedPositions,
+    Unembedding,
+)
 from course_lib.config.feed_forward import PlainFeedForwardConfig
 from course_lib.config.norms import LayerNormConfig
 from course_lib.layers.activations import gelu_tanh
@@ -35,11 +41,11 @@ def gpt_config(
             f"d_model is {d_model} and num_heads {num_heads}"
         )
     layer = LayerConfig(
-        attention=AttentionConfig(
+        attention=CausalAttentionConfig(
             num_heads=num_heads,
             num_kv_heads=num_heads,
             head_dim=d_model // num_heads,
-            has_bias=True,
+            biases=Biases.ALL,
         ),
         feed_forward=PlainFeedForwardConfig(d_ff=4 * d_model, activation=gelu_tanh, has_bias=True),
         norm=LayerNormConfig(eps=1e-5),
@@ -48,10 +54,10 @@ def gpt_config(
         vocab_size=vocab_size,
         d_model=d_model,
         context_length=context_length,
+        embedding_steps=(LearnedPositions(),),
         layers=(layer,) * num_layers,
         final_norm=LayerNormConfig(eps=1e-5),
-        is_tied=True,
-        has_learned_positions=True,
+        unembedding=Unembedding.TIED,
     )
 
 

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.attention import AttentionConfig, CausalAttentionConfig
+from course_lib.config.attention_parts import Window
+from course_lib.config.decoder import DecoderConfig, LayerConfig, Unembedding
 from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.norms import RMSNormConfig
-from course_lib.config.rope import Llama3Scaling, RopeConfig
+from course_lib.config.rope import Llama3Scaling, NoRope, RopeConfig
 from course_lib.layers.activations import silu
 
 __all__ = [
@@ -44,8 +45,10 @@ def llama_layer(attention: AttentionConfig, d_ff: int, eps: float = 1e-5) -> Lay
     )
 
 
-def _heads(num_heads: int, num_kv_heads: int, head_dim: int, rope: RopeConfig) -> AttentionConfig:
-    return AttentionConfig(
+def _heads(
+    num_heads: int, num_kv_heads: int, head_dim: int, rope: RopeConfig
+) -> CausalAttentionConfig:
+    return CausalAttentionConfig(
         num_heads=num_heads, num_kv_heads=num_kv_heads, head_dim=head_dim, rope=rope
     )
 
@@ -59,7 +62,7 @@ def _llama(
         context_length=context_length,
         layers=(layer,) * num_layers,
         final_norm=layer.norm,
-        is_tied=False,
+        unembedding=Unembedding.OWN,
     )
 
 
@@ -86,7 +89,8 @@ LLAMA31_8B = _llama(32, 4096, llama_layer(_heads(32, 8, 128, _ROPE_31), 14336), 
 LLAMA31_70B = _llama(80, 8192, llama_layer(_heads(64, 8, 128, _ROPE_31), 28672), 128256, 131072)
 LLAMA31_405B = _llama(126, 16384, llama_layer(_heads(128, 8, 128, _ROPE_31), 53248), 128256, 131072)
 LLAMA32_1B = replace(
-    _llama(16, 2048, llama_layer(_heads(32, 8, 64, _ROPE_32), 8192), 128256, 131072), is_tied=True
+    _llama(16, 2048, llama_layer(_heads(32, 8, 64, _ROPE_32), 8192), 128256, 131072),
+    unembedding=Unembedding.TIED,
 )
 
 #: Jiang et al. 2023 (arXiv:2310.06825), table 1: a window in every layer; v0.3 has none. The table
@@ -94,7 +98,7 @@ LLAMA32_1B = replace(
 MISTRAL_7B_V01 = _llama(
     32,
     4096,
-    llama_layer(replace(_heads(32, 8, 128, _ROPE_2), window=4096), 14336),
+    llama_layer(replace(_heads(32, 8, 128, _ROPE_2), reach=Window(size=4096)), 14336),
     32000,
     32768,
 )
@@ -108,10 +112,9 @@ MISTRAL_7B_V03 = _llama(
 
 # The base of the last of two extensions, 4k -> 32k at 1.5 million and 32k -> 64k at 5 million.
 # transformers' class defaults are neither: 2 million and 32,768 tokens.
-_SMOLLM3 = llama_layer(
-    _heads(16, 4, 128, RopeConfig(base=5_000_000.0, rotary_dim=128)), 11008, 1e-6
-)
-_SMOLLM3_NOPE = replace(_SMOLLM3, attention=replace(_SMOLLM3.attention, rope=None))
+_SMOLLM3_HEADS = _heads(16, 4, 128, RopeConfig(base=5_000_000.0, rotary_dim=128))
+_SMOLLM3 = llama_layer(_SMOLLM3_HEADS, 11008, 1e-6)
+_SMOLLM3_NOPE = llama_layer(replace(_SMOLLM3_HEADS, rope=NoRope()), 11008, 1e-6)
 
 #: Hugging Face 2025, "SmolLM3: smol, multilingual, long-context reasoner" (huggingface/blog,
 #: ``smollm3.md``): the table is tied, every fourth layer is without positions (arXiv:2501.18795),
@@ -123,5 +126,5 @@ SMOLLM3_3B = DecoderConfig(
     context_length=65536,
     layers=(_SMOLLM3, _SMOLLM3, _SMOLLM3, _SMOLLM3_NOPE) * 9,
     final_norm=RMSNormConfig(eps=1e-6),
-    is_tied=True,
+    unembedding=Unembedding.TIED,
 )

@@ -1,7 +1,8 @@
 """OLMo 2: norms on what each half writes, and on whole projections of queries and keys."""
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.arrangement import InnerNorm
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.decoder import DecoderConfig, LayerConfig, Unembedding
 from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.norms import ProjectionQKNorm, RMSNormConfig
 from course_lib.config.rope import RopeConfig
@@ -13,7 +14,7 @@ __all__ = ["OLMO2_7B", "OLMO2_13B"]
 def _olmo2(num_layers: int, d_model: int, num_heads: int, d_ff: int) -> DecoderConfig:
     norm = RMSNormConfig(eps=1e-6)
     layer = LayerConfig(
-        attention=AttentionConfig(
+        attention=CausalAttentionConfig(
             num_heads=num_heads,
             num_kv_heads=num_heads,
             head_dim=d_model // num_heads,
@@ -22,7 +23,7 @@ def _olmo2(num_layers: int, d_model: int, num_heads: int, d_ff: int) -> DecoderC
         ),
         feed_forward=GatedFeedForwardConfig(d_ff=d_ff, activation=silu),
         norm=norm,
-        arrangement=Arrangement.INNER_NORM,
+        arrangement=InnerNorm(),
     )
     return DecoderConfig(
         vocab_size=100352,
@@ -30,7 +31,7 @@ def _olmo2(num_layers: int, d_model: int, num_heads: int, d_ff: int) -> DecoderC
         context_length=4096,
         layers=(layer,) * num_layers,
         final_norm=norm,
-        is_tied=False,
+        unembedding=Unembedding.OWN,
     )
 
 

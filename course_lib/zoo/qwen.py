@@ -1,7 +1,7 @@
 """Qwen3, the dense models: Llama's block with a norm on each head's queries and keys."""
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.decoder import DecoderConfig, Unembedding
 from course_lib.config.norms import HeadQKNorm, RMSNormConfig
 from course_lib.config.rope import RopeConfig
 from course_lib.zoo.llama import llama_layer
@@ -10,10 +10,10 @@ __all__ = ["QWEN3_1_7B", "QWEN3_4B", "QWEN3_8B", "QWEN3_14B", "QWEN3_32B", "QWEN
 
 
 def _qwen3(
-    num_layers: int, d_model: int, heads: tuple[int, int], d_ff: int, *, is_tied: bool
+    num_layers: int, d_model: int, heads: tuple[int, int], d_ff: int, unembedding: Unembedding
 ) -> DecoderConfig:
     norm = RMSNormConfig(eps=1e-6)
-    attention = AttentionConfig(
+    attention = CausalAttentionConfig(
         num_heads=heads[0],
         num_kv_heads=heads[1],
         head_dim=128,
@@ -26,16 +26,16 @@ def _qwen3(
         context_length=40960,
         layers=(llama_layer(attention, d_ff, norm.eps),) * num_layers,
         final_norm=norm,
-        is_tied=is_tied,
+        unembedding=unembedding,
     )
 
 
 #: Yang et al. 2025 (arXiv:2505.09388), table 1; sizes as in litgpt. H · D exceeds d_model in the
 #: 0.6B, 4B and 32B. The context is that of the chat models' ``config.json``; their cards say
 #: "32,768 natively".
-QWEN3_600M = _qwen3(28, 1024, (16, 8), 3072, is_tied=True)
-QWEN3_1_7B = _qwen3(28, 2048, (16, 8), 6144, is_tied=True)
-QWEN3_4B = _qwen3(36, 2560, (32, 8), 9728, is_tied=True)
-QWEN3_8B = _qwen3(36, 4096, (32, 8), 12288, is_tied=False)
-QWEN3_14B = _qwen3(40, 5120, (40, 8), 17408, is_tied=False)
-QWEN3_32B = _qwen3(64, 5120, (64, 8), 25600, is_tied=False)
+QWEN3_600M = _qwen3(28, 1024, (16, 8), 3072, Unembedding.TIED)
+QWEN3_1_7B = _qwen3(28, 2048, (16, 8), 6144, Unembedding.TIED)
+QWEN3_4B = _qwen3(36, 2560, (32, 8), 9728, Unembedding.TIED)
+QWEN3_8B = _qwen3(36, 4096, (32, 8), 12288, Unembedding.OWN)
+QWEN3_14B = _qwen3(40, 5120, (40, 8), 17408, Unembedding.OWN)
+QWEN3_32B = _qwen3(64, 5120, (64, 8), 25600, Unembedding.OWN)

@@ -3,7 +3,8 @@
 from course_lib.config.encoder import EncoderConfig, EncoderDecoderConfig
 from course_lib.config.feed_forward import PlainFeedForwardConfig
 from course_lib.config.norms import LayerNormConfig
-from course_lib.counts.decoder import feed_forward_parameters
+from course_lib.counts.feed_forward import feed_forward_parameters
+from course_lib.counts.norms import norm_parameters
 from course_lib.layers.activations import relu
 
 __all__ = ["TRANSFORMER_BASE", "encoder_decoder_parameters", "vaswani_config"]
@@ -63,7 +64,7 @@ def encoder_decoder_parameters(config: EncoderDecoderConfig) -> int:
     attention = 4 * layers.d_model * layers.num_heads * layers.head_dim
     if layers.has_bias:
         attention += 3 * layers.num_heads * layers.head_dim + layers.d_model
-    norm = 2 * layers.d_model if isinstance(layers.norm, LayerNormConfig) else layers.d_model
+    norm = norm_parameters(layers.norm, layers.d_model)
     pair = 3 * attention + 2 * feed_forward_parameters(layers.feed_forward, layers.d_model)
     return config.vocab_size * layers.d_model + layers.num_layers * (pair + 5 * norm)
 

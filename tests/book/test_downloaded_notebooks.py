@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from built_site import DOWNLOADS, ROOT, chapters, demand_site
 
-from grading.course_directory import slugs
+from grading.notebooks import slugs
 
 RUN = """
 import sys

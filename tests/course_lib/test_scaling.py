@@ -132,7 +132,7 @@ def test_measurements_follow_the_generator_alone() -> None:
 def test_refusals_name_the_numbers() -> None:
     with pytest.raises(ValueError, match="so D >= 1; D is 0"):
         lib.softmax_scale(0)
-    with pytest.raises(ValueError, match="positive; it is 0, with head_dim = 64"):
+    with pytest.raises(ValueError, match="positive and finite; it is 0, with head_dim = 64"):
         lib.softmax_scale(64, query_pre_attn_scalar=0)
     with pytest.raises(ValueError, match=r"yarn_factor is 0\.5, with head_dim = 64"):
         lib.softmax_scale(64, yarn_factor=0.5)

@@ -415,7 +415,7 @@ def test_a_sink_needs_one_logit_per_head() -> None:
 
 
 @pytest.mark.usefixtures("without_annotations")
-@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 5), (5, 3)])
+@pytest.mark.parametrize("shape", [(3, 4), (5, 3), (2, 5)])
 def test_may_attend_must_fit_the_scores(shape: tuple[int, ...]) -> None:
     message = rf"T=3, S=5; shapes \({', '.join(map(str, shape))}\) and \(3, 5\)"
     with pytest.raises(ValueError, match=message):

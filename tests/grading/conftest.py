@@ -13,7 +13,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.course_directory import notebook, write_settings
+from grading.classroom.course_directory import write_settings
+from grading.notebooks import notebook
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -59,13 +60,14 @@ class TinyCourse:
 
     slug = "tiny"
 
-    def __init__(self, root: Path, tasks: dict[str, str]) -> None:
+    def __init__(self, root: Path, tasks: dict[str, str], *, generates: bool = True) -> None:
         self.root = root
         write_settings(root)
         source = notebook(root / "solutions", self.slug)
         source.parent.mkdir(parents=True)
         nbformat.write(make_notebook(self.slug, tasks), source)
-        self.nbgrader("generate_assignment", self.slug)
+        if generates:
+            self.nbgrader("generate_assignment", self.slug)
 
     def nbgrader(self, *words: str, fails: bool = False) -> str:
         """Run one of nbgrader's commands here; return what it printed."""
@@ -124,8 +126,8 @@ class TinyCourse:
 
 @pytest.fixture(scope="module")
 def make_tiny_course(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., TinyCourse]:
-    def make(tasks: dict[str, str]) -> TinyCourse:
-        return TinyCourse(tmp_path_factory.mktemp("course"), tasks)
+    def make(tasks: dict[str, str], **options: bool) -> TinyCourse:
+        return TinyCourse(tmp_path_factory.mktemp("course"), tasks, **options)
 
     return make
 

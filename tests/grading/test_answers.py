@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from grading.answers import check_file
+from grading.catalogue.answers import check_file
 
 RIGHT = "def attention_scores(query, key):\n    return query @ key.mT\n"
 WRONG = "def attention_scores(query, key):\n    return key @ query.mT\n"

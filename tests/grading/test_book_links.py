@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from grading import book_links, check
-from grading.jupyter import book_served
+from grading import check
+from grading.classroom.jupyter import book_served
+from grading.words import links
 
 SETTINGS = "repository:\n  url: https://github.com/{}/attention\n"
 
@@ -20,41 +21,41 @@ def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("index", "softmax"):
         (folder / f"{name}.html").write_text(f"<h1>{name}</h1>", encoding="utf-8")
     settings = tmp_path / "_config.yml"
-    settings.write_text(SETTINGS.format(book_links.PLACEHOLDER), encoding="utf-8")
-    monkeypatch.setattr(book_links, "BUILT", folder)
-    monkeypatch.setattr(book_links, "SETTINGS", settings)
+    settings.write_text(SETTINGS.format(links.PLACEHOLDER), encoding="utf-8")
+    monkeypatch.setattr(links, "BUILT", folder)
+    monkeypatch.setattr(links, "SETTINGS", settings)
     monkeypatch.delenv("COURSE_BOOK", raising=False)
-    book_links._published.cache_clear()
+    links._published.cache_clear()
     yield folder
-    book_links._published.cache_clear()
+    links._published.cache_clear()
 
 
 def test_a_placeholder_is_no_address(book: Path) -> None:
     page = (book / "softmax.html").as_uri()
-    assert book_links.equation_link("softmax", "eq-vjp") == f"{page}#equation-eq-vjp"
-    assert book_links.equation_link("scaling", "eq-scale") is None
+    assert links.equation_link("softmax", "eq-vjp") == f"{page}#equation-eq-vjp"
+    assert links.equation_link("scaling", "eq-scale") is None
     result = check(lambda x, axis: x, exercise="softmax")
     assert f'<a href="{page}#equation-eq-softmax">' in result.html
-    assert book_links.PLACEHOLDER not in str(result)
+    assert links.PLACEHOLDER not in str(result)
 
 
 def test_a_published_book_is_linked(book: Path) -> None:
-    book_links.SETTINGS.write_text(SETTINGS.format("someone"), encoding="utf-8")
-    found = book_links.equation_link("scaling", "eq-scale")
+    links.SETTINGS.write_text(SETTINGS.format("someone"), encoding="utf-8")
+    found = links.equation_link("scaling", "eq-scale")
     assert found == "https://someone.github.io/attention/scaling.html#equation-eq-scale"
 
 
 def test_a_book_of_ones_own_comes_first(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COURSE_BOOK", "http://localhost:8000/")
-    assert book_links.equation_link("scaling", "eq-a") == (
+    assert links.equation_link("scaling", "eq-a") == (
         "http://localhost:8000/scaling.html#equation-eq-a"
     )
-    assert book_links.local_book() is None
+    assert links.local_book() is None
 
 
 def test_in_the_lab_the_built_book_is_served(book: Path) -> None:
     with book_served():
-        link = book_links.equation_link("softmax", "eq-softmax")
+        link = links.equation_link("softmax", "eq-softmax")
         assert link is not None
         assert link.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(link, timeout=10) as page:

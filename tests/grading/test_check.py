@@ -3,8 +3,8 @@
 import asyncio
 import dataclasses
 import functools
+import json
 import random
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from grading import calling, check, diagnose
+from grading import check, recordings
 from grading.exercises import all_exercises, find, names
-from grading.result import CheckResult
+from grading.verdict.record import MIME, Record
+from grading.words.result import CheckResult
 
 NAME = "attention_scores"
 HOUSE = ("Traceback", "grading/", "/home", "site-packages", "AssertionError", "observe", "probe.")
@@ -198,8 +199,7 @@ def test_a_loop_without_an_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> No
     known = find(NAME)
     assert known is not None
     task = dataclasses.replace(known, time_limit=0.3)
-    # The package's own name `check` is the function; the module stands in sys.modules.
-    monkeypatch.setattr(sys.modules["grading.check"], "find", lambda name: task)
+    monkeypatch.setattr("grading.checking.find", lambda name: task)
 
     def hangs(query: Any, key: Any) -> Any:
         while True:
@@ -308,8 +308,7 @@ def test_all_calls_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> Non
         return torch.softmax(x, axis)
 
     start = time.monotonic()
-    within = calling.all_calls_within
-    monkeypatch.setattr(sys.modules["grading.check"], "all_calls_within", lambda f: within(f, 0.4))
+    monkeypatch.setattr("grading.witness.observe.TOTAL", 0.4)
     result = refused(slow, "softmax")
     assert time.monotonic() - start < 3
     assert result.rule == "it comes to an end"
@@ -399,7 +398,7 @@ def test_warnings_as_errors_change_no_diagnosis() -> None:
     def turns_all_axes(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         return query @ key.permute(3, 2, 1, 0) if key.ndim == 4 else query @ key.T
 
-    diagnose._KNOWN.clear()
+    recordings.forget()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert check(turns_all_axes, NAME).misconception == "SC-TALL"
@@ -468,10 +467,39 @@ def test_the_result_is_frozen_and_shows_itself() -> None:
 
 
 def test_in_a_notebook_the_plain_text_is_the_bare_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grading.result._in_kernel", lambda: True)
+    monkeypatch.setattr("grading.words.result._in_kernel", lambda: True)
     bundle = check(scores, NAME)._repr_mimebundle_()
     assert float(bundle["text/plain"]) == 1
     assert "Passed" in bundle["text/html"]
     wrong = check(lambda query, key: query, NAME)._repr_mimebundle_()
     assert wrong["text/plain"] == "0.0"
     assert "Not yet" in wrong["text/html"]
+
+
+def test_the_record_travels_beside_the_text_and_says_the_same() -> None:
+    result = refused(lambda query, key: query @ key.mT / query.shape[-1] ** 0.5)
+    bundle = result._repr_mimebundle_()
+    assert sorted(bundle) == [MIME, "text/html", "text/plain"]
+    there = CheckResult(Record.from_json(json.loads(json.dumps(bundle[MIME], allow_nan=False))))
+    assert str(there) == str(result)
+    assert there.html == result.html
+    assert there.record.misconceptions == ("SC-SCALED",)
+    assert (there.misconception, there.points, there.max_points) == ("SC-SCALED", 0.0, 1.0)
+    assert there.record.example is not None
+    assert there.record.example.yours != there.record.example.expected
+
+
+def test_an_accepted_answers_record_holds_its_picture() -> None:
+    record = check(scores, NAME).record
+    assert record.passed
+    assert record.picture is not None
+    assert len(record.picture.rows) == 7
+    assert Record.from_json(record.to_json()) == record
+
+
+def test_two_codes_are_joined() -> None:
+    record = dataclasses.replace(
+        refused(lambda query, key: query).record, misconceptions=("SC-KQ", "SC-SCALED")
+    )
+    assert CheckResult(record).misconception == "SC-KQ+SC-SCALED"
+    assert 'data-misconception="SC-KQ+SC-SCALED"' in CheckResult(record).html

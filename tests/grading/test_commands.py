@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from grading.course_directory import ROOT, slugs
+from grading.notebooks import ROOT, slugs
 
 COMMANDS = ("check", "release", "class", "report", "formgrader", "solutions", "lab", "reset")
 
@@ -44,11 +44,13 @@ def test_a_reset_without_a_name_shows_how_it_is_called():
 
 
 def test_what_nbgrader_makes_in_the_root_is_ignored():
-    made = ("submitted/a/b", "autograded/a", "feedback/a", "release/a", "exchange/a")
-    own = ("grading/templates/feedback/mathjax.html.j2", "grading/release.py", "exercises/x.ipynb")
-    command = ["git", "check-ignore", "--no-index", *made, "gradebook.db", *own]
+    folders = ("submitted/a/b", "autograded/a", "feedback/a", "release/a", "exchange/a")
+    made = [*folders, "downloaded/softmax/archive/a.ipynb", "gradebook.db", "grades.csv", "a.csv"]
+    own = ["grading/nbgrader_steps/templates/maths.js", "grading/classroom/release.py"]
+    own += ["course_lib/data/a.csv", "book/downloaded/a.md", "exercises/x.ipynb"]
+    command = ["git", "check-ignore", "--no-index", *made, *own]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.split() == [*made, "gradebook.db"]
+    assert done.stdout.split() == made
 
 
 def test_a_course_without_a_gradebook_is_refused(tmp_path):

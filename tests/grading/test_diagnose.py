@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from grading import check
-from grading.result import CheckResult
+from grading.words.result import CheckResult
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SDPA = "scaled_dot_product_attention"

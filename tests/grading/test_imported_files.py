@@ -12,9 +12,9 @@ import nbformat
 import pytest
 from built_site import ROOT, executed_pages
 
-from grading.course_directory import notebook, slugs
 from grading.exercises import all_exercises
 from grading.imported_files import imported_files, run_digest
+from grading.notebooks import notebook, slugs
 
 CLONE = {
     "library/__init__.py": "",
@@ -109,7 +109,7 @@ def test_of_the_catalogue_only_the_chapters_that_are_checked_are_met(
 ) -> None:
     known = {"mean": "first", "softer": "second", "twice": "third", "thrice": "my-own"}
     made = tuple(SimpleNamespace(name=name, slug=slug) for name, slug in known.items())
-    monkeypatch.setattr("grading.exercises.all_exercises", lambda: made)
+    monkeypatch.setattr("grading.imported_files.all_exercises", lambda: made)
     files = {"__init__": "from grading.exercises import find", "exercises/__init__": ""}
     files |= {"table": "from grading.exercises import all_exercises"}
     files |= {f"exercises/{slug.replace('-', '_')}/__init__": "" for slug in known.values()}

@@ -4,11 +4,15 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from grading import check, diagnose
+import pytest
+
+from grading import check, recordings
+from grading.asking import function_of
+from grading.catalogue.kill_table import wrong_answers
 from grading.exercises import all_exercises
-from grading.kill_table import wrong_answers
 
 
 def seconds(answer: Callable[..., Any], name: str) -> float:
@@ -23,8 +27,9 @@ def test_the_median_check_takes_less_than_half_a_second() -> None:
         warnings.simplefilter("ignore")
         for exercise in all_exercises():
             check(exercise.alternatives[0], exercise=exercise.name)  # imports and first calls
-            for number, (code, _, wrong) in enumerate(wrong_answers(exercise)):
-                taken[f"{exercise.name} {code} {number}"] = seconds(wrong, exercise.name)
+            for who in wrong_answers(exercise):
+                wrong = function_of(exercise, who)
+                taken[f"{exercise.name} {who}"] = seconds(wrong, exercise.name)
             for number, right in enumerate(exercise.alternatives):
                 taken[f"{exercise.name} right {number}"] = seconds(right, exercise.name)
     slowest = max(taken, key=taken.__getitem__)
@@ -35,7 +40,10 @@ def test_the_median_check_takes_less_than_half_a_second() -> None:
     assert taken[slowest] < 3
 
 
-def test_the_first_refusal_in_a_notebook_waits_for_no_whole_catalogue() -> None:
+def test_the_first_refusal_in_a_notebook_waits_for_no_whole_catalogue(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
     taken: dict[str, float] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -43,7 +51,7 @@ def test_the_first_refusal_in_a_notebook_waits_for_no_whole_catalogue() -> None:
             if exercise.kind == "measure":
                 continue  # its mistakes draw thousands of numbers each
             check(exercise.alternatives[0], exercise=exercise.name)  # imports and first calls
-            diagnose._KNOWN.clear()
+            recordings.forget()
             start = time.process_time()  # not what a busy machine adds
             seconds(lambda *inputs: inputs[0] if inputs else 7, exercise.name)
             taken[exercise.name] = time.process_time() - start

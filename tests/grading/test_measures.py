@@ -9,11 +9,12 @@ import torch
 from course_lib.scaling import saturation
 from course_lib.softmax import softmax_with_sink
 from grading import check
+from grading.asking import draw
 from grading.exercise import Exercise
 from grading.exercises import all_exercises
 from grading.exercises.scaling.measures import LARGEST
 from grading.exercises.softmax.measures import SHARES
-from grading.observe import draw
+from grading.witness.conversion import given
 
 MEASURES = [exercise for exercise in all_exercises() if exercise.kind == "measure"]
 by_name = pytest.mark.parametrize("exercise", MEASURES, ids=lambda exercise: exercise.name)
@@ -28,9 +29,9 @@ def undrawn(exercise: Exercise, **change: Any) -> Any:
     """Return an answer which measures rightly, with the generator replaced."""
 
     def answer(*arguments: Any) -> Any:
-        given = dict(zip(exercise.parameters, arguments, strict=True))
+        named = dict(zip(exercise.parameters, arguments, strict=True))
         replace = change["replace"]
-        return exercise.alternatives[0](**given | {"generator": replace(given["generator"])})
+        return exercise.alternatives[0](**named | {"generator": replace(named["generator"])})
 
     return answer
 
@@ -56,14 +57,13 @@ def test_the_number_has_to_come_from_the_generator(exercise: Exercise) -> None:
 def test_a_drawn_generator_and_a_constant_are_no_measure(exercise: Exercise) -> None:
     truth: dict[str, float] = {}
     for probe in exercise.probes:
-        given = draw(exercise, probe)
-        truth[repr([v for v in given.values() if not isinstance(v, torch.Generator)])] = float(
-            exercise.alternatives[0](*given.values())
-        )
+        inputs = [given(value) for value in draw(exercise, probe).values()]
+        key = repr([value for value in inputs if not isinstance(value, torch.Generator)])
+        truth[key] = float(exercise.alternatives[0](*inputs))
 
     def table(*arguments: Any) -> float:
-        given = dict(zip(exercise.parameters, arguments, strict=True))
-        torch.randn(3, generator=given["generator"])
+        named = dict(zip(exercise.parameters, arguments, strict=True))
+        torch.randn(3, generator=named["generator"])
         return truth[repr([v for v in arguments if not isinstance(v, torch.Generator)])]
 
     result = check(table, exercise=exercise.name)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from grading import check
-from grading.result import CheckResult
+from grading.words.result import CheckResult
 
 ONES = torch.ones(2, 3)
 

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from observed import case, trials
 
 from grading import check
-from grading.compare import first_difference
 from grading.exercise import Exercise
 from grading.exercises import all_exercises, find
-from grading.observe import observe, volume
-from grading.rules import first_finding
-from grading.shrink import Example, smallest_example
+from grading.observation.values import volume
+from grading.verdict.case import ANSWER, REFERENCE
+from grading.verdict.compare import first_difference
+from grading.verdict.rules import first_finding
+from grading.verdict.shrink import Example, smallest_example
 
 #: Exercises whose inputs may be cut down and that have one truth.
 CUT = [e for e in all_exercises() if e.axes and e.judge is None]
@@ -23,17 +24,16 @@ CUT = [e for e in all_exercises() if e.axes and e.judge is None]
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Search as long as it takes on a busy machine."""
-    monkeypatch.setattr("grading.shrink.BUDGET", 3.0)
+    monkeypatch.setattr("grading.verdict.shrink.BUDGET", 3.0)
 
 
 def example(exercise: Exercise, wrong: Any) -> Example | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        seen = [observe(exercise, wrong, probe, quiet=True) for probe in exercise.probes]
-        right = [observe(exercise, exercise.reference, p, quiet=True) for p in exercise.probes]
-        finding = first_finding(exercise, wrong, seen, right)
-        assert finding is not None
-        return smallest_example(exercise, wrong, seen, right)
+        under_check = case(exercise, wrong)
+        seen, right = trials(under_check)
+        assert first_finding(under_check, seen, right) is not None
+        return smallest_example(under_check, seen, right)
 
 
 @pytest.mark.parametrize("exercise", CUT, ids=lambda exercise: exercise.name)
@@ -45,14 +45,17 @@ def test_an_example_is_small_and_shows_what_the_function_really_returns(exercise
             continue
         found += 1
         assert volume(one.inputs) <= 36, f"{mistake.code}: {one.inputs}"
-        mine = observe(exercise, mistake.wrong, one.probe, quiet=True)
-        truth = observe(exercise, exercise.reference, one.probe, quiet=True)
+        under_check = case(exercise, mistake.wrong)
+        mine = under_check.trial(ANSWER, one.probe, one.inputs)
+        truth = under_check.trial(REFERENCE, one.probe, one.inputs)
+        assert mine is not None
+        assert truth is not None
         assert mine.view is not None
         assert truth.view is not None
         again = first_difference(mine.view, truth.view, exercise.tolerance)
         assert again is not None, mistake.code
-        torch.testing.assert_close(again.learner, one.difference.learner, equal_nan=True)
-        torch.testing.assert_close(again.expected, one.difference.expected)
+        np.testing.assert_allclose(again.learner, one.difference.learner, equal_nan=True)
+        np.testing.assert_allclose(again.expected, one.difference.expected)
     assert found
 
 
@@ -65,7 +68,7 @@ def test_the_example_holds_round_numbers_where_they_are_enough() -> None:
         "query": (1, 1),
         "key": (1, 1),
     }
-    assert all(value == value.round(decimals=1) for value in one.inputs.values())
+    assert all(value.numbers == value.numbers.round(1) for value in one.inputs.values())
 
 
 def test_heads_that_cannot_be_dropped_are_cut() -> None:

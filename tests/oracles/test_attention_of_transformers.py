@@ -29,19 +29,22 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention
 from course_lib.attention.grouped import grouped_mix, grouped_query_attention, grouped_scores
 from course_lib.attention.heads import merge_heads, split_heads
 from course_lib.attention.latent import (
-    LatentParameters,
     compress,
     latent_attention,
     latent_attention_absorbed,
     latent_keys,
     latent_queries,
 )
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.attention.qk_norm import normalise_heads, normalise_projections
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.cache.latent import LatentCache
+from course_lib.config.latent import LatentAttentionConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.masks import causal_mask
-from course_lib.model.latent_attention import LatentAttention, LatentAttentionConfig
+from course_lib.model.attention_modules.latent import LatentAttention
 from course_lib.positions.rope import interleaved_to_halves, rope, rope_inv_freq
+from course_lib.positions.rotation_table import rotation_table
 from course_lib.scaling import softmax_scale
 from course_lib.softmax import masked_softmax, softmax_with_sink
 
@@ -157,6 +160,8 @@ def test_gpt_oss_shares_keys_and_lets_a_sink_take_weight(dtype: torch.dtype, bou
 # Multi-head latent attention
 
 DC, DR, DV = 12, 8, 10
+INV_FREQ = rope_inv_freq(DR, BASE)
+TABLE = rotation_table(POSITIONS, INV_FREQ)
 
 
 def deepseek(query_rank: int | None, interleaved: bool) -> tuple[DeepseekV3Config, nn.Module]:
@@ -201,7 +206,7 @@ def asked(layer: nn.Module, interleaved: bool) -> tuple[Tensor, Tensor]:
         up = layer.q_b_proj
     w_q, w_qr = columns(up.weight, D, DR)
     w_qr = interleaved_to_halves(w_qr, DR) if interleaved else w_qr
-    return latent_queries(x, w_q, w_qr, H, POSITIONS, rope_inv_freq(DR, BASE))
+    return latent_queries(x, w_q, w_qr, H, TABLE)
 
 
 @pytest.mark.parametrize("interleaved", [True, False])
@@ -210,7 +215,7 @@ def test_deepseek_v3(query_rank: int | None, interleaved: bool) -> None:
     config, layer = deepseek(query_rank, interleaved)
     expected = run(layer, config, DeepseekV3RotaryEmbedding)
     parameters, queries = latent_parameters(layer, interleaved), asked(layer, interleaved)
-    kept = latent_keys(X, parameters, POSITIONS, rope_inv_freq(DR, BASE), 1e-6)
+    kept = latent_keys(X, parameters, TABLE, 1e-6)
     for form in (latent_attention, latent_attention_absorbed):
         output = form(*queries, *kept, parameters, causal_mask(TOKENS))
         output = merge_heads(output) @ layer.o_proj.weight.T
@@ -221,7 +226,11 @@ def test_the_module_is_deepseek_v3() -> None:
     config, layer = deepseek(None, interleaved=False)
     expected = run(layer, config, DeepseekV3RotaryEmbedding)
     sizes = LatentAttentionConfig(
-        num_heads=H, head_dim=D, value_dim=DV, latent_dim=DC, rotary_dim=DR, rope_base=BASE
+        num_heads=H,
+        head_dim=D,
+        value_dim=DV,
+        latent_dim=DC,
+        rope=RopeConfig(base=BASE, rotary_dim=DR),
     )
     ours, cache = LatentAttention(sizes, C), LatentCache(TOKENS)
     parameters = latent_parameters(layer, interleaved=False)
@@ -244,7 +253,7 @@ def test_deepseek_v3_token_by_token_keeps_the_same_numbers() -> None:
         new, here = X[:, start:end], POSITIONS[start:end]
         blocked = additive(causal_mask(end - start, end))
         expected, _ = layer(new, rotary(new, here[None]), blocked, past_key_values=theirs)
-        kept = ours.extend(*latent_keys(new, parameters, here, rope_inv_freq(DR, BASE), 1e-6))
+        kept = ours.extend(*latent_keys(new, parameters, rotation_table(here, INV_FREQ), 1e-6))
         output = latent_attention_absorbed(
             *(part[:, :, start:end] for part in queries),
             *kept,

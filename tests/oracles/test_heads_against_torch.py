@@ -56,10 +56,10 @@ def test_multi_head_and_cross_attention(masked: bool, dtype: torch.dtype, bound:
     x, context = normal(2, B, T, WIDTH, dtype=dtype), normal(3, B, S, WIDTH, dtype=dtype)
     for read in (x, context):
         keys = read.shape[1]
-        may_attend = mask(4, B, T, keys)
-        may_attend[:, 0, 0] = True  # an empty row is NaN there
+        may_attend = mask(4, B, 1, T, keys)
+        may_attend[..., 0, 0] = True  # an empty row is NaN there
         # True blocks there, and each head has a mask of its own.
-        blocked = (~may_attend).repeat_interleave(H, dim=0) if masked else None
+        blocked = (~may_attend[:, 0]).repeat_interleave(H, dim=0) if masked else None
         expected, weights = layer(x, read, read, attn_mask=blocked, average_attn_weights=False)
         allowed = may_attend if masked else None
         output = cross_attention(x, read, parameters, H, allowed)
@@ -68,9 +68,7 @@ def test_multi_head_and_cross_attention(masked: bool, dtype: torch.dtype, bound:
         assert (output - expected).abs().max() < bound
         projected = (x @ parameters.w_q, read @ parameters.w_k, read @ parameters.w_v)
         query, key, value = (split_heads(part, H) for part in projected)
-        by_head, ours = scaled_dot_product_attention(
-            query, key, value, None if allowed is None else allowed[:, None]
-        )
+        by_head, ours = scaled_dot_product_attention(query, key, value, allowed)
         assert (ours - weights).abs().max() < bound
         assert (merge_heads(by_head) @ parameters.w_o - expected).abs().max() < bound
 

@@ -1,6 +1,7 @@
 """Residual forms, frequencies and counts against layers of PyTorch and transformers."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,14 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
+from course_lib.config.arrangement import (
+    Arrangement,
+    InnerNorm,
+    Parallel,
+    PostNorm,
+    PreNorm,
+    SandwichNorm,
+)
 from course_lib.config.rope import (
     LinearScaling,
     Llama3Scaling,
@@ -19,15 +28,16 @@ from course_lib.config.rope import (
     RopeScaling,
     YarnScaling,
 )
+from course_lib.counts.attention import attention_parameters, cache_elements
 from course_lib.counts.decoder import (
-    attention_parameters,
     cache_bytes,
     cache_elements_per_token,
     decoder_parameters,
-    feed_forward_parameters,
     layer_parameters,
 )
-from course_lib.layers.residual import inner_norm, parallel, post_norm, pre_norm, sandwich_norm
+from course_lib.counts.feed_forward import feed_forward_parameters
+from course_lib.counts.norms import norm_parameters
+from course_lib.model.blocks import block_module
 from course_lib.model.rotary import rope_frequencies
 from course_lib.zoo.dense import DENSE_MODELS
 from course_lib.zoo.vaswani import TRANSFORMER_BASE, encoder_decoder_parameters
@@ -39,8 +49,29 @@ def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize(("form", "norm_first"), [(pre_norm, True), (post_norm, False)])
-def test_pre_and_post_norm_are_torchs(form: Callable[..., Tensor], norm_first: bool) -> None:
+class Theirs(nn.Module):
+    """Somebody else's function, called as our blocks call their halves."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor, *_: object) -> Tensor:
+        return self.function(x)
+
+
+def arranged(arrangement: Arrangement, **parts: Callable[[Tensor], Tensor]) -> nn.Module:
+    """Our block with somebody else's attention, network and norms in it."""
+    layer = replace(ARCHITECTURES["Llama 3"].ours.layers[0], arrangement=arrangement)
+    block = block_module(layer, C)
+    assert set(parts) == {name for name, _ in block.named_children()}
+    for name, function in parts.items():
+        setattr(block, name, Theirs(function))
+    return block
+
+
+@pytest.mark.parametrize(("arrangement", "norm_first"), [(PreNorm(), True), (PostNorm(), False)])
+def test_pre_and_post_norm_are_torchs(arrangement: Arrangement, norm_first: bool) -> None:
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(
         C, 4, 20, dropout=0.0, norm_first=norm_first, batch_first=True
@@ -55,7 +86,14 @@ def test_pre_and_post_norm_are_torchs(form: Callable[..., Tensor], norm_first: b
     def think(v: Tensor) -> Tensor:
         return layer.linear2(layer.linear1(v).relu())
 
-    assert_close(form(form(x, attend, layer.norm1), think, layer.norm2), layer(x))
+    block = arranged(
+        arrangement,
+        attention=attend,
+        feed_forward=think,
+        attention_norm=layer.norm1,
+        feed_forward_norm=layer.norm2,
+    )
+    assert_close(block(x), layer(x))
 
 
 def theirs(name: str) -> tuple[nn.Module, nn.Module, Callable[[Tensor], Tensor], Tensor]:
@@ -89,24 +127,36 @@ def run(layer: nn.Module, model: nn.Module, x: Tensor, name: str) -> Tensor:
 
 def test_inner_norm_is_olmos() -> None:
     model, layer, attend, x = theirs("OLMo 2")
-    ours = inner_norm(x, attend, layer.post_attention_layernorm)
-    ours = inner_norm(ours, layer.mlp, layer.post_feedforward_layernorm)
-    assert_close(ours, run(layer, model, x, "OLMo 2"))
+    block = arranged(
+        InnerNorm(),
+        attention=attend,
+        feed_forward=layer.mlp,
+        attention_norm=layer.post_attention_layernorm,
+        feed_forward_norm=layer.post_feedforward_layernorm,
+    )
+    assert_close(block(x), run(layer, model, x, "OLMo 2"))
 
 
 def test_sandwich_norm_is_gemmas() -> None:
     model, layer, attend, x = theirs("Gemma 2")
-    ours = sandwich_norm(x, attend, layer.input_layernorm, layer.post_attention_layernorm)
-    ours = sandwich_norm(
-        ours, layer.mlp, layer.pre_feedforward_layernorm, layer.post_feedforward_layernorm
+    block = arranged(
+        SandwichNorm(),
+        attention=attend,
+        feed_forward=layer.mlp,
+        attention_norm=layer.input_layernorm,
+        attention_out_norm=layer.post_attention_layernorm,
+        feed_forward_norm=layer.pre_feedforward_layernorm,
+        feed_forward_out_norm=layer.post_feedforward_layernorm,
     )
-    assert_close(ours, run(layer, model, x, "Gemma 2"))
+    assert_close(block(x), run(layer, model, x, "Gemma 2"))
 
 
 def test_parallel_is_falcons() -> None:
     model, layer, attend, x = theirs("Falcon")
-    ours = parallel(x, attend, layer.mlp, layer.input_layernorm)
-    assert_close(ours, run(layer, model, x, "Falcon"))
+    block = arranged(
+        Parallel(), attention=attend, feed_forward=layer.mlp, norm=layer.input_layernorm
+    )
+    assert_close(block(x), run(layer, model, x, "Falcon"))
 
 
 @pytest.mark.parametrize(
@@ -221,6 +271,8 @@ def test_released_sizes_are_counted_as_transformers_counts_them(name: str) -> No
     assert ours == count(attention)
     ours = feed_forward_parameters(config.layers[0].feed_forward, config.d_model)
     assert ours == count(first.mlp)
+    norm = next(child for key, child in first.named_children() if "norm" in key or "ln_" in key)
+    assert norm_parameters(config.layers[0].norm, config.d_model) == count(norm)
 
 
 @pytest.mark.parametrize("name", ["GPT-2", "Llama 3", "Qwen3", "Falcon"])
@@ -232,6 +284,7 @@ def test_the_cache_holds_as_much_as_transformers(name: str) -> None:
     held = sum(layer.keys.numel() + layer.values.numel() for layer in cache.layers)
     config = ARCHITECTURES[name].ours
     assert 11 * cache_elements_per_token(config) == held
+    assert len(config.layers) * cache_elements(config.layers[0].attention, 11) == held
     assert cache_bytes(config, 11, bytes_per_element=4) == 4 * held
 
 

@@ -47,6 +47,7 @@ from course_lib.positions.rope_scaling import (
     yarn_inv_freq,
     yarn_inv_freq_truncated,
 )
+from course_lib.positions.rotation_table import rotate_by_table, rotation_table
 from course_lib.softmax import masked_softmax
 
 D = 16
@@ -156,6 +157,10 @@ def test_rope_is_llamas(base: float) -> None:
     ):
         # Its angles are float32: at 40 radians the last digit is 4e-6. Measured: 1.1e-6.
         assert largest_error(ours, expected) < 4e-6
+    table = rotation_table(POSITIONS, rope_inv_freq(D, base))
+    for ours, expected in zip(table, cos_sin(module, query, POSITIONS), strict=True):
+        assert largest_error(torch.cat([ours, ours], -1), expected[0]) < 4e-6
+    assert largest_error(rotate_by_table(query, table), theirs[0]) < 4e-6
     near = torch.tensor([0, 1, 2])
     theirs = modeling_llama.apply_rotary_pos_emb(query, key, *cos_sin(module, query, near))
     assert largest_error(rope(query, near, base), theirs[0]) < 3e-7  # measured: 1.9e-7

@@ -13,8 +13,30 @@ from torch import Tensor
 from torch.testing import assert_close
 from transformers.activations import ACT2FN
 
+from course_lib.config.attention_parts import (
+    Biases,
+    QueryPreAttnScalar,
+    Reach,
+    Scale,
+    SoftCap,
+    Window,
+)
 from course_lib.config.decoder import DecoderConfig
+from course_lib.config.rope import RopeConfig
 from course_lib.zoo.dense import DENSE_MODELS
+
+
+def _window(reach: Reach) -> int | None:
+    return reach.size if isinstance(reach, Window) else None
+
+
+def _scalar(scale: Scale) -> float | None:
+    return scale.scalar if isinstance(scale, QueryPreAttnScalar) else None
+
+
+def _cap(steps: tuple[SoftCap, ...]) -> float | None:
+    return next((step.cap for step in steps), None)
+
 
 #: Theirs -> how to find ours; the names are Llama's.
 OURS: dict[str, Callable[[DecoderConfig], object]] = {
@@ -28,15 +50,15 @@ OURS: dict[str, Callable[[DecoderConfig], object]] = {
     "head_dim": lambda config: config.layers[0].attention.head_dim,
     "intermediate_size": lambda config: config.layers[0].feed_forward.d_ff,
     "rms_norm_eps": lambda config: config.final_norm.eps,
-    "sliding_window": lambda config: config.layers[0].attention.window,
-    "attention_bias": lambda config: config.layers[0].attention.has_bias,
-    "query_pre_attn_scalar": lambda config: config.layers[0].attention.query_pre_attn_scalar,
-    "attn_logit_softcapping": lambda config: config.layers[0].attention.soft_cap,
-    "final_logit_softcapping": lambda config: config.logit_cap,
+    "sliding_window": lambda config: _window(config.layers[0].attention.reach),
+    "attention_bias": lambda config: config.layers[0].attention.biases is Biases.ALL,
+    "query_pre_attn_scalar": lambda config: _scalar(config.layers[0].attention.scale),
+    "attn_logit_softcapping": lambda config: _cap(config.layers[0].attention.score_steps),
+    "final_logit_softcapping": lambda config: _cap(config.logit_steps),
     # Names of Falcon's and GPT-2's classes.
     "ffn_hidden_size": lambda config: config.layers[0].feed_forward.d_ff,
     "layer_norm_epsilon": lambda config: config.final_norm.eps,
-    "bias": lambda config: config.layers[0].attention.has_bias,
+    "bias": lambda config: config.layers[0].attention.biases is Biases.ALL,
 }
 LLAMA = (
     "hidden_size num_hidden_layers num_attention_heads num_key_value_heads intermediate_size "
@@ -104,7 +126,7 @@ def test_one_rotation_for_all_layers(name: str, theirs: type[hf.PretrainedConfig
     assert expected["rope_type"] == "default"
     for layer in DENSE_MODELS[name].layers:
         rope = layer.attention.rope
-        assert rope is not None
+        assert isinstance(rope, RopeConfig)
         assert (rope.base, rope.scaling) == (expected["rope_theta"], None)
 
 
@@ -114,19 +136,19 @@ def test_the_layers_of_gemma(name: str) -> None:
     make = hf.Gemma2Config if name.startswith("Gemma 2") else hf.Gemma3TextConfig
     theirs = make(num_hidden_layers=config.num_layers)
     for layer, kind in zip(config.layers, theirs.layer_types, strict=True):
-        assert (layer.attention.window is not None) == (kind == "sliding_attention")
+        assert isinstance(layer.attention.reach, Window) == (kind == "sliding_attention")
         bases = theirs.rope_parameters
         rope = layer.attention.rope
-        assert rope is not None
+        assert isinstance(rope, RopeConfig)
         assert rope.base == bases.get(kind, bases)["rope_theta"]
 
 
 def test_smollm3_is_the_released_model_and_not_the_default_of_the_class() -> None:
     config, theirs = DENSE_MODELS["SmolLM3 3B"], hf.SmolLM3Config()
-    rotated = [layer.attention.rope is not None for layer in config.layers]
+    rotated = [isinstance(layer.attention.rope, RopeConfig) for layer in config.layers]
     assert rotated == [bool(rotates) for rotates in theirs.no_rope_layers]
     rope = config.layers[0].attention.rope
-    assert rope is not None
+    assert isinstance(rope, RopeConfig)
     assert (rope.base, theirs.rope_parameters["rope_theta"]) == (5_000_000.0, 2_000_000.0)
     assert (config.context_length, theirs.max_position_embeddings) == (65_536, 32_768)
 

@@ -12,7 +12,7 @@ from pybtex.database import parse_string
 from pybtex.plugin import find_plugin
 from sphinx.errors import ExtensionError
 
-from course_lib.config.decoder import Arrangement
+from course_lib.config.attention_parts import Biases
 from course_lib.config.norms import LayerNormConfig
 
 EXTENSIONS = ROOT / "book" / "_ext"
@@ -116,7 +116,7 @@ def test_a_formula_may_go_on_below_after_a_comma(tex: str, expected: str | None)
 
 def test_an_enumeration_is_shown_without_a_signature() -> None:
     plain = load(EXTENSIONS / "plain_docstrings.py").plain_members
-    assert plain(None, "class", "", Arrangement, None, "(value, names=None)", "") == ("", "")
+    assert plain(None, "class", "", Biases, None, "(value, names=None)", "") == ("", "")
     assert plain(None, "class", "", LayerNormConfig, None, "(*, epsilon)", "") is None
     assert plain(None, "function", "", len, None, "(x)", "") is None
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float64
 
+from course_lib.naive.layers.affine import affine
 from course_lib.naive.softmax import masked_softmax
 
 __all__ = ["attention_scores", "project_qkv", "scaled_dot_product_attention"]
@@ -19,7 +20,7 @@ def project_qkv(
 ) -> tuple[Float64[np.ndarray, "T D"], Float64[np.ndarray, "S D"], Float64[np.ndarray, "S Dv"]]:
     """Queries from x; keys and values from the context, or from x where there is none."""
     source = x if context is None else context
-    return _rows_times(x, w_q), _rows_times(source, w_k), _rows_times(source, w_v)
+    return affine(x, w_q), affine(source, w_k), affine(source, w_v)
 
 
 def attention_scores(
@@ -51,14 +52,3 @@ def scaled_dot_product_attention(
             for d in range(value.shape[1]):
                 output[t, d] += weights[t, s] * value[s, d]
     return output, weights
-
-
-def _rows_times(
-    vectors: Float64[np.ndarray, "N C"], matrix: Float64[np.ndarray, "C M"]
-) -> Float64[np.ndarray, "N M"]:
-    result = np.zeros((vectors.shape[0], matrix.shape[1]))
-    for n in range(vectors.shape[0]):
-        for m in range(matrix.shape[1]):
-            for c in range(vectors.shape[1]):
-                result[n, m] += vectors[n, c] * matrix[c, m]
-    return result

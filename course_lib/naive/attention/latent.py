@@ -3,11 +3,12 @@
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int
+from jaxtyping import Bool, Float64
 
 from course_lib.naive.attention.heads import split_heads
+from course_lib.naive.layers.affine import affine
 from course_lib.naive.layers.norms import rms_norm
-from course_lib.naive.positions.rope import rotate
+from course_lib.naive.positions.rotation_table import rotate_by_table
 from course_lib.naive.softmax import masked_softmax
 
 __all__ = [
@@ -21,7 +22,7 @@ __all__ = [
 Rows = Float64[np.ndarray, "_ _"]
 Heads = Float64[np.ndarray, "H T _"]
 Parameters = dict[str, np.ndarray]
-Positions = Int[np.ndarray, " T"]
+Table = tuple[Float64[np.ndarray, "T _"], Float64[np.ndarray, "T _"]]
 Mask = Bool[np.ndarray, "T S"]
 
 
@@ -29,19 +30,18 @@ def compress(
     x: Rows, w_down: Float64[np.ndarray, "C _"], g: Float64[np.ndarray, " _"], eps: float
 ) -> Rows:
     """Project, then divide each row by the root of its mean square, then multiply by the gain."""
-    return np.array([rms_norm(row, g, eps) for row in _rows_times(x, w_down)])
+    return np.array([rms_norm(row, g, eps) for row in affine(x, w_down)])
 
 
 def latent_keys(
     x: Rows,
     parameters: Parameters,
-    positions: Positions,
-    inv_freq: Float64[np.ndarray, " _"],
+    table: Table,
     eps: float,
 ) -> tuple[Rows, Rows]:
     """The normalised latent vectors, and the rotated keys, one for all heads."""
     latent = compress(x, parameters["w_dkv"], parameters["g_kv"], eps)
-    return latent, rotate(_rows_times(x, parameters["w_kr"]), positions, inv_freq)
+    return latent, rotate_by_table(affine(x, parameters["w_kr"]), table)
 
 
 def latent_queries(
@@ -49,13 +49,12 @@ def latent_queries(
     w_q: Float64[np.ndarray, "C _"],
     w_qr: Float64[np.ndarray, "C _"],
     num_heads: int,
-    positions: Positions,
-    inv_freq: Float64[np.ndarray, " _"],
+    table: Table,
 ) -> tuple[Heads, Heads]:
     """Of each head a query, and one that is rotated."""
-    query = split_heads(_rows_times(x, w_q), num_heads)
-    rotary = split_heads(_rows_times(x, w_qr), num_heads)
-    return query, np.array([rotate(head, positions, inv_freq) for head in rotary])
+    query = split_heads(affine(x, w_q), num_heads)
+    rotary = split_heads(affine(x, w_qr), num_heads)
+    return query, np.array([rotate_by_table(head, table) for head in rotary])
 
 
 def latent_attention(
@@ -68,13 +67,13 @@ def latent_attention(
 ) -> Heads:
     """For each head: its keys, its values, its scores, its softmax, its means."""
     num_heads, num_queries, head_dim = query.shape
-    keys = split_heads(_rows_times(latent, parameters["w_uk"]), num_heads)
-    values = split_heads(_rows_times(latent, parameters["w_uv"]), num_heads)
+    keys = split_heads(affine(latent, parameters["w_uk"]), num_heads)
+    values = split_heads(affine(latent, parameters["w_uv"]), num_heads)
     output = np.zeros((num_heads, num_queries, values.shape[2]))
     for h in range(num_heads):
         scores = _products(query[h], keys[h]) + _products(rotary_query[h], rotary_key)
         weights = _weights(scores, head_dim + rotary_key.shape[1], may_attend)
-        output[h] = _rows_times(weights, values[h])
+        output[h] = affine(weights, values[h])
     return output
 
 
@@ -96,7 +95,7 @@ def latent_attention_absorbed(
         absorbed = _products(query[h], up_key)
         scores = _products(absorbed, latent) + _products(rotary_query[h], rotary_key)
         weights = _weights(scores, head_dim + rotary_key.shape[1], may_attend)
-        output[h] = _rows_times(_rows_times(weights, latent), up_value)
+        output[h] = affine(affine(weights, latent), up_value)
     return output
 
 
@@ -112,13 +111,4 @@ def _products(rows: Rows, others: Rows) -> Rows:
         for s in range(len(others)):
             for d in range(rows.shape[1]):
                 result[t, s] += rows[t, d] * others[s, d]
-    return result
-
-
-def _rows_times(rows: Rows, matrix: Rows) -> Rows:
-    result = np.zeros((len(rows), matrix.shape[1]))
-    for t in range(len(rows)):
-        for i in range(matrix.shape[1]):
-            for c in range(len(matrix)):
-                result[t, i] += rows[t, c] * matrix[c, i]
     return result

@@ -12,8 +12,15 @@ Row = Float64[np.ndarray, " V"]
 
 
 def temperature_logits(logits: Row, temperature: float) -> Row:
-    """Each logit over the temperature."""
-    return np.array([logit / temperature for logit in logits])
+    """Each logit over the temperature; its distance from the largest, where that is too large."""
+    highest, limit = max(logits), np.finfo(np.float64).max * min(temperature, 1.0)
+    finite = [abs(logit) for logit in logits if logit > -np.inf]
+    lowered = highest if max(finite) > limit else 0.0
+    quotients = []
+    for logit in logits:
+        below = lowered - logit
+        quotients.append(-np.inf if below > limit else -below / temperature)
+    return np.array(quotients)
 
 
 def top_k_logits(logits: Row, k: int) -> Row:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from course_lib.naive.layers.activations import gelu, relu, silu
+from course_lib.naive.layers.affine import affine
 
 __all__ = [
     "bilinear",
@@ -34,14 +35,8 @@ def feed_forward(
     activation: Activation,
 ) -> Vector:
     """Each hidden unit weighs the entries of x; each result weighs the bent hidden units."""
-    hidden = _times(x, w_in)
-    if b_in is not None:
-        for f in range(len(hidden)):
-            hidden[f] += b_in[f]
-    result = _times(activation(hidden), w_out)
-    if b_out is not None:
-        for c in range(len(result)):
-            result[c] += b_out[c]
+    hidden = activation(affine(x[None], w_in, b_in)[0])
+    result: Vector = affine(hidden[None], w_out, b_out)[0]
     return result
 
 
@@ -49,9 +44,10 @@ def gated_feed_forward(
     x: Vector, w_gate: Up, w_up: Up, w_down: Down, activation: Activation
 ) -> Vector:
     """Each hidden unit is one sum over x times another one, bent."""
-    gate, up = activation(_times(x, w_gate)), _times(x, w_up)
+    gate, up = activation(affine(x[None], w_gate)[0]), affine(x[None], w_up)[0]
     hidden = np.array([gate[f] * up[f] for f in range(len(up))])
-    return _times(hidden, w_down)
+    result: Vector = affine(hidden[None], w_down)[0]
+    return result
 
 
 def glu(x: Vector, w_gate: Up, w_up: Up, w_down: Down) -> Vector:
@@ -81,11 +77,3 @@ def swiglu(x: Vector, w_gate: Up, w_up: Up, w_down: Down) -> Vector:
 
 def _sigmoid(x: Hidden) -> Hidden:
     return np.array([(1.0 + math.tanh(entry / 2.0)) / 2.0 for entry in x])
-
-
-def _times(x: Float64[np.ndarray, " rows"], w: Float64[np.ndarray, "rows columns"]) -> Hidden:
-    result = np.zeros(w.shape[1])
-    for row in range(w.shape[0]):
-        for column in range(w.shape[1]):
-            result[column] += x[row] * w[row, column]
-    return result

@@ -1,17 +1,20 @@
 """attention_by_loops: three Python loops, one row after the other."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
 import numpy as np
-import torch
 
-from course_lib.naive.attention import dot_product as naive
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
-from grading.exercises.recognising import fails_only_on
+from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.recognising import fails_only_on
+from grading.late import late, torch
 
 __all__ = ["ATTENTION_BY_LOOPS"]
+
+naive = late("course_lib.naive.attention.dot_product")
 
 
 def _arrays(generator: torch.Generator, T: int, S: int, D: int, Dv: int) -> Inputs:

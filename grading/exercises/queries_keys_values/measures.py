@@ -1,13 +1,13 @@
 """spread_of_average: what uniform attention does to noise."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Tolerance
-from grading.exercises.measuring import far, undrawn
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Seen, Tolerance
+from grading.exercises.shared.measuring import far, undrawn
+from grading.late import Tensor, torch
 
 __all__ = ["SPREAD_OF_AVERAGE"]
 
@@ -21,22 +21,22 @@ def _probe(S: int) -> Probe:
     return Probe(name=f"S = {S}", draw=draw, sizes={"S": S})
 
 
-def _judge(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    S, n = inputs["S"], inputs["n"]
+def _judge(one: Seen) -> str | None:
+    S, n = one.inputs["S"], one.inputs["n"]
     truth = 1 / math.sqrt(S)
-    if not far(outputs[0], truth, truth / math.sqrt(2 * n)):
+    if not far(one.outputs[0], truth, truth / math.sqrt(2 * n)):
         return None
     return (
-        f"With S = {S} keys you measure {float(outputs[0]):.4g}. The spread of the outputs is "
+        f"With S = {S} keys you measure {float(one.outputs[0]):.4g}. The spread of the outputs is "
         "another number there, by more than the noise of the draws."
     )
 
 
 def _measure(
-    spread: Any = lambda values: values.mean(-1).std(), draw: Any = torch.randn, rows: Any = None
+    spread: Any = lambda values: values.mean(-1).std(), draw: str = "randn", rows: Any = None
 ) -> Any:
     def measure(S: int, n: int, generator: torch.Generator) -> float:
-        values = draw(rows or n, S, generator=generator, dtype=torch.float64)
+        values = getattr(torch, draw)(rows or n, S, generator=generator, dtype=torch.float64)
         return float(spread(values.expand(n, S)))
 
     return measure
@@ -97,7 +97,7 @@ SPREAD_OF_AVERAGE = Exercise(
         Misconception(code="AVG-SHARED", wrong=_measure(rows=1), sentence=(
             "All outputs are made of the same values, so they do not differ. Draw S values for "
             "each output.")),
-        Misconception(code="AVG-UNIFORM", wrong=_measure(draw=torch.rand), sentence=(
+        Misconception(code="AVG-UNIFORM", wrong=_measure(draw="rand"), sentence=(
             "torch.rand draws between 0 and 1, with the spread 0.29. The values of the task have "
             "the spread 1: torch.randn.")),
         *undrawn("AVG", (lambda S, n, generator: S**-0.5, _own_seed, _constant), (_global,)),

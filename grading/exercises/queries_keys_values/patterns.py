@@ -1,61 +1,70 @@
 """make_qk_for: choose queries and keys so that the weights follow a pattern."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from course_lib import patterns
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Seen
+from grading.late import Tensor, late, torch
 
 __all__ = ["MAKE_QK_FOR"]
 
+library = late("course_lib.patterns")
+
+#: In the order of `course_lib.patterns`.
+PATTERNS = ("identity", "previous token", "first token", "average")
 SHARP, FLAT = 0.99, 0.01
 T = 6
 
-
-def _weights(inputs: Inputs, outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    query, key = (value.to(torch.float64) for value in outputs)
-    return ((query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1),)
+Numbers = np.ndarray[Any, Any]
 
 
-def _wanted(pattern: str, size: int) -> Tensor:
-    positions = torch.arange(size)
+def _weights(one: Seen) -> tuple[Any, ...]:
+    query, key = (value.astype(float) for value in one.outputs)
+    scores = query @ key.swapaxes(-1, -2) / math.sqrt(query.shape[-1])
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return (powers / powers.sum(-1, keepdims=True),)
+
+
+def _wanted(pattern: str, size: int) -> Numbers:
     if pattern == "average":
-        return torch.full((size, size), 1 / size, dtype=torch.float64)
+        return np.full((size, size), 1 / size)
+    positions = np.arange(size)
     read = {
         "identity": positions,
-        "previous token": (positions - 1).clamp(min=0),
-        "first token": torch.zeros_like(positions),
+        "previous token": (positions - 1).clip(min=0),
+        "first token": 0 * positions,
     }[pattern]
-    return torch.nn.functional.one_hot(read, size).to(torch.float64)
+    return np.asarray(np.eye(size)[read])
 
 
-def _judge(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    pattern, size = inputs["pattern"], inputs["T"]
-    shapes = [tuple(value.shape) for value in outputs]
+def _judge(one: Seen) -> str | None:
+    pattern, size = one.inputs["pattern"], one.inputs["T"]
+    shapes = [value.shape for value in one.outputs]
     if any(len(shape) != 2 or shape[0] != size for shape in shapes) or len(set(shapes)) > 1:
         return f"query and key have to be ({size}, D) each, with one D; yours are {shapes}."
     if shapes[0][1] == 0:
         return "query and key need at least one number a token."
-    weights = _weights(inputs, outputs)[0]
-    if not bool(weights.isfinite().all()):
+    weights = _weights(one)[0]
+    if not np.isfinite(weights).all():
         return f"The weights of the pattern {pattern!r} are not finite: the scores overflow."
     wanted = _wanted(pattern, size)
     if pattern == "average":
-        far = (weights - wanted).abs().amax()
+        far = np.abs(weights - wanted).max()
         return None if far <= FLAT else (
             f"For {pattern!r} every weight has to be within 0.01 of 1/{size}; one is {far:.3f} off."
         )  # fmt: skip
     on_target = (weights * wanted).sum(-1)
-    if bool((on_target >= SHARP).all()):
+    if (on_target >= SHARP).all():
         return None
     t = int(on_target.argmin())
     return (
         f"For {pattern!r} query {t} has to give at least 0.99 to key {int(wanted[t].argmax())}; "
-        f"it gives {on_target[t]:.3f} there and most, {weights[t].amax():.3f}, to key "
+        f"it gives {on_target[t]:.3f} there and most, {weights[t].max():.3f}, to key "
         f"{int(weights[t].argmax())}."
     )
 
@@ -88,7 +97,7 @@ def _next(positions: Tensor, size: int) -> Tensor:
     return (positions + 1).clamp(max=size - 1)
 
 
-def _grids(seen: Mapping[str, Any]) -> dict[str, Tensor] | None:
+def _grids(seen: Mapping[str, Any]) -> dict[str, Numbers] | None:
     grids = {name: view[0] for name, view in seen.items() if isinstance(view, list) and view}
     return grids if len(grids) == len(seen) else None
 
@@ -101,15 +110,15 @@ def _low_temperature(seen: Mapping[str, Any]) -> bool:
     sharp = [name for name in grids if name != "average"]
     return all(
         bool((grids[name].argmax(-1) == _wanted(name, T).argmax(-1)).all())
-        and float(grids[name].amax(-1).min()) > 1 / T + 1e-6
+        and float(grids[name].max(-1).min()) > 1 / T + 1e-6
         for name in sharp
     )
 
 
-def _reads(positions: Tensor) -> Any:
+def _reads(*positions: int) -> Any:
     def recognise(seen: Mapping[str, Any]) -> bool:
         grids = _grids(seen)
-        if grids is None or not bool((grids["previous token"].amax(-1) > 0.5).all()):
+        if grids is None or not (grids["previous token"].max(-1) > 0.5).all():
             return False
         return bool((grids["previous token"].argmax(-1) == positions).all())
 
@@ -126,7 +135,7 @@ def _rows_and_columns(seen: Mapping[str, Any]) -> bool:
     grids = _grids(seen)
     if grids is None:
         return False
-    grid, steps = grids["previous token"], torch.arange(T - 1)
+    grid, steps = grids["previous token"], np.arange(T - 1)
     inner = bool((grid[steps[1:], steps[1:] + 1] > 0.5).all())
     return inner and bool(grid[0, 1] > 0.45) and bool(grid[-1, 0] < 0.5)
 
@@ -157,16 +166,17 @@ MAKE_QK_FOR = Exercise(
     title="Queries and keys for a pattern", kind="implement", points=1.0, difficulty=3,
     importance=2, minutes=25, parameters=("pattern", "T"),
     outputs=(Output(name="query", axes="T D"), Output(name="key", axes="T D")),
-    reference=patterns.make_qk_for, equation="eq-weights", judge=_judge, view=_weights,
+    reference=lambda pattern, T: library.make_qk_for(pattern, T), equation="eq-weights",
+    judge=_judge, view=_weights,
     next_rung="You have built by hand what a previous-token head of MiniLM has learnt.",
-    probes=tuple(_probe(pattern) for pattern in patterns.PATTERNS),
+    probes=tuple(_probe(pattern) for pattern in PATTERNS),
     misconceptions=(
         Misconception(code="PAT-LOWTEMP", wrong=_one_hot(_previous, sharp=4.0),
                       recognise=_low_temperature, sentence=(
             "Each query prefers the right key, but not by enough. The winner's share depends on "
             "the distance between scores: make the queries longer.")),
         Misconception(code="PAT-WRAP", wrong=_one_hot(_rolled),
-                      recognise=_reads(_rolled(torch.arange(T), T)), sentence=(
+                      recognise=_reads(T - 1, *range(T - 1)), sentence=(
             "The first token reads the last one: the shift wraps around. Row 0 of 'previous "
             "token' reads itself.")),
         Misconception(code="PAT-ROWCOL", wrong=_one_hot(_next), also=(_exchanged,),
@@ -174,7 +184,7 @@ MAKE_QK_FOR = Exercise(
             "Each token reads the next one instead of the previous one: rows and columns, or "
             "query and key, are exchanged.")),
         Misconception(code="PAT-ROWCOLWRAP", wrong=_one_hot(lambda p, size: (p + 1) % size),
-                      recognise=_reads((torch.arange(T) + 1) % T), sentence=(
+                      recognise=_reads(*range(1, T), 0), sentence=(
             "Each token reads the next one, and the last reads the first: the shift goes the "
             "wrong way and wraps around.")),
     ),

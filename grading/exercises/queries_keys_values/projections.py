@@ -1,15 +1,16 @@
 """project_qkv: self- and cross-attention in one."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_lib.attention import dot_product as attention
 from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
+from grading.exercises.shared.drawing import normal
+from grading.late import Tensor, late, torch
 
 __all__ = ["PROJECT_QKV"]
+
+attention = late("course_lib.attention.dot_product")
 
 
 def _projections(generator: torch.Generator) -> Inputs:
@@ -106,7 +107,7 @@ PROJECT_QKV = Exercise(
     outputs=(Output(name="query", axes="... T D"), Output(name="key", axes="... S D"),
              Output(name="value", axes="... S Dv")),
     axes={"x": "... T C", "w_q": "C D", "w_k": "C D", "w_v": "C Dv", "context": "... S C"},
-    reference=attention.project_qkv, equation="eq-project",
+    reference=lambda *inputs: attention.project_qkv(*inputs), equation="eq-project",
     next_rung="The same function now serves self-attention and cross-attention. Next: compare.",
     probes=(
         Probe(name="cross-attention, all sizes different", draw=_projections, gradient=True,

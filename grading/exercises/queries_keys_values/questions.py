@@ -1,13 +1,15 @@
 """The chapter's questions: a prediction, and a bug to find."""
 
-import torch
+from __future__ import annotations
 
-from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.queries_keys_values.attention_variants import variant
-from grading.exercises.questions import Diagnosis, asked, band, near
+from grading.exercises.shared.attention_variants import variant
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
+from grading.late import late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
+
+attention = late("course_lib.attention.dot_product")
 
 PREDICT = Exercise(
     name="predict_own_weight", slug="queries-keys-values", task="predict",
@@ -47,8 +49,6 @@ def _equal_rows() -> tuple[torch.Tensor, ...]:
 _DIAGNOSIS = Diagnosis(
     code="WRONG-AXIS",
     bugs=BUGS,
-    broken=variant(axis=-2),
-    right=attention.scaled_dot_product_attention,
     inputs=("query", "key", "value"),
 )
 
@@ -58,6 +58,10 @@ FIND_THE_BUG = Exercise(
     parameters=(), outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
     reference=lambda: ("WRONG-AXIS", _square()), equation="eq-weights", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
+    functions={
+        BROKEN: variant(axis=-2),
+        RIGHT: lambda q, k, v: attention.scaled_dot_product_attention(q, k, v),
+    },
     next_rung="Columns that sum to 1 are the trace of this mistake, whatever the sizes.",
     misconceptions=(
         Misconception(code="BUG-SCALE", wrong=lambda: ("NO-SCALE", _square()),

@@ -1,16 +1,26 @@
 """scaled_dot_product_attention: the core of the course."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from course_lib.attention import dot_product as attention
-from grading.exercise import Exercise, Inputs, Law, Misconception, Output, Probe, Tolerance
-from grading.exercises.drawing import normal
-from grading.exercises.queries_keys_values.attention_variants import (
+from grading.exercise import Exercise, Law, Misconception, Output, Seen
+from grading.exercises.queries_keys_values.attention_probes import (
+    CONTROL,
+    LEVEL,
+    MASKED,
+    ONE_ROW,
+    PADDING,
+    PLAIN,
+    PROBES,
+    SMALL,
+    WIDE,
+)
+from grading.exercises.shared.attention_variants import (
     added_logarithm,
     by_exponentials,
     by_torch,
@@ -19,84 +29,21 @@ from grading.exercises.queries_keys_values.attention_variants import (
     swapped,
     variant,
 )
-from grading.exercises.recognising import fails_only_on
-from grading.exercises.softmax.probes import SHIFTS
+from grading.exercises.shared.recognising import fails_only_on
+from grading.exercises.shared.shifts import SHIFTS
+from grading.late import Tensor, late, torch
+from grading.observation.seen import Error
 
 __all__ = ["SDPA"]
 
-SIZES = {"B": 5, "H": 6, "T": 7, "S": 9, "D": 4, "Dv": 8}
-LOOSE = Tolerance(rtol=1e-6, atol=1e-8)
-HOT = 1e5  # the query's product with a key that it may not read: any leak takes over the row
-
-
-def _attention_inputs(generator: torch.Generator) -> Inputs:
-    query, key = normal(generator, 5, 6, 7, 4), normal(generator, 5, 6, 9, 4)
-    return {"query": query, "key": key, "value": normal(generator, 5, 6, 9, 8), "may_attend": None}
-
-
-def _masked_inputs(generator: torch.Generator) -> Inputs:
-    inputs = _attention_inputs(generator)
-    may_attend = torch.rand(7, 9, generator=generator) > 0.4
-    may_attend[:, 0] = True
-    return inputs | {"may_attend": may_attend}
-
-
-def _control_rows(generator: torch.Generator) -> Inputs:
-    """Row 0 must not read a key that would win by far; row 1 may read only keys that score very
-    low; row 2 has nothing to read; the others are ordinary."""
-    query, key = normal(generator, 5, 3), normal(generator, 7, 3)
-    may_attend = torch.rand(5, 7, generator=generator) > 0.4
-    may_attend[:, 1] = True
-    query[0], key[6] = torch.tensor([HOT, 0, 0]), torch.tensor([2.0, 0, 0])
-    key[:6, 0] = torch.linspace(0, 5e-5, 6, dtype=torch.float64)
-    query[1], key[:, 1] = torch.tensor([0, -HOT, 0]), 2 + torch.linspace(0, 6e-5, 7)
-    key[5, 1] = 0.0
-    may_attend[0, 6], may_attend[1, 5], may_attend[2] = False, False, False
-    value = normal(generator, 7, 4)
-    return {"query": query, "key": key, "value": value, "may_attend": may_attend}
-
-
-def _masked_by(*shape: int) -> Any:
-    """Return a way to draw inputs with a mask of that shape, which has to broadcast."""
-
-    def draw(generator: torch.Generator) -> Inputs:
-        inputs = _attention_inputs(generator)
-        may_attend = torch.rand(*shape, generator=generator) > 0.4
-        may_attend[..., 0], may_attend[..., 1] = True, False
-        return inputs | {"may_attend": may_attend}
-
-    return draw
-
-
-def _level_rows(generator: torch.Generator) -> Inputs:
-    """All scores of row 0 lie near 1000 and all of row 1 near -1000; the others are ordinary."""
-    inputs = _control_rows(generator) | {"may_attend": None}
-    inputs["query"], inputs["key"] = normal(generator, 5, 3), normal(generator, 7, 3)
-    inputs["key"][:, 0] = 1 + torch.linspace(0, 1e-3, 7, dtype=torch.float64)
-    inputs["query"][0, 0], inputs["query"][1, 0] = 1700.0, -1700.0
-    return inputs
-
-
-def _wide_rows(generator: torch.Generator) -> Inputs:
-    """Row 0 holds scores from -1000 to 1000; no extreme one stands first or last."""
-    inputs = _level_rows(generator)
-    inputs["key"][:, 0] = torch.tensor([0.2, -1.0, -0.4, 1.0, 0.5, -0.7, 0.0])
-    return inputs
-
-
-PLAIN, RANDOM = "no mask, all sizes different", "a random mask"
-PADDING, ONE_ROW = "a padding mask of shape (B, 1, 1, S)", "one mask row for all, (1, S)"
-CONTROL = "a query that may read nothing, and large scores"
-LEVEL, WIDE = "scores near 1000, no mask", "scores from −1000 to 1000 in one row"
-SMALL = ("two queries, two keys, D = 1", "one query, one key")
-MASKED = (RANDOM, PADDING, ONE_ROW, CONTROL, *SMALL)
+attention = late("course_lib.attention.dot_product")
 
 
 def _needs_a_whole_mask(seen: Mapping[str, Any]) -> bool:
     """Recognise an answer that raises where the mask has to broadcast, and only there."""
 
     def raised(*names: str) -> bool:
-        return any(isinstance(seen.get(name), BaseException) for name in names)
+        return any(isinstance(seen.get(name), Error) for name in names)
 
     return raised(PADDING, ONE_ROW) and not raised(PLAIN, CONTROL, LEVEL, WIDE, *SMALL)
 
@@ -110,68 +57,41 @@ def _one_hot(scores: Tensor, axis: int) -> Tensor:
     return torch.nn.functional.one_hot(best, scores.shape[axis]).to(scores.dtype)
 
 
-def _two_by_one(generator: torch.Generator) -> Inputs:
-    query, key = normal(generator, 2, 1), normal(generator, 2, 1)
-    may_attend = torch.tensor([[True, False], [True, True]])
-    return {"query": query, "key": key, "value": normal(generator, 2, 1), "may_attend": may_attend}
-
-
-def _one_by_one(generator: torch.Generator) -> Inputs:
-    shapes = {"query": (1, 1, 2), "key": (1, 1, 2), "value": (1, 1, 2)}
-    return {name: normal(generator, *shape) for name, shape in shapes.items()} | {
-        "may_attend": torch.ones(1, 1, dtype=torch.bool)
-    }
-
-
-def _row_sums(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    sums = outputs[1].detach().double().sum(-1)
-    may = inputs["may_attend"]
-    expected = torch.ones_like(sums)
+def _row_sums(one: Seen) -> str | None:
+    sums = one.outputs[1].astype(float).sum(-1)
+    may = one.inputs["may_attend"]
+    expected = np.ones_like(sums)
     if may is not None:
-        expected = expected * may.any(-1).to(expected.dtype)
-    if torch.allclose(sums, expected, rtol=1e-4, atol=1e-4):
+        expected = expected * may.any(-1)
+    if np.allclose(sums, expected, rtol=1e-4, atol=1e-4):
         return None
-    worst = int((sums - expected).abs().reshape(-1).argmax())
+    worst = int(np.abs(sums - expected).argmax())
     got, wanted = float(sums.reshape(-1)[worst]), float(expected.reshape(-1)[worst])
     return f"A row of weights sums to {got:.4g}; it has to sum to {wanted:g}"
 
 
-def _nothing_forbidden(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    if inputs["may_attend"] is None:
+def _nothing_forbidden(one: Seen) -> str | None:
+    if one.inputs["may_attend"] is None:
         return None
-    blocked = outputs[1].detach() * ~inputs["may_attend"]
-    if not bool((blocked.abs() > 1e-6).any()):
+    blocked = np.abs(one.outputs[1] * ~one.inputs["may_attend"])
+    if not (blocked > 1e-6).any():
         return None
-    return f"A key that may not be read has the weight {float(blocked.abs().max()):.4g}"
+    return f"A key that may not be read has the weight {float(blocked.max()):.4g}"
 
 
 SDPA = Exercise(
     name="scaled_dot_product_attention", slug="queries-keys-values", task="attention",
-    title="Scaled dot-product attention", kind="implement", points=2.0, difficulty=3,
+    title="Scaled dot-product attention", kind="implement", points=1.5, difficulty=3,
     importance=3, minutes=30, parameters=("query", "key", "value", "may_attend"),
     outputs=(Output(name="output", axes="... T Dv"), Output(name="weights", axes="... T S")),
     axes={"query": "... T D", "key": "... S D", "value": "... S Dv", "may_attend": "... T S"},
-    reference=attention.scaled_dot_product_attention, equation="eq-sdpa",
+    reference=lambda *inputs: attention.scaled_dot_product_attention(*inputs), equation="eq-sdpa",
     next_rung="Every later mechanism of the course becomes this function at some limit.",
     laws=(
         Law(rule="a key that may not be read has weight 0", broken=_nothing_forbidden),
         Law(rule="each row of weights sums to 1, or to 0 with nothing to read", broken=_row_sums),
     ),
-    probes=(
-        Probe(name=PLAIN, draw=_attention_inputs, gradient=True,
-              single=True, sizes=SIZES),
-        Probe(name=RANDOM, draw=_masked_inputs, gradient=True, sizes=SIZES, single=True),
-        Probe(name=PADDING, draw=_masked_by(5, 1, 1, 9), sizes=SIZES),
-        Probe(name=ONE_ROW, draw=_masked_by(1, 9), sizes=SIZES),
-        Probe(name=CONTROL, draw=_control_rows, control=True,
-              sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}, tolerance=LOOSE),
-        Probe(name=LEVEL, draw=_level_rows, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4},
-              control=True, tolerance=LOOSE),
-        Probe(name=WIDE, draw=_wide_rows, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4},
-              control=True, tolerance=LOOSE),
-        Probe(name=SMALL[0], draw=_two_by_one, edge=True),
-        Probe(name=SMALL[1], draw=_one_by_one, edge=True),
-    ),
+    probes=PROBES,
     misconceptions=(
         Misconception(code="SDPA-NOSCALE", wrong=variant(scale=lambda *_: 1.0), sentence=(
             "The scores are not divided by √D. With D = 64 the largest of 64 random weights is "

@@ -1,16 +1,17 @@
 """attention_scores: every query against every key."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
+from grading.exercises.shared.drawing import normal
+from grading.late import Tensor, late, torch
 
 __all__ = ["ATTENTION_SCORES"]
+
+attention = late("course_lib.attention.dot_product")
 
 
 def _query_key(generator: torch.Generator) -> Inputs:
@@ -43,7 +44,8 @@ ATTENTION_SCORES = Exercise(
     title="Every query against every key",
     kind="implement", points=1.0, difficulty=1, importance=3, minutes=10,
     parameters=("query", "key"), outputs=(Output(name="scores", axes="... T S"),),
-    axes={"query": "... T D", "key": "... S D"}, reference=attention.attention_scores,
+    axes={"query": "... T D", "key": "... S D"}, 
+    reference=lambda query, key: attention.attention_scores(query, key),
     equation="eq-scores",
     next_rung="Row t holds the scores of query t. The softmax will run along that row.",
     probes=(

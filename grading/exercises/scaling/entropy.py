@@ -1,18 +1,17 @@
 """weight_entropy: how widely a row of weights is spread."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from functools import partial
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_lib import entropy as library
 from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
+from grading.exercises.shared.drawing import normal
+from grading.late import Tensor, late, torch
 
 __all__ = ["WEIGHT_ENTROPY"]
+
+library = late("course_lib.entropy")
 
 
 def _ordinary(generator: torch.Generator) -> Inputs:
@@ -30,10 +29,11 @@ def _short(generator: torch.Generator) -> Inputs:
     return {"scores": torch.tensor([[0.0, 0.0], [0.0, 1.0]], dtype=torch.float64)}
 
 
-def _entropy(base: Any = torch.log, axis: int = -1, sign: float = -1.0) -> Any:
+def _entropy(base: float = math.e, axis: int = -1, sign: float = -1.0) -> Answer:
     def entropy(scores: Tensor) -> Tensor:
         weights = scores.softmax(axis)
-        terms = torch.where(weights > 0, weights * base(weights.clamp(min=1e-300)), 0.0)
+        logs = weights.clamp(min=1e-300).log() / math.log(base)
+        terms = torch.where(weights > 0, weights * logs, 0.0)
         return sign * terms.sum(axis)
 
     return entropy
@@ -64,6 +64,14 @@ def _padded_weights(pad: Callable[[Tensor], Tensor]) -> Answer:
     return entropy
 
 
+def _added(number: float) -> Answer:
+    return lambda weights: weights + number
+
+
+def _at_least(number: float) -> Answer:
+    return lambda weights: weights.clamp(min=number)
+
+
 #: What people add, or take as the least weight, so that a logarithm stays finite.
 SMALL = tuple(10.0**-power for power in range(2, 11))
 
@@ -89,7 +97,8 @@ WEIGHT_ENTROPY = Exercise(
     name="weight_entropy", slug="scaling", task="entropy", title="The entropy of a row",
     kind="implement", points=1.5, difficulty=2, importance=2, minutes=20,
     parameters=("scores",), outputs=(Output(name="entropy", axes="..."),),
-    axes={"scores": "B T S"}, reference=library.weight_entropy, equation="eq-entropy",
+    axes={"scores": "B T S"}, reference=lambda scores: library.weight_entropy(scores),
+    equation="eq-entropy",
     next_rung="e to this power reads as the number of keys that a head listens to.",
     probes=(
         Probe(name="all sizes different", draw=_ordinary, gradient=True, single=True,
@@ -102,9 +111,9 @@ WEIGHT_ENTROPY = Exercise(
         Misconception(code="ENT-0LOG0", wrong=_naive, sentence=(
             "A weight of 0 gives 0 · ln 0 = 0 · (−∞) = NaN. Its contribution is 0: compute the "
             "logarithms of the weights from the scores, or leave such terms out.")),
-        Misconception(code="ENT-LOG2", wrong=_entropy(base=torch.log2), sentence=(
+        Misconception(code="ENT-LOG2", wrong=_entropy(base=2), sentence=(
             "The logarithm has base 2, which gives bits. The contract asks for nats, base e.")),
-        Misconception(code="ENT-LOG10", wrong=_entropy(base=torch.log10), sentence=(
+        Misconception(code="ENT-LOG10", wrong=_entropy(base=10), sentence=(
             "The logarithm has base 10. The contract asks for nats, base e.")),
         Misconception(code="ENT-AXIS", wrong=_entropy(axis=-2), also=(
             *(_entropy(axis=axis) for axis in (0, 1, 2)),
@@ -119,8 +128,8 @@ WEIGHT_ENTROPY = Exercise(
             "first.")),
         Misconception(code="ENT-EPSILON", wrong=_padded(1e-3), also=(
             *(_padded(number) for number in SMALL[:-1] if number != 1e-3),
-            *(_padded_weights(partial(torch.add, other=number)) for number in SMALL),
-            *(_padded_weights(partial(torch.clamp, min=number)) for number in SMALL)),
+            *(_padded_weights(_added(number)) for number in SMALL),
+            *(_padded_weights(_at_least(number)) for number in SMALL)),
             sentence=(
             "A small number is added to the weights or inside the logarithm. It avoids the NaN and "
             "changes every value; the weights' logarithms can be had exactly from the scores.")),

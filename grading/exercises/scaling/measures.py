@@ -1,16 +1,17 @@
 """score_variance and saturation: functions that measure, accepted within their standard error."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_lib import scaling
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Tolerance
-from grading.exercises.measuring import far, undrawn
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Seen, Tolerance
+from grading.exercises.shared.measuring import far, undrawn
+from grading.late import Tensor, late, torch
 
 __all__ = ["SATURATION", "SCORE_VARIANCE"]
+
+library = late("course_lib.scaling")
 
 PAIRS = 20_000
 
@@ -22,15 +23,16 @@ def _variance_probe(D: int, scale: float) -> Probe:
     return Probe(name=f"D = {D}, scale = {scale:g}", draw=draw, sizes={"D": D})
 
 
-def _judge_variance(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    D, n, scale = inputs["D"], inputs["n"], inputs["scale"]
+def _judge_variance(one: Seen) -> str | None:
+    D, n, scale = one.inputs["D"], one.inputs["n"], one.inputs["scale"]
     truth = scale**2 * D
     error = scale**2 * math.sqrt(2 * D * (D + 3) / n)
-    if not far(outputs[0], truth, error):
+    if not far(one.outputs[0], truth, error):
         return None
     return (
-        f"With D = {D} and scale = {scale:g} you measure {float(outputs[0]):.4g}. For independent "
-        "components of variance 1 it is another number, by more than the noise of the draws."
+        f"With D = {D} and scale = {scale:g} you measure {float(one.outputs[0]):.4g}. For "
+        "independent components of variance 1 it is another number, by more than the noise of "
+        "the draws."
     )
 
 
@@ -92,7 +94,8 @@ SCORE_VARIANCE = Exercise(
     name="score_variance", slug="scaling", task="variance", title="The variance of a score",
     kind="measure", points=1.0, difficulty=2, importance=3, minutes=15,
     parameters=("D", "n", "generator", "scale"),
-    outputs=(Output(name="variance", kind="number"),), reference=scaling.score_variance,
+    outputs=(Output(name="variance", kind="number"),), 
+    reference=lambda D, n, generator, scale: library.score_variance(D, n, generator, scale),
     equation="eq-variance", judge=_judge_variance, alike=Tolerance(rtol=0.1, atol=0),
     next_rung="scale = 1/√D makes this 1 for every D. That is why the root is there.",
     probes=(_variance_probe(16, 1.0), _variance_probe(16, 0.25), _variance_probe(25, 0.5)),
@@ -139,14 +142,14 @@ def _saturation_probe(D: int, S: int, scale: float) -> Probe:
     )
 
 
-def _judge_saturation(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    key = (inputs["D"], inputs["S"], inputs["scale"])
+def _judge_saturation(one: Seen) -> str | None:
+    key = (one.inputs["D"], one.inputs["S"], one.inputs["scale"])
     truth, spread = LARGEST[key]
-    if not far(outputs[0], truth, spread / math.sqrt(TRIALS) + 2e-4):
+    if not far(one.outputs[0], truth, spread / math.sqrt(TRIALS) + 2e-4):
         return None
     return (
         f"With D = {key[0]}, S = {key[1]} and scale = {key[2]:g} you measure "
-        f"{float(outputs[0]):.3f}. The mean largest weight is another number there."
+        f"{float(one.outputs[0]):.3f}. The mean largest weight is another number there."
     )
 
 
@@ -200,7 +203,8 @@ SATURATION = Exercise(
     name="saturation", slug="scaling", task="saturation", title="How saturated is the softmax?",
     kind="measure", points=1.5, difficulty=2, importance=3, minutes=20,
     parameters=("D", "S", "scale", "trials", "generator"),
-    outputs=(Output(name="largest weight", kind="number"),), reference=scaling.saturation,
+    outputs=(Output(name="largest weight", kind="number"),), 
+    reference=lambda *inputs: library.saturation(*inputs),
     equation="eq-saturation", judge=_judge_saturation, alike=Tolerance(rtol=0.1, atol=0.002),
     next_rung="Now try D = 256 with scale 1, and with 1/16.",
     probes=tuple(_saturation_probe(*key) for key in LARGEST),

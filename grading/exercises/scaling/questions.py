@@ -1,15 +1,17 @@
 """The chapter's questions: a prediction, and a bug to find."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import torch
-
-from course_lib.attention import dot_product as attention
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.queries_keys_values.attention_variants import variant
-from grading.exercises.questions import Diagnosis, asked, band, near
+from grading.exercises.shared.attention_variants import variant
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
+from grading.late import late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
+
+attention = late("course_lib.attention.dot_product")
 
 PREDICT = Exercise(
     name="predict_largest_weight", slug="scaling", task="predict", title="The largest of 64",
@@ -53,8 +55,6 @@ def _chosen(code: str, inputs: Any = _inputs) -> Any:
 _DIAGNOSIS = Diagnosis(
     code="DIVIDES-BY-D",
     bugs=BUGS,
-    broken=variant(scale=lambda q, k, v: 1 / q.shape[-1]),
-    right=attention.scaled_dot_product_attention,
     inputs=("query", "key", "value"),
 )
 
@@ -64,6 +64,10 @@ FIND_THE_BUG = Exercise(
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
     reference=_chosen("DIVIDES-BY-D"), equation="eq-unit-variance", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
+    functions={
+        BROKEN: variant(scale=lambda q, k, v: 1 / q.shape[-1]),
+        RIGHT: lambda q, k, v: attention.scaled_dot_product_attention(q, k, v),
+    },
     next_rung="Variance 1/D is the trace of this mistake: the weights are too even, not too sharp.",
     misconceptions=(
         Misconception(code="BUG-NOSCALE", wrong=_chosen("NO-SCALE"),

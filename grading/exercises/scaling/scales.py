@@ -1,14 +1,16 @@
 """softmax_scale: the factor on q · k in released models."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
-import torch
-
-from course_lib import scaling
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.late import late, torch
 
 __all__ = ["SOFTMAX_SCALE"]
+
+library = late("course_lib.scaling")
 
 
 def _probe(name: str, head_dim: int, scalar: float | None, factor: float | None) -> Probe:
@@ -44,7 +46,8 @@ SOFTMAX_SCALE = Exercise(
     name="softmax_scale", slug="scaling", task="scale", title="The scale of released models",
     kind="implement", points=1.5, difficulty=2, importance=2, minutes=15,
     parameters=("head_dim", "query_pre_attn_scalar", "yarn_factor"),
-    outputs=(Output(name="scale", kind="number"),), reference=scaling.softmax_scale,
+    outputs=(Output(name="scale", kind="number"),), 
+    reference=lambda *arguments: library.softmax_scale(*arguments),
     equation="eq-scale",
     next_rung="Look up the head_dim of a model you use, and compute its scale.",
     probes=(

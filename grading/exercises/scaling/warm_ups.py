@@ -1,12 +1,14 @@
 """Two short tasks from the chapter before: the weighted sum, and the shapes of cross-attention."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Seen
+from grading.exercises.shared.drawing import normal
+from grading.late import Tensor, torch
 
 __all__ = ["CROSS_SHAPES", "WEIGHTED_SUM"]
 
@@ -58,14 +60,15 @@ def _sizes(generator: torch.Generator) -> Inputs:
     return {"T": 3, "S": 11, "D": 5, "Dv": 7}
 
 
-def _shapes(inputs: Inputs, outputs: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    return tuple(torch.tensor([float(size) for size in shape]) for shape in outputs)
+def _shapes(one: Seen) -> tuple[Any, ...]:
+    return tuple(np.array([float(size) for size in shape]) for shape in one.outputs)
 
 
-def _judge(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    T, S, Dv = inputs["T"], inputs["S"], inputs["Dv"]
-    for name, shape, wanted in zip(("weights", "output"), outputs, ((T, S), (T, Dv)), strict=True):
-        if not isinstance(shape, tuple | list | torch.Size) or tuple(shape) != wanted:
+def _judge(one: Seen) -> str | None:
+    T, S, Dv = one.inputs["T"], one.inputs["S"], one.inputs["Dv"]
+    wanted_shapes = (("weights", (T, S)), ("output", (T, Dv)))
+    for (name, wanted), shape in zip(wanted_shapes, one.outputs, strict=True):
+        if not isinstance(shape, tuple | list) or tuple(shape) != wanted:
             return f"With T, S, D, Dv = 3, 11, 5, 7 the shape of the {name} is not {shape}."
     return None
 

@@ -1,19 +1,23 @@
 """logsumexp and log_softmax: the softmax's logarithms."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from course_lib import softmax as library
 from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
-from grading.exercises.recognising import fails_only_on
-from grading.exercises.softmax.probes import SHIFTS, WIDE, three_axes
+from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.recognising import fails_only_on
+from grading.exercises.shared.shifts import SHIFTS
+from grading.exercises.softmax.probes import WIDE, three_axes
 from grading.exercises.softmax.stable import FORBIDDEN
+from grading.late import Tensor, late, torch
 
 __all__ = ["LOGSUMEXP", "LOG_SOFTMAX"]
+
+library = late("course_lib.softmax")
 
 
 EMPTY = "a row of −∞"
@@ -71,7 +75,7 @@ def _subtracts_infinity(x: Tensor, axis: int) -> Tensor:
     return ((x - top).exp().sum(axis, keepdim=True).log() + top).squeeze(axis)
 
 
-def _keeps_axis(x: Tensor, axis: int) -> Tensor:
+def _keeps_axis(x: Tensor, axis: int) -> Any:
     return library.logsumexp(x, axis).unsqueeze(axis)
 
 
@@ -99,7 +103,8 @@ LOGSUMEXP = Exercise(
     name="logsumexp", slug="softmax", task="logsumexp", title="Log-sum-exp", kind="implement",
     points=1.0, difficulty=2, importance=3, minutes=15, parameters=("x", "axis"),
     axes={"x": "H T S"},
-    outputs=(Output(name="log-sum-exp", axes="..."),), reference=library.logsumexp,
+    outputs=(Output(name="log-sum-exp", axes="..."),),
+    reference=lambda x, axis: library.logsumexp(x, axis),
     equation="eq-logsumexp", forbidden=FORBIDDEN,
     next_rung="One number a row is all that attention needs to keep of a softmax.",
     probes=(
@@ -156,7 +161,7 @@ def _log_of_padded(number: float) -> Answer:
 def _all_alike_below(seen: Mapping[str, Any]) -> bool:
     """Recognise a floor: where weights underflow, the log-weights are all one finite number."""
     view = seen.get(APART)
-    if not isinstance(view, list) or not bool(view[0].isfinite().all()):
+    if not isinstance(view, list) or not np.isfinite(view[0]).all():
         return False
     low = view[0].min()
     return bool(-700 < low < -3) and int((view[0] - low < 1e-9).sum()) >= 3
@@ -192,7 +197,8 @@ LOG_SOFTMAX = Exercise(
     name="log_softmax", slug="softmax", task="log-softmax", title="Log-softmax",
     kind="implement", points=1.0, difficulty=2, importance=2, minutes=15,
     parameters=("x", "axis"), outputs=(Output(name="log-weights", axes="..."),),
-    axes={"x": "H T S"}, reference=library.log_softmax, equation="eq-log-softmax",
+    axes={"x": "H T S"},
+    reference=lambda x, axis: library.log_softmax(x, axis), equation="eq-log-softmax",
     forbidden=FORBIDDEN,
     next_rung="A loss is the mean of some of these numbers. None of them is ever −∞.",
     probes=(

@@ -1,16 +1,17 @@
 """sink_share: how much weight a sink takes as the keys become more."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_lib import softmax as library
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Tolerance
-from grading.exercises.measuring import far, undrawn
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Seen, Tolerance
+from grading.exercises.shared.measuring import far, undrawn
+from grading.late import Tensor, late, torch
 
 __all__ = ["SHARES", "SINK_SHARE"]
+
+library = late("course_lib.softmax")
 
 # Mean and spread of the sink's weight by (S, sink), over 400,000 rows; the tests measure again.
 SHARES = {(4, 0.0): (0.1653, 0.0751), (30, 0.0): (0.0208, 0.0046), (30, 3.0): (0.2965, 0.0469)}
@@ -24,14 +25,14 @@ def _probe(S: int, sink: float) -> Probe:
     return Probe(name=f"S = {S}, sink = {sink:g}", draw=draw, sizes={"S": S})
 
 
-def _judge(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    S, sink = inputs["S"], inputs["sink"]
+def _judge(one: Seen) -> str | None:
+    S, sink = one.inputs["S"], one.inputs["sink"]
     truth, spread = SHARES[S, sink]
-    if not far(outputs[0], truth, spread / math.sqrt(ROWS) + 2e-5):
+    if not far(one.outputs[0], truth, spread / math.sqrt(ROWS) + 2e-5):
         return None
     return (
-        f"With S = {S} and sink = {sink:g} you measure {float(outputs[0]):.4g}. The sink's mean "
-        "weight is another number there, by more than the noise of the draws."
+        f"With S = {S} and sink = {sink:g} you measure {float(one.outputs[0]):.4g}. The sink's "
+        "mean weight is another number there, by more than the noise of the draws."
     )
 
 

@@ -1,33 +1,16 @@
 """Inputs that the chapter's exercises share: three axes, and rows far from 0."""
 
-from collections.abc import Callable
-
-import torch
-from torch import Tensor
+from __future__ import annotations
 
 from grading.exercise import Inputs, Probe
-from grading.exercises.drawing import normal
+from grading.exercises.shared.drawing import normal
+from grading.late import torch
 
-__all__ = ["SHIFTS", "WIDE", "along", "three_axes"]
+__all__ = ["WIDE", "along", "three_axes"]
 
 SIZES = {"H": 3, "T": 5, "S": 7}
 #: The probe on which any shift but the maximum overflows.
 WIDE = "one row from −1000 to 1000"
-
-
-def _median(x: Tensor, axis: int) -> Tensor:
-    return x.median(axis, keepdim=True).values
-
-
-#: What people subtract instead of the maximum, by row: it bounds no exponential.
-SHIFTS: tuple[Callable[[Tensor, int], Tensor], ...] = (
-    lambda x, axis: x.mean(axis, keepdim=True),
-    lambda x, axis: x.amin(axis, keepdim=True),
-    _median,
-    lambda x, axis: x.narrow(axis, 0, 1),
-    lambda x, axis: x.narrow(axis, x.shape[axis] - 1, 1),
-    lambda x, axis: (x.amax(axis, keepdim=True) + x.amin(axis, keepdim=True)) / 2,
-)
 
 
 def along(axis: int, *, gradient: bool = False) -> Probe:

@@ -1,15 +1,16 @@
 """The chapter's questions: a prediction, and a bug to find."""
 
+from __future__ import annotations
+
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_lib.softmax import softmax
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.questions import Diagnosis, asked, band, near
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
+from grading.late import Tensor, late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
+
+library = late("course_lib.softmax")
 
 PREDICT = Exercise(
     name="predict_shifted_weight", slug="softmax", task="predict", title="Ten more for everyone",
@@ -56,8 +57,6 @@ def _chosen(code: str, inputs: Any = _apart) -> Any:
 _DIAGNOSIS = Diagnosis(
     code="ONE-MAXIMUM",
     bugs=BUGS,
-    broken=_broken,
-    right=softmax,
     inputs=("x",),
 )
 
@@ -67,6 +66,7 @@ FIND_THE_BUG = Exercise(
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
     reference=_chosen("ONE-MAXIMUM"), equation="eq-softmax", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
+    functions={BROKEN: _broken, RIGHT: lambda x: library.softmax(x)},
     next_rung="Rows of one batch may lie far apart: padding and masks make sure of that.",
     misconceptions=(
         Misconception(code="BUG-NOMAX", wrong=_chosen("NO-MAXIMUM"),

@@ -1,18 +1,19 @@
 """softmax_with_sink: one more logit in the denominator."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_lib import softmax as library
 from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
-from grading.exercises.recognising import fails_only_on
-from grading.exercises.softmax.probes import SHIFTS
+from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.recognising import fails_only_on
+from grading.exercises.shared.shifts import SHIFTS
+from grading.late import Tensor, late, torch
 
 __all__ = ["SOFTMAX_WITH_SINK"]
+
+library = late("course_lib.softmax")
 
 SIZES = {"B": 2, "H": 3, "T": 5, "S": 7}
 
@@ -131,7 +132,7 @@ SOFTMAX_WITH_SINK = Exercise(
     kind="implement", points=1.25, difficulty=3, importance=3, minutes=25,
     parameters=("scores", "sink"), outputs=(Output(name="weights", axes="... H T S"),),
     axes={"scores": "... H T S", "sink": "H"},
-    reference=library.softmax_with_sink, equation="eq-sink",
+    reference=lambda scores, sink: library.softmax_with_sink(scores, sink), equation="eq-sink",
     next_rung="With the sink at −∞ this is the softmax; with 0 it is called softmax1.",
     probes=(
         Probe(name="one sink a head, all sizes different", draw=_per_head, sizes=SIZES,

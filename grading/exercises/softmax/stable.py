@@ -1,17 +1,20 @@
 """softmax: stable, along any axis."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from course_lib import softmax as library
-from grading.exercise import Answer, Exercise, Inputs, Law, Misconception, Output
-from grading.exercises.recognising import fails_only_on
-from grading.exercises.softmax.probes import SHIFTS, WIDE, three_axes
+from grading.exercise import Answer, Exercise, Law, Misconception, Output, Seen
+from grading.exercises.shared.recognising import fails_only_on
+from grading.exercises.shared.shifts import SHIFTS
+from grading.exercises.softmax.probes import WIDE, three_axes
+from grading.late import Tensor, late, torch
 
 __all__ = ["FORBIDDEN", "SOFTMAX"]
+
+library = late("course_lib.softmax")
 
 FORBIDDEN = (
     "torch.softmax", "torch.Tensor.softmax", "torch.nn.functional.softmax", "torch.logsumexp",
@@ -155,20 +158,22 @@ def _shifted_by_minimum_and_maximum(x: Tensor, axis: int) -> Tensor:
     return exps / torch.einsum("...->...", exps.sum(dim=axis, keepdim=True))
 
 
-def _sums(inputs: Inputs, outputs: tuple[Any, ...]) -> str | None:
-    sums = outputs[0].detach().double().sum(inputs["axis"])
-    if torch.allclose(sums, torch.ones_like(sums), rtol=1e-4, atol=1e-4):
+def _sums(one: Seen) -> str | None:
+    axis = one.inputs["axis"]
+    sums = one.outputs[0].astype(float).sum(axis)
+    if np.allclose(sums, 1, rtol=1e-4, atol=1e-4):
         return None
-    worst = float(sums.reshape(-1)[int((sums - 1).abs().argmax())])
-    return f"Along axis {inputs['axis']} the weights sum to {worst:.4g} and not to 1"
+    worst = float(sums.reshape(-1)[np.abs(sums - 1).argmax()])
+    return f"Along axis {axis} the weights sum to {worst:.4g} and not to 1"
 
 
 SOFTMAX = Exercise(
     name="softmax", slug="softmax", task="softmax", title="A stable softmax", kind="implement",
     points=1.5, difficulty=2, importance=3, minutes=20, parameters=("x", "axis"),
     axes={"x": "H T S"},
-    outputs=(Output(name="weights", axes="..."),), reference=library.softmax,
-    equation="eq-softmax", forbidden=FORBIDDEN, probes=three_axes(),
+    outputs=(Output(name="weights", axes="..."),),
+    reference=lambda x, axis: library.softmax(x, axis), equation="eq-softmax", forbidden=FORBIDDEN,
+    probes=three_axes(),
     laws=(Law(rule="the weights sum to 1 along the axis", broken=_sums),),
     next_rung="Adding a number to every score changes nothing: try it.",
     misconceptions=(

@@ -1,16 +1,17 @@
 """softmax_vjp: the gradient flows back without a Jacobian."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from course_lib import softmax as library
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
+from grading.exercises.shared.drawing import normal
+from grading.late import Tensor, late, torch
 
 __all__ = ["SOFTMAX_VJP"]
+
+library = late("course_lib.softmax")
 
 
 def _along(axis: int) -> Probe:
@@ -70,7 +71,8 @@ SOFTMAX_VJP = Exercise(
     name="softmax_vjp", slug="softmax", task="vjp", title="The gradient of the softmax",
     kind="implement", points=1.25, difficulty=3, importance=3, minutes=25,
     parameters=("p", "g", "axis"), outputs=(Output(name="gradient", axes="..."),),
-    reference=library.softmax_vjp, equation="eq-vjp", largest=_allowed,
+    reference=lambda p, g, axis: library.softmax_vjp(p, g, axis), equation="eq-vjp",
+    largest=_allowed,
     forbidden=("aten._softmax_backward_data", "aten._log_softmax_backward_data"),
     next_rung="The backward pass of FlashAttention is built on this line.",
     probes=(

@@ -1,13 +1,13 @@
 """Two short tasks from the chapters before: the division by √D, and one query's attention."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.drawing import normal
+from grading.exercises.shared.drawing import normal
+from grading.late import Tensor, torch
 
 __all__ = ["ATTEND_ONE", "SCALED_SCORES"]
 

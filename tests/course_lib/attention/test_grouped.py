@@ -179,11 +179,13 @@ def test_keys_and_values_are_not_copied_per_query_head(queries: int, from_a_cach
     query = normal(0, B, query_heads, queries, size)
     room = 2 * keys if from_a_cache else keys
     key, value = (normal(seed, B, groups, room, size)[:, :, :keys] for seed in (1, 2))
-    may_attend = mask(3, queries, keys)
     with Allocations() as made:
-        lib.grouped_query_attention(query, key, value, may_attend)
+        lib.grouped_query_attention(query, key, value, torch.ones(queries, keys).bool())
     assert made.largest == B * query_heads * queries * keys
     assert made.largest < key.numel()
+    with Allocations() as unread:  # keys that nobody may read are set to zero: one copy for all
+        lib.grouped_query_attention(query, key, value, torch.zeros(queries, keys).bool())
+    assert unread.largest == key.numel()
     with Allocations() as copying:  # what the measurement would show
         query @ key.repeat_interleave(query_heads // groups, dim=1).mT
     assert copying.largest == query_heads // groups * key.numel()
@@ -219,14 +221,16 @@ def test_one_position_reads_itself() -> None:
     assert_close(lib.grouped_query_attention(query, key, value), expected)
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 8e-3), (torch.float16, 1.5e-3)])
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 2e-2), (torch.float16, 2.5e-3)])
 def test_half_precision_is_near(dtype: torch.dtype, bound: float) -> None:
-    # Scores, weights and outputs are rounded to 8 (11) bits each; measured 5.4e-3 and 1.1e-3.
-    tensors = qkv((6, 2), dtype=dtype)
-    low = lib.grouped_query_attention(*tensors)
-    assert low.dtype == dtype
-    expected = lib.grouped_query_attention(*(tensor.double() for tensor in tensors))
-    assert_close(low.double(), expected, rtol=0, atol=bound)
+    # Scores, weights and outputs are rounded to 8 (11) bits each; measured over 500 seeds at most
+    # 1.7e-2 and 2.1e-3. With a softmax in half precision as well it was 2.1e-2 and 2.5e-3.
+    for seed in range(0, 90, 3):
+        tensors = qkv((6, 2), seed, dtype=dtype)
+        low = lib.grouped_query_attention(*tensors)
+        assert low.dtype == dtype
+        expected = lib.grouped_query_attention(*(tensor.double() for tensor in tensors))
+        assert_close(low.double(), expected, rtol=0, atol=bound)
 
 
 # Gradients and purity
@@ -302,7 +306,7 @@ def test_no_input_is_modified(name: str) -> None:
         (
             lib.grouped_query_attention,
             [(2, 6, 3, 7), (2, 2, 0, 7), (2, 2, 0, 6)],
-            r"axis -1 has size 0; shape \(2, 6, 3, 0\)",
+            r"there are S=0; shapes \(2, 2, 0, 7\) and \(2, 2, 0, 6\)",
         ),
     ],
 )
@@ -328,7 +332,10 @@ def test_keys_and_values_come_in_pairs() -> None:
     query, key, value = normal(0, B, 4, T, D), normal(1, B, 2, S, D), normal(2, B, 4, S, DV)
     with pytest.raises(ValueError, match=r"key has \(2, 2, \d\) and value \(2, 4, \d\)"):
         lib.grouped_query_attention(query, key, value)
-    with pytest.raises(ValueError, match="key has 3; shapes"):
+    with pytest.raises(ValueError, match=r"key has 3; shape \(\d, \d, \d\)"):
         lib.grouped_query_attention(query[0][None], key[0], value[0])
-    with pytest.raises(ValueError, match="weights has 3; shapes"):
+    with pytest.raises(
+        ValueError,
+        match=r"weights has the axes B H T _, 4 in number; weights has 3; shape \(4, 3, 7\)",
+    ):
         lib.grouped_mix(query[0], value)

@@ -56,7 +56,7 @@ def test_split_heads_and_merge_heads_equal_their_loops(heads: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [None, (T, T), (B, 1, T), (B, T, T), (1, T), (1, T, 1)])
+@pytest.mark.parametrize("shape", [None, (T, T), (B, 1, 1, T), (B, 1, T, T), (1, T), (1, 1, T, 1)])
 def test_multi_head_attention_equals_its_loops(
     shape: tuple[int, ...] | None, dtype: torch.dtype
 ) -> None:
@@ -64,13 +64,13 @@ def test_multi_head_attention_equals_its_loops(
     may_attend = None if shape is None else mask(3, *shape)
     output = lib.multi_head_attention(x, given, H, may_attend)
     for b in range(B):
-        allowed = None if may_attend is None else may_attend.expand(B, T, T)[b].numpy()
+        allowed = None if may_attend is None else may_attend.expand(B, 1, T, T)[b, 0].numpy()
         expected = naive.multi_head_attention(*arrays(x[b]), as_arrays(given), H, allowed)
         close(output[b], torch.from_numpy(expected), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [None, (T, S), (B, 1, S), (B, T, S)])
+@pytest.mark.parametrize("shape", [None, (T, S), (B, 1, 1, S), (B, 1, T, S)])
 def test_cross_attention_equals_its_loops(
     shape: tuple[int, ...] | None, dtype: torch.dtype
 ) -> None:
@@ -80,7 +80,7 @@ def test_cross_attention_equals_its_loops(
     output = lib.cross_attention(x, context, given, H, may_attend)
     assert output.shape == x.shape
     for b in range(B):
-        allowed = None if may_attend is None else may_attend.expand(B, T, S)[b].numpy()
+        allowed = None if may_attend is None else may_attend.expand(B, 1, T, S)[b, 0].numpy()
         pair = arrays(x[b], context[b])
         expected = naive.cross_attention(*pair, as_arrays(given), H, allowed)
         close(output[b], torch.from_numpy(expected), dtype)
@@ -149,7 +149,7 @@ def test_without_a_mask_attention_knows_no_order(seed: int) -> None:
 @given(seed=seeds)
 def test_what_may_not_be_read_has_no_influence(seed: int) -> None:
     x, context, given = normal(seed, B, T, C), normal(seed + 1, B, S, C), parameters(seed)
-    readable = padding_mask(torch.tensor([S - 1, S]), S)
+    readable = padding_mask(torch.tensor([S - 1, S]), S)[:, None]
     expected = lib.cross_attention(x, context, given, H, readable)
     context[0, -1] = 1e4
     assert_close(lib.cross_attention(x, context, given, H, readable), expected)
@@ -162,7 +162,7 @@ def test_what_may_not_be_read_has_no_influence(seed: int) -> None:
 @given(seed=seeds)
 def test_reading_itself_is_cross_attention_to_itself(seed: int) -> None:
     x, given = normal(seed, B, T, C), parameters(seed)
-    may_attend = mask(seed, B, T, T)
+    may_attend = mask(seed, B, 1, T, T)
     expected = lib.multi_head_attention(x, given, H, may_attend)
     assert torch.equal(lib.cross_attention(x, x, given, H, may_attend), expected)
 
@@ -174,21 +174,36 @@ def test_one_head_is_plain_attention_and_a_projection(seed: int) -> None:
     assert_close(lib.multi_head_attention(x, given, 1), output @ given.w_o)
 
 
-def test_a_mask_of_three_axes_belongs_to_the_examples_not_to_the_heads() -> None:
+def test_the_second_axis_of_a_mask_belongs_to_the_heads() -> None:
     x, given = normal(0, H, T, C), parameters()  # as many examples as heads
     may_attend = mask(1, H, T, T)
-    output = lib.multi_head_attention(x, given, H, may_attend)
+    output = lib.multi_head_attention(x, given, H, may_attend[:, None])
+    by_head = lib.multi_head_attention(x, given, H, may_attend[None])
     for b in range(H):
         alone = lib.multi_head_attention(x[b : b + 1], given, H, may_attend[b])
         assert_close(output[b : b + 1], alone)
+        assert (by_head[b] - output[b]).abs().max() > 0.01
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_a_mask_of_three_axes_is_refused_also_where_there_are_as_many_examples_as_heads() -> None:
+    x, context, given = normal(0, H, T, C), normal(1, H, S, C), parameters()
+    padding = padding_mask(torch.tensor([5, 4, 3, 2]), S)
+    message = r"may_attend has 3 axes and the scores 4; shapes \(4, 1, 5\) and \(4, 4, 3, 5\)"
+    with pytest.raises(ValueError, match=message):
+        lib.cross_attention(x, context, given, H, padding)
+    output = lib.cross_attention(x, context, given, H, padding[:, None])
+    for b in range(H):
+        alone = lib.cross_attention(x[b], context[b, : 5 - b], given, H)
+        assert_close(output[b], alone)
 
 
 def test_leading_axes_are_independent_problems() -> None:
-    x, given, may_attend = normal(0, 2, 3, T, C), parameters(), mask(1, 2, 3, T, T)
+    x, given, may_attend = normal(0, 2, 3, T, C), parameters(), mask(1, 2, 3, 1, T, T)
     output = lib.multi_head_attention(x, given, H, may_attend)
     for i in range(2):
         assert_close(output[i], lib.multi_head_attention(x[i], given, H, may_attend[i]))
-    without = lib.multi_head_attention(x[0, 0], given, H, may_attend[0, 0])
+    without = lib.multi_head_attention(x[0, 0], given, H, may_attend[0, 0, 0])
     assert_close(output[0, 0], without)
 
 
@@ -201,7 +216,7 @@ def test_splitting_copies_nothing() -> None:
 
 
 def test_nothing_to_read_gives_zeros() -> None:
-    x, nothing = normal(0, B, T, C), torch.zeros(B, T, T, dtype=torch.bool)
+    x, nothing = normal(0, B, T, C), torch.zeros(T, T, dtype=torch.bool)
     output = lib.multi_head_attention(x, parameters(), H, nothing)
     assert torch.equal(output, torch.zeros_like(x))
 
@@ -279,7 +294,7 @@ def attend(x: tuple[int, ...], columns: tuple[int, int, int], rows: int, heads: 
             r"width is 10 and num_heads 4; shape \(2, 3, 10\)",
         ),
         (lambda: lib.split_heads(torch.zeros(T, 10), 0), r"width is 10 and num_heads 0"),
-        (lambda: lib.merge_heads(torch.zeros(T, D)), r"x has 2 axes, at least 3.*shape \(3, 7\)"),
+        (lambda: lib.merge_heads(torch.zeros(T, D)), r"at least 3.*x has 2; shape \(3, 7\)"),
         (
             lambda: attend((B, T, C), (28, 28, 24), 23, 4),
             r"merged heads has 24 and w_o 23; shapes \(2, 3, 24\) and \(23, 11\)",
@@ -304,12 +319,12 @@ def attend(x: tuple[int, ...], columns: tuple[int, int, int], rows: int, heads: 
         ),
         (
             lambda: lib.multi_head_attention(
-                normal(0, B, T, C), parameters(), H, torch.ones(B, T, S, dtype=torch.bool)
+                normal(0, B, T, C), parameters(), H, torch.ones(B, 1, T, S, dtype=torch.bool)
             ),
             r"T=3, S=3; shapes \(2, 1, 3, 5\) and \(2, 4, 3, 3\)",
         ),
-        (lambda: lib.mha_param_count(11, 0, 7, True), r"H >= 1; H is 0; C=11, H=0, D=7"),
-        (lambda: lib.mha_flops(2, 3, 0, 11, 4, 7), r"S >= 1; S is 0; B=2, T=3, S=0, C=11"),
+        (lambda: lib.mha_param_count(11, 0, 7, True), r"H >= 1; H is 0; C = 11, H = 0, D = 7"),
+        (lambda: lib.mha_flops(2, 3, 0, 11, 4, 7), r"S >= 1; S is 0; B = 2, T = 3, S = 0, C = 11"),
     ],
 )
 def test_refusals_name_both_sizes(call: Callable[[], object], message: str) -> None:

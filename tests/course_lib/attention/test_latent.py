@@ -14,9 +14,11 @@ from torch.testing import assert_close
 
 from course_lib.attention import latent as lib
 from course_lib.attention.grouped import grouped_query_attention
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.masks import causal_mask
 from course_lib.naive.attention import latent as naive
 from course_lib.positions.rope import rope_inv_freq, rotate
+from course_lib.positions.rotation_table import rotation_table
 
 DTYPES = (torch.float32, torch.float64)
 EXACT = {"rtol": 1e-12, "atol": 1e-13}  # assert_close's 1e-7 cannot tell float32 apart
@@ -25,19 +27,23 @@ FORMS = (lib.latent_attention, lib.latent_attention_absorbed)
 INV_FREQ = rope_inv_freq(DR, 10.0)
 
 
+def turns(start: int, count: int = T) -> tuple[Tensor, Tensor]:
+    return rotation_table(torch.arange(start, start + count), INV_FREQ)
+
+
 def parameters(
     seed: int = 10, dtype: torch.dtype = torch.float64, heads: int = H
-) -> lib.LatentParameters:
+) -> LatentParameters:
     """Small enough that keys, values and scores are of size 1."""
     shapes = {"w_dkv": (C, DC), "w_kr": (C, DR), "w_uk": (DC, heads * D), "w_uv": (DC, heads * DV)}
     drawn = {
         name: (normal(seed + i, *shape) / shape[0] ** 0.5).to(dtype)
         for i, (name, shape) in enumerate(shapes.items())
     }
-    return lib.LatentParameters(g_kv=normal(seed + 4, DC, dtype=dtype), **drawn)
+    return LatentParameters(g_kv=normal(seed + 4, DC, dtype=dtype), **drawn)
 
 
-def as_arrays(given: lib.LatentParameters) -> dict[str, np.ndarray]:
+def as_arrays(given: LatentParameters) -> dict[str, np.ndarray]:
     names = [field.name for field in dataclasses.fields(given)]
     return dict(zip(names, arrays(*(getattr(given, name) for name in names)), strict=True))
 
@@ -56,13 +62,11 @@ def close(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_is_kept_equals_its_loops(dtype: torch.dtype) -> None:
-    x, given, positions = normal(0, B, T, C, dtype=dtype), parameters(dtype=dtype), torch.arange(T)
+    x, given, table = normal(0, B, T, C, dtype=dtype), parameters(dtype=dtype), turns(7)
     # Angles are rounded to the dtype of x: 6e-8 of an entry of size 1.
     for b in range(B):
-        expected = naive.latent_keys(
-            *arrays(x[b]), as_arrays(given), positions.numpy() + 7, INV_FREQ.numpy(), EPS
-        )
-        results = lib.latent_keys(x, given, positions + 7, INV_FREQ, EPS)
+        expected = naive.latent_keys(*arrays(x[b]), as_arrays(given), tuple(arrays(*table)), EPS)
+        results = lib.latent_keys(x, given, table, EPS)
         for result, twin in zip(results, expected, strict=True):
             close(result[b], torch.from_numpy(twin), dtype)
         squeezed = lib.compress(x, given.w_dkv, given.g_kv, EPS)[b]
@@ -72,13 +76,11 @@ def test_what_is_kept_equals_its_loops(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_queries_equal_their_loops(dtype: torch.dtype) -> None:
-    x, positions = normal(0, B, T, C, dtype=dtype), torch.arange(T) + 2
+    x, table = normal(0, B, T, C, dtype=dtype), turns(2)
     w_q, w_qr = (normal(i, C, H * size, dtype=dtype) for i, size in ((1, D), (2, DR)))
-    results = lib.latent_queries(x, w_q, w_qr, H, positions, INV_FREQ)
+    results = lib.latent_queries(x, w_q, w_qr, H, table)
     for b in range(B):
-        expected = naive.latent_queries(
-            *arrays(x[b], w_q, w_qr), H, positions.numpy(), INV_FREQ.numpy()
-        )
+        expected = naive.latent_queries(*arrays(x[b], w_q, w_qr), H, tuple(arrays(*table)))
         for result, twin in zip(results, expected, strict=True):
             close(result[b], torch.from_numpy(twin), dtype)
 
@@ -150,9 +152,8 @@ def test_only_distances_count(form: Callable[..., Tensor], seed: int) -> None:
     w_q, w_qr = normal(seed + 6, C, H * D), normal(seed + 7, C, H * DR)
 
     def run(start: int) -> Tensor:
-        positions = torch.arange(start, start + T)
-        queries = lib.latent_queries(x, w_q, w_qr, H, positions, INV_FREQ)
-        kept = lib.latent_keys(x, given, positions, INV_FREQ, EPS)
+        queries = lib.latent_queries(x, w_q, w_qr, H, turns(start))
+        kept = lib.latent_keys(x, given, turns(start), EPS)
         return form(*queries, *kept, given, causal_mask(T))
 
     assert_close(run(0), run(1000))
@@ -212,7 +213,7 @@ def test_the_absorbed_form_makes_no_key_per_head() -> None:
     heads, keys, latent_dim = 16, 200, 32
     shapes = ((1, heads, 1, 8), (1, heads, 1, DR), (1, keys, latent_dim), (1, keys, DR))
     tensors = [normal(i, *shape) for i, shape in enumerate(shapes)]
-    given = lib.LatentParameters(
+    given = LatentParameters(
         w_dkv=normal(4, C, latent_dim),
         g_kv=normal(5, latent_dim),
         w_kr=normal(6, C, DR),
@@ -252,7 +253,7 @@ def low_precision_error(form: Callable[..., Tensor]) -> float:
     low = form(*inputs(dtype=torch.bfloat16), parameters(dtype=torch.bfloat16))
     assert low.dtype == torch.bfloat16
     given = parameters(dtype=torch.bfloat16)
-    wide = lib.LatentParameters(
+    wide = LatentParameters(
         **{f.name: getattr(given, f.name).double() for f in dataclasses.fields(given)}
     )
     expected = form(*(tensor.double() for tensor in inputs(dtype=torch.bfloat16)), wide)
@@ -270,7 +271,7 @@ SHAPES = ((1, 2, 2, 2), (1, 2, 2, 2), (1, 3, 2), (1, 3, 2), (2, 2), (2,), (2, 2)
 
 def run(form: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
     names = ("w_dkv", "g_kv", "w_kr", "w_uk", "w_uv")
-    given = lib.LatentParameters(**dict(zip(names, tensors[4:], strict=True)))
+    given = LatentParameters(**dict(zip(names, tensors[4:], strict=True)))
     return form(*tensors[:4], given, mask(0, 2, 3))
 
 
@@ -289,16 +290,16 @@ def test_gradient_and_purity(form: Callable[..., Tensor]) -> None:
 
 def test_gradient_of_what_is_kept_and_of_the_queries() -> None:
     x, w, w_r = normal(0, 1, 2, 3), normal(1, 3, 4), normal(2, 3, 4)
-    positions, inv_freq = torch.arange(2), rope_inv_freq(2, 10.0)
+    table = rotation_table(torch.arange(2), rope_inv_freq(2, 10.0))
 
     def kept(x: Tensor, w: Tensor, g: Tensor, w_r: Tensor) -> tuple[Tensor, ...]:
-        given = lib.LatentParameters(w_dkv=w, g_kv=g, w_kr=w_r[:, :2], w_uk=w, w_uv=w)
-        return lib.latent_keys(x, given, positions, inv_freq, EPS)
+        given = LatentParameters(w_dkv=w, g_kv=g, w_kr=w_r[:, :2], w_uk=w, w_uv=w)
+        return lib.latent_keys(x, given, table, EPS)
 
     leaves = [tensor.requires_grad_() for tensor in (x, w[:, :3].clone(), normal(3, 3), w_r)]
     assert torch.autograd.gradcheck(kept, leaves)
     assert torch.autograd.gradcheck(
-        lambda *given: lib.latent_queries(*given, 2, positions, inv_freq),
+        lambda *given: lib.latent_queries(*given, 2, table),
         (x, w.requires_grad_(), w_r),
     )
 
@@ -354,20 +355,20 @@ def test_refusals_name_both_sizes(
 
 @pytest.mark.usefixtures("without_annotations")
 def test_other_refusals() -> None:
-    given, positions = parameters(), torch.arange(T)
+    given, table = parameters(), turns(0)
     with pytest.raises(ValueError, match=r"x has 10 and w_kr 11; shapes \(2, 3, 10\)"):
-        lib.latent_keys(torch.zeros(B, T, 10), given, positions, INV_FREQ, EPS)
+        lib.latent_keys(torch.zeros(B, T, 10).double(), given, table, EPS)
     with pytest.raises(ValueError, match=r"x has 10 and w_down 11; shapes \(2, 3, 10\)"):
-        lib.compress(torch.zeros(B, T, 10), given.w_dkv, given.g_kv, EPS)
+        lib.compress(torch.zeros(B, T, 10).double(), given.w_dkv, given.g_kv, EPS)
     with pytest.raises(ValueError, match=r"have 9 entries and g has 8"):
         lib.compress(torch.zeros(B, T, C).double(), given.w_dkv, given.g_kv[:-1], EPS)
     x, w_q, w_qr = torch.zeros(B, T, C), torch.zeros(C, H * D), torch.zeros(C, H * DR)
     with pytest.raises(ValueError, match=r"x has 11 and w_q 10; shapes \(2, 3, 11\)"):
-        lib.latent_queries(x, w_q[:-1], w_qr, H, positions, INV_FREQ)
+        lib.latent_queries(x, w_q[:-1], w_qr, H, table)
     with pytest.raises(ValueError, match=r"x has 11 and w_qr 10; shapes \(2, 3, 11\)"):
-        lib.latent_queries(x, w_q, w_qr[:-1], H, positions, INV_FREQ)
+        lib.latent_queries(x, w_q, w_qr[:-1], H, table)
     with pytest.raises(ValueError, match=r"width is 16 and num_heads 3; shape \(2, 3, 16\)"):
-        lib.latent_queries(x, w_q, w_qr, 3, positions, INV_FREQ)
+        lib.latent_queries(x, w_q, w_qr, 3, table)
     narrow = dataclasses.replace(given, w_uv=given.w_uv[:-1])
     tensors = [torch.zeros(shape).double() for shape in ((B, H, T, D), (B, H, T, DR), (B, S, DC))]
     for form in FORMS:

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from course_lib.attention.grouped import grouped_query_attention
-from course_lib.attention.latent import LatentParameters, latent_attention_absorbed, latent_keys
 from course_lib.attention.latent import latent_attention as expanded_attention
+from course_lib.attention.latent import latent_attention_absorbed, latent_keys
+from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.cache.attend import attend_with_cache
 from course_lib.cache.growing import KVCache
 from course_lib.cache.latent import LatentCache
@@ -25,6 +26,7 @@ from course_lib.naive.cache import attend as naive_attend
 from course_lib.naive.cache import rolling as naive_rolling
 from course_lib.naive.counts import cache as naive_size
 from course_lib.positions.rope import rope, rope_inv_freq
+from course_lib.positions.rotation_table import rotation_table
 
 DTYPES = (torch.float32, torch.float64)
 EXACT = {"rtol": 1e-12, "atol": 1e-13}  # assert_close's 1e-7 cannot tell float32 apart
@@ -184,12 +186,12 @@ def test_latent_cache_gives_the_output_of_one_call(seed: int, cuts: list[int]) -
     edges = [0, *cuts, TOKENS]
     for start, end in pairwise(edges):
         positions = torch.arange(cache.length, cache.length + end - start)
-        new = latent_keys(x[:, start:end], given, positions, inv_freq, 1e-6)
+        new = latent_keys(x[:, start:end], given, rotation_table(positions, inv_freq), 1e-6)
         latent, rotary_key = cache.extend(*new)
         asked = (query[:, :, start:end], rotary_query[:, :, start:end])
         may_attend = causal_mask(end - start, end)
         outputs.append(latent_attention_absorbed(*asked, latent, rotary_key, given, may_attend))
-    kept = latent_keys(x, given, torch.arange(TOKENS), inv_freq, 1e-6)
+    kept = latent_keys(x, given, rotation_table(torch.arange(TOKENS), inv_freq), 1e-6)
     expected = expanded_attention(query, rotary_query, *kept, given, causal_mask(TOKENS))
     assert_close(torch.cat(outputs, dim=2), expected)
 

@@ -1,17 +1,23 @@
 """Checkpoints: what is missing or left over is said by name."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, make_pair
+from tiny_models import ARCHITECTURES, CONTEXT, L, make_pair
+from torch import Tensor
 
 from course_lib.checkpoints.bert import from_bert
+from course_lib.checkpoints.bloom import from_bloom
 from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
+from course_lib.checkpoints.interleaved import from_cohere
 from course_lib.checkpoints.llama import from_llama
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config.decoder import Arrangement
+from course_lib.config.arrangement import PostNorm
+from course_lib.config.decoder import Unembedding
 from course_lib.model.decoder import Decoder
 
 NAMES = sorted(ARCHITECTURES)
@@ -21,6 +27,8 @@ EMBEDDINGS = {
     from_gpt2: "transformer.wte.weight",
     from_falcon: "transformer.word_embeddings.weight",
     from_llama: "model.embed_tokens.weight",
+    from_cohere: "model.embed_tokens.weight",
+    from_bloom: "transformer.word_embeddings.weight",
 }
 
 
@@ -49,9 +57,9 @@ def test_an_arrangement_without_names_is_refused() -> None:
     theirs, _ = make_pair("Llama 3")
     architecture = ARCHITECTURES["Llama 3"]
     layers = architecture.ours.layers
-    parallel = replace(layers[2], arrangement=Arrangement.PARALLEL)
-    config = replace(architecture.ours, layers=(*layers[:2], parallel, *layers[3:]))
-    with pytest.raises(ValueError, match="layer 2 of 7 has PARALLEL"):
+    other = replace(layers[2], arrangement=PostNorm())
+    config = replace(architecture.ours, layers=(*layers[:2], other, *layers[3:]))
+    with pytest.raises(ValueError, match=r"InnerNorm, .*; layer 2 of 7 has PostNorm"):
         architecture.convert(theirs.state_dict(), config)
 
 
@@ -104,7 +112,7 @@ def test_a_tied_model_refuses_a_second_table(name: str) -> None:
 def test_a_model_that_is_not_tied_takes_the_table_of_the_logits(name: str) -> None:
     theirs, _ = make_pair(name)
     architecture = ARCHITECTURES[name]
-    untied = replace(architecture.ours, is_tied=False)
+    untied = replace(architecture.ours, unembedding=Unembedding.OWN)
     own = torch.arange(97.0 * 48).reshape(97, 48)
     state = {**theirs.state_dict(), "lm_head.weight": own}
     converted = architecture.convert(state, untied)
@@ -113,6 +121,67 @@ def test_a_model_that_is_not_tied_takes_the_table_of_the_logits(name: str) -> No
     del state["lm_head.weight"]
     with pytest.raises(ValueError, match=f"'lm_head.weight' is missing among {len(state)} tensors"):
         architecture.convert(state, untied)
+
+
+def older(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A GPT-2 as files of 2019 to 2023 hold it: the masks, which were buffers then, among it."""
+    masks = {}
+    for layer in range(L):
+        ones = torch.ones(CONTEXT, CONTEXT, dtype=torch.uint8)
+        masks[f"transformer.h.{layer}.attn.bias"] = ones.tril().view(1, 1, CONTEXT, CONTEXT)
+        masks[f"transformer.h.{layer}.attn.masked_bias"] = torch.tensor(-1e4)
+    return {**state, **masks}
+
+
+def bare(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As GPT2Model saves it: without the prefix, and without a second table."""
+    names = {key: key.removeprefix("transformer.") for key in state if key != "lm_head.weight"}
+    return {names[key]: state[key] for key in names}
+
+
+def oldest(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As the first conversions named them: gains g, weights w, shifts and biases b."""
+    short = {
+        key: re.sub(r"\.bias$", ".b", re.sub(r"(ln_\w)\.weight$", r"\1.g", key)) for key in state
+    }
+    return {re.sub(r"(c_\w+)\.weight$", r"\1.w", short[key]): state[key] for key in state}
+
+
+OLDER = {
+    "masks": older,
+    "no prefix": bare,
+    "no prefix, masks": lambda state: bare(older(state)),
+    "g, w and b": oldest,
+    "g, w and b, no prefix": lambda state: bare(oldest(state)),
+}
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_older_files_of_gpt2_are_read_like_new_ones(name: str) -> None:
+    theirs, _ = make_pair("GPT-2")
+    state, config = theirs.state_dict(), ARCHITECTURES["GPT-2"].ours
+    before = OLDER[name](state)
+    assert set(before) != set(state)
+    converted, expected = from_gpt2(before, config), from_gpt2(state, config)
+    assert set(converted) == set(expected)
+    assert all(torch.equal(converted[key], expected[key]) for key in expected)
+
+
+def test_a_name_that_is_there_twice_is_refused() -> None:
+    theirs, _ = make_pair("GPT-2")
+    state = theirs.state_dict()
+    state["h.2.ln_1.g"] = torch.zeros(48)
+    message = rf"'h.2.ln_1.g' is 'transformer.h.2.ln_1.weight' once more, among {len(state)}"
+    with pytest.raises(ValueError, match=message):
+        from_gpt2(state, ARCHITECTURES["GPT-2"].ours)
+
+
+def test_a_mask_is_left_out_by_its_whole_name() -> None:
+    theirs, _ = make_pair("GPT-2")
+    state = theirs.state_dict()
+    state["transformer.h.2.mlp.masked_bias"] = torch.zeros(48)
+    with pytest.raises(ValueError, match=r"'transformer\.h\.2\.mlp\.masked_bias'"):
+        from_gpt2(state, ARCHITECTURES["GPT-2"].ours)
 
 
 def test_matrices_are_turned() -> None:

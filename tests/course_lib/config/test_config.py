@@ -6,17 +6,33 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.arrangement import ScaledPreNorm
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import QueryPreAttnScalar, ScoreFactor, SoftCap, Window
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingNorm,
+    EmbeddingScale,
+    LayerConfig,
+    LearnedPositions,
+    LogitBias,
+    LogitFactor,
+    Unembedding,
+)
 from course_lib.config.encoder import EncoderDecoderConfig
 from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
-from course_lib.config.norms import LayerNormConfig, RMSNormConfig, UnitOffsetRMSNormConfig
+from course_lib.config.norms import (
+    LayerNormConfig,
+    LayerNormWithoutShiftConfig,
+    RMSNormConfig,
+    UnitOffsetRMSNormConfig,
+)
 from course_lib.config.rope import LinearScaling, Llama3Scaling, NtkScaling, RopeConfig, YarnScaling
 from course_lib.layers.activations import relu, silu
 from course_lib.zoo.llama import LLAMA3_8B
 from course_lib.zoo.vaswani import TRANSFORMER_BASE, vaswani_config
 
-HEADS = AttentionConfig(num_heads=6, num_kv_heads=2, head_dim=10)
+HEADS = CausalAttentionConfig(num_heads=6, num_kv_heads=2, head_dim=10)
 ROPE = RopeConfig(base=1e4, rotary_dim=10)
 LLAMA3 = Llama3Scaling(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, context=16)
 YARN = YarnScaling(factor=4.0, context=16, alpha=1.0, beta=32.0, is_truncated=False)
@@ -34,7 +50,7 @@ def decoder(**changes: object) -> DecoderConfig:
         "context_length": 9,
         "layers": (layer,),
         "final_norm": layer.norm,
-        "is_tied": True,
+        "unembedding": Unembedding.TIED,
     }
     return DecoderConfig(**{**sizes, **changes})
 
@@ -43,7 +59,13 @@ def test_a_configuration_does_not_change() -> None:
     for config in (HEADS, decoder(), LLAMA3_8B, TRANSFORMER_BASE):
         with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
             config.vocab_size = 3  # type: ignore[misc]
-    assert len({HEADS, replace(HEADS), replace(HEADS, window=3)}) == 2
+    assert len({HEADS, replace(HEADS), replace(HEADS, reach=Window(size=3))}) == 2
+
+
+def test_steps_of_different_kinds_may_follow_one_another() -> None:
+    norm = EmbeddingNorm(norm=LayerNormConfig())
+    both = decoder(embedding_steps=(norm, EmbeddingScale(factor=2.0)))
+    assert len(both.embedding_steps) == 2
 
 
 def test_sizes_are_derived_and_not_stored() -> None:
@@ -57,7 +79,7 @@ def test_sizes_are_derived_and_not_stored() -> None:
     [
         (lambda: replace(HEADS, num_kv_heads=4), "num_heads is 6 and num_kv_heads 4"),
         (lambda: replace(HEADS, num_heads=0), "num_heads is 0; num_heads = 0, num_kv_heads = 2"),
-        (lambda: replace(HEADS, window=0), "window is 0"),
+        (lambda: Window(size=0), "window is 0"),
         (
             lambda: replace(HEADS, rope=RopeConfig(base=1e4, rotary_dim=12)),
             "rotary_dim is 12 and head_dim 10",
@@ -69,6 +91,16 @@ def test_sizes_are_derived_and_not_stored() -> None:
             "d_ff is -1",
         ),
         (lambda: decoder(layers=()), "num_layers is 0"),
+        (
+            lambda: decoder(embedding_steps=(LearnedPositions(), LearnedPositions())),
+            "LearnedPositions is there 2 times among 2 embedding steps",
+        ),
+        (
+            lambda: decoder(
+                logit_steps=(LogitFactor(factor=2.0), LogitBias(), LogitFactor(factor=3.0))
+            ),
+            "LogitFactor is there 2 times among 3 logit steps",
+        ),
         (lambda: decoder(vocab_size=0), "vocab_size is 0; vocab_size = 0, d_model = 12"),
         (lambda: vaswani_config(0, 8, 2, 4, 16, 10), "num_layers is 0"),
         (
@@ -85,10 +117,12 @@ def test_what_cannot_be_is_refused(make: object, message: str) -> None:
 #: What is multiplied with, or divided by: its name in the message -> how to give it.
 ABOVE_ZERO = {
     "base": lambda number: replace(ROPE, base=number),
-    "soft_cap": lambda number: replace(HEADS, soft_cap=number),
-    "query_pre_attn_scalar": lambda number: replace(HEADS, query_pre_attn_scalar=number),
-    "embedding_scale": lambda number: decoder(embedding_scale=number),
-    "logit_cap": lambda number: decoder(logit_cap=number),
+    "soft_cap": lambda number: SoftCap(cap=number),
+    "query_pre_attn_scalar": lambda number: QueryPreAttnScalar(scalar=number),
+    "embedding_scale": lambda number: EmbeddingScale(factor=number),
+    "score_factor": lambda number: ScoreFactor(factor=number),
+    "residual_factor": lambda number: ScaledPreNorm(factor=number),
+    "logit_factor": lambda number: LogitFactor(factor=number),
 }
 
 
@@ -100,7 +134,10 @@ def test_a_number_that_is_not_above_zero_is_refused(name: str, number: float) ->
     ABOVE_ZERO[name](1e-3)
 
 
-@pytest.mark.parametrize("norm", [LayerNormConfig, RMSNormConfig, UnitOffsetRMSNormConfig])
+@pytest.mark.parametrize(
+    "norm",
+    [LayerNormConfig, LayerNormWithoutShiftConfig, RMSNormConfig, UnitOffsetRMSNormConfig],
+)
 def test_an_eps_below_zero_is_refused(norm: Callable[..., object]) -> None:
     for eps in (-1e-9, math.nan, math.inf):
         with pytest.raises(ValueError, match=f"at least 0 and finite; eps is {eps}$"):

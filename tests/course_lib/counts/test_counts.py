@@ -3,15 +3,17 @@
 import pytest
 import torch
 
-from course_lib.config.decoder import Arrangement
+from course_lib.config.arrangement import Parallel
+from course_lib.config.attention_parts import Everything, QueryPreAttnScalar, Window
+from course_lib.config.rope import NoRope
+from course_lib.counts.attention import attention_parameters
 from course_lib.counts.decoder import (
-    attention_parameters,
     cache_bytes,
     cache_elements_per_token,
     decoder_parameters,
-    feed_forward_parameters,
     layer_parameters,
 )
+from course_lib.counts.feed_forward import feed_forward_parameters
 from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import num_parameters
 from course_lib.zoo.dense import DENSE_MODELS
@@ -155,17 +157,17 @@ def test_gpt3_has_96_layers_and_not_12() -> None:
 
 
 def test_patterns_of_layers() -> None:
-    windows = [layer.attention.window for layer in GEMMA3_27B.layers]
-    assert windows[:12] == [*[1024] * 5, None] * 2
-    assert [layer.attention.window for layer in DENSE_MODELS["Gemma 2 2B"].layers[:4]] == [
-        4096,
-        None,
-    ] * 2
+    reaches = [layer.attention.reach for layer in GEMMA3_27B.layers]
+    assert reaches[:12] == [*[Window(size=1024)] * 5, Everything()] * 2
+    reaches = [layer.attention.reach for layer in DENSE_MODELS["Gemma 2 2B"].layers]
+    assert reaches[:4] == [Window(size=4096), Everything()] * 2
     ropes = [layer.attention.rope for layer in DENSE_MODELS["SmolLM3 3B"].layers]
-    assert [number for number, rope in enumerate(ropes) if rope is None] == list(range(3, 36, 4))
-    scale = DENSE_MODELS["Gemma 2 27B"].layers[0].attention.query_pre_attn_scalar
-    assert scale == 144
-    assert DENSE_MODELS["Falcon 7B"].layers[0].arrangement is Arrangement.PARALLEL
+    assert [number for number, rope in enumerate(ropes) if rope == NoRope()] == list(
+        range(3, 36, 4)
+    )
+    scale = DENSE_MODELS["Gemma 2 27B"].layers[0].attention.scale
+    assert scale == QueryPreAttnScalar(scalar=144)
+    assert DENSE_MODELS["Falcon 7B"].layers[0].arrangement == Parallel()
 
 
 def test_gpt2_cuts_into_equal_heads() -> None:

@@ -13,11 +13,12 @@ from strategies import B, T, normal, permutation, seeds, stacked
 from torch import Tensor
 from torch.testing import assert_close
 
-from course_lib.config.attention import AttentionConfig
-from course_lib.config.decoder import DecoderConfig, LayerConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import Everything, Window
+from course_lib.config.decoder import DecoderConfig, LayerConfig, LearnedPositions, Unembedding
 from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.norms import RMSNormConfig
-from course_lib.config.rope import RopeConfig
+from course_lib.config.rope import NoRope, RopeConfig
 from course_lib.generation.choice import greedy, pick, sample, sampler
 from course_lib.generation.logits import temperature_logits, top_k_logits, top_p_logits
 from course_lib.generation.writing import (
@@ -49,22 +50,25 @@ def rows(tensor: Tensor) -> list:
 
 
 def make_decoder(seed: int = 0, *, window: int | None = None, is_learned: bool = False) -> Decoder:
-    rope = None if is_learned else RopeConfig(base=100.0, rotary_dim=6)
-    attention = AttentionConfig(num_heads=4, num_kv_heads=2, head_dim=6, rope=rope, window=window)
+    rope = NoRope() if is_learned else RopeConfig(base=100.0, rotary_dim=6)
+    reach = Everything() if window is None else Window(size=window)
+    attention = CausalAttentionConfig(
+        num_heads=4, num_kv_heads=2, head_dim=6, rope=rope, reach=reach
+    )
     layer = LayerConfig(
         attention=attention,
         feed_forward=GatedFeedForwardConfig(d_ff=17, activation=silu),
         norm=RMSNormConfig(eps=1e-5),
     )
-    full = replace(layer, attention=replace(attention, window=None))
+    full = replace(layer, attention=replace(attention, reach=Everything()))
     config = DecoderConfig(
         vocab_size=V,
         d_model=10,
         context_length=CONTEXT,
         layers=(layer, full, layer),
         final_norm=layer.norm,
-        is_tied=False,
-        has_learned_positions=is_learned,
+        unembedding=Unembedding.OWN,
+        embedding_steps=(LearnedPositions(),) if is_learned else (),
     )
     model = Decoder(config).double()
     initialise(model, torch.Generator().manual_seed(seed), std=0.7)

@@ -12,19 +12,22 @@ from course_lib.attention.heads import merge_heads, split_heads
 from course_lib.attention.qk_norm import normalise_heads, normalise_projections
 from course_lib.cache.growing import KVCache
 from course_lib.cache.rolling import RollingKVCache
-from course_lib.config.attention import AttentionConfig
+from course_lib.config.attention import CausalAttentionConfig
+from course_lib.config.attention_parts import Biases, Everything, Window
 from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm, RMSNormConfig
 from course_lib.layers.affine import affine
 from course_lib.masks import causal_mask
-from course_lib.model.causal_attention import CausalAttention
+from course_lib.model.attention_modules.causal import CausalAttention
+from course_lib.model.reading import Reading
 
 B, T, C, H, G, D = 2, 5, 11, 6, 2, 4
-CONFIG = AttentionConfig(num_heads=H, num_kv_heads=G, head_dim=D)
+CONFIG = CausalAttentionConfig(num_heads=H, num_kv_heads=G, head_dim=D)
 RMS = RMSNormConfig(eps=1e-3)
 X = normal(0, B, T, C)
+READING = Reading(0, T, X.device)
 
 
-def drawn(config: AttentionConfig) -> CausalAttention:
+def drawn(config: CausalAttentionConfig) -> CausalAttention:
     module = CausalAttention(config, C).double()
     with torch.no_grad():
         for seed, weight in enumerate(module.parameters()):
@@ -32,9 +35,9 @@ def drawn(config: AttentionConfig) -> CausalAttention:
     return module
 
 
-@pytest.mark.parametrize("has_bias", [True, False])
-def test_without_more_steps_it_is_grouped_query_attention(has_bias: bool) -> None:
-    module = drawn(replace(CONFIG, has_bias=has_bias))
+@pytest.mark.parametrize("biases", list(Biases))
+def test_without_more_steps_it_is_grouped_query_attention(biases: Biases) -> None:
+    module = drawn(replace(CONFIG, biases=biases))
     parts = [
         split_heads(affine(X, getattr(module, f"w_{one}"), getattr(module, f"b_{one}")), heads)
         for one, heads in (("q", H), ("k", G), ("v", G))
@@ -57,44 +60,33 @@ def test_its_norms_of_queries_and_keys_are_the_functions() -> None:
         query, key = split_heads(query, H), split_heads(key, G)
         if normalise is normalise_heads:
             query, key = normalise(query, key, *gains, 1e-3)
-        assert_close(module.project(X, 0)[:2], (query, key), rtol=1e-12, atol=1e-14)
-        assert (plain.project(X, 0)[0] - query).abs().max() > 0.1
-
-
-def test_affine_multiplies_and_adds() -> None:
-    weight, bias = normal(1, C, 3), normal(2, 3)
-    assert_close(affine(X, weight, bias), torch.nn.functional.linear(X, weight.T, bias))
-    assert_close(affine(X, weight), torch.nn.functional.linear(X, weight.T))
-
-
-@pytest.mark.usefixtures("without_annotations")
-def test_affine_refuses_a_matrix_of_another_height() -> None:
-    message = r"x has 11 and the weight 12; shapes \(2, 5, 11\) and \(12, 3\)"
-    with pytest.raises(ValueError, match=message):
-        affine(X, torch.zeros(12, 3))
-    with pytest.raises(ValueError, match="the weight has 3 columns and its bias 1 numbers"):
-        affine(X, torch.zeros(X.shape[-1], 3).to(X), torch.zeros(1).to(X))
+        assert_close(module.project(X, READING)[:2], (query, key), rtol=1e-12, atol=1e-14)
+        assert (plain.project(X, READING)[0] - query).abs().max() > 0.1
 
 
 @pytest.mark.parametrize(
-    ("window", "kept", "message"),
+    ("reach", "kept", "message"),
     [
-        (None, 3, r"cache keeps window = 3 tokens and the layer reads all tokens \(no window\)"),
-        (3, 2, r"cache keeps window = 2 tokens and the layer reads window = 3 tokens"),
+        (
+            Everything(),
+            3,
+            r"cache keeps window = 3 tokens and the layer reads all tokens \(no window\)",
+        ),
+        (Window(size=3), 2, r"cache keeps window = 2 tokens and the layer reads window = 3 tokens"),
     ],
 )
 def test_a_cache_that_forgets_too_much_is_refused(
-    window: int | None, kept: int, message: str
+    reach: Everything | Window, kept: int, message: str
 ) -> None:
     cache = RollingKVCache(kept)
     with pytest.raises(ValueError, match=message):
-        drawn(replace(CONFIG, window=window))(X, cache)
+        drawn(replace(CONFIG, reach=reach))(X, cache)
     assert cache.length == 0
 
 
 @pytest.mark.parametrize("cache", [KVCache(), RollingKVCache(3), RollingKVCache(4)])
 def test_a_cache_that_keeps_enough_gives_the_same(cache: KVCache | RollingKVCache) -> None:
-    module = drawn(replace(CONFIG, window=3))
+    module = drawn(replace(CONFIG, reach=Window(size=3)))
     with torch.no_grad():
         rows = [module(X[:, t : t + 1], cache) for t in range(T)]
         assert_close(torch.cat(rows, dim=1), module(X), rtol=1e-12, atol=1e-13)

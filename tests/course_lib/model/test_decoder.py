@@ -11,14 +11,24 @@ from tiny_models import ARCHITECTURES, HEADS, RMS, WINDOW, C, L, V, make_pair
 from torch.testing import assert_close
 
 from course_lib.cache.rolling import RollingKVCache
-from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.arrangement import (
+    Arrangement,
+    InnerNorm,
+    Parallel,
+    PostNorm,
+    PreNorm,
+    SandwichNorm,
+)
+from course_lib.config.attention_parts import Everything, Reach, Softmax, Window
+from course_lib.config.decoder import DecoderConfig, LayerConfig, Unembedding
 from course_lib.config.feed_forward import GatedFeedForwardConfig
-from course_lib.config.rope import NtkScaling, RopeConfig, YarnScaling
+from course_lib.config.rope import NoRope, NtkScaling, RopeConfig, YarnScaling
 from course_lib.layers.activations import silu
 from course_lib.masks import causal_mask, window_mask
 from course_lib.model.blocks import Block, block_module
 from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import initialise
+from course_lib.model.reading import Reading
 from course_lib.model.rotary import rope_frequencies
 from course_lib.positions.rope import rope_inv_freq
 from course_lib.positions.rope_scaling import ntk_inv_freq, yarn_inv_freq
@@ -36,7 +46,12 @@ def one_layer(**changes: object) -> Decoder:
     gated = GatedFeedForwardConfig(d_ff=20, activation=silu)
     layer = LayerConfig(attention=replace(HEADS, **changes), feed_forward=gated, norm=RMS)
     config = DecoderConfig(
-        vocab_size=V, d_model=12, context_length=9, layers=(layer,), final_norm=RMS, is_tied=True
+        vocab_size=V,
+        d_model=12,
+        context_length=9,
+        layers=(layer,),
+        final_norm=RMS,
+        unembedding=Unembedding.TIED,
     )
     model = Decoder(config)
     initialise(model, torch.Generator().manual_seed(0), std=0.3)
@@ -81,15 +96,17 @@ def test_a_windows_reach_is_layers_times_window_minus_one(seed: int) -> None:
     assert not moved[-1]
 
 
-@pytest.mark.parametrize(("window", "expected"), [(None, causal_mask), (3, None)])
-def test_the_mask_is_the_windows(window: int | None, expected: object) -> None:
-    attention = one_layer(window=window).blocks[0].attention
-    mask = attention.may_attend(4, 6, torch.device("cpu"))
-    assert torch.equal(mask, causal_mask(4, 6) if expected else window_mask(4, 6, 3))
+@pytest.mark.parametrize(
+    ("reach", "expected"),
+    [(Everything(), causal_mask(4, 6)), (Window(size=3), window_mask(4, 6, 3))],
+)
+def test_the_mask_is_the_windows(reach: Reach, expected: torch.Tensor) -> None:
+    reading = Reading(2, 4, torch.device("cpu"))
+    assert torch.equal(reading.may_attend(reach, 6), expected)
 
 
 def test_sinks_take_weight_and_hand_nothing_over() -> None:
-    plain, with_sinks = one_layer(), one_layer(has_sinks=True)
+    plain, with_sinks = one_layer(), one_layer(softmax=Softmax.WITH_SINKS)
     with torch.no_grad():
         for name, weight in plain.named_parameters():
             with_sinks.get_parameter(name).copy_(weight)
@@ -97,19 +114,21 @@ def test_sinks_take_weight_and_hand_nothing_over() -> None:
         sinks.fill_(-1e9)
         assert_close(with_sinks(ids()), plain(ids()))
         sinks.fill_(2.0)
-        query, key, _ = with_sinks.blocks[0].attention.project(with_sinks.embed(ids(), 0), 0)
-        weights = with_sinks.blocks[0].attention.weights(query, key)
+        reading = Reading(0, T, torch.device("cpu"))
+        attention, x = with_sinks.blocks[0].attention, with_sinks.embed(ids(), reading)
+        query, key, _ = attention.project(x, reading)
+        weights = attention.weights(query, key, reading)
         assert (weights.sum(-1) < 0.99).all()
         assert (weights[..., 0, 0] > 0).all()
         sinks.fill_(1e9)
-        silent = with_sinks.blocks[0].attention(with_sinks.embed(ids(), 0))
+        silent = attention(x)
         assert torch.equal(silent, torch.zeros_like(silent))
 
 
 def test_positions_change_what_rope_layers_say_and_nothing_without() -> None:
     tokens = ids(0, 1, 6)
     swapped = tokens[:, [1, 0, 2, 3, 4, 5]]
-    without, with_rope = one_layer(rope=None), one_layer()
+    without, with_rope = one_layer(rope=NoRope()), one_layer()
     with torch.no_grad():
         # One layer without positions: the last token reads a set, in whatever order it came.
         assert_close(without(tokens)[:, -1], without(swapped)[:, -1])
@@ -144,13 +163,13 @@ def test_the_dtype_follows_the_weights(name: str, dtype: torch.dtype) -> None:
             assert (logits.double() - exact).abs().max() < 0.25
 
 
-@pytest.mark.parametrize("arrangement", list(Arrangement))
+@pytest.mark.parametrize(
+    "arrangement", [PreNorm(), PostNorm(), InnerNorm(), SandwichNorm(), Parallel()]
+)
 def test_every_arrangement_has_its_block(arrangement: Arrangement) -> None:
     gated = GatedFeedForwardConfig(d_ff=20, activation=silu)
     config = LayerConfig(attention=HEADS, feed_forward=gated, norm=RMS, arrangement=arrangement)
     block = block_module(config, 12)
-    names = {name for name, _ in block.named_children()} - {"attention", "feed_forward"}
-    assert names == set(block.norm_names)
     initialise(block, torch.Generator().manual_seed(0), std=0.3)
     assert block(torch.randn(B, T, 12)).shape == (B, T, 12)
     with pytest.raises(NotImplementedError, match="arrange"):

@@ -55,9 +55,9 @@ def test_without_biases_the_module_is_the_functions() -> None:
     parameters = MultiHeadParameters(
         **{name: weight.detach() for name, weight in module.named_parameters()}
     )
-    x, context, may_attend = normal(0, 2, 4, C), normal(1, 2, 5, C), mask(2, 2, 4, 4)
+    x, context, may_attend = normal(0, 2, 4, C), normal(1, 2, 5, C), mask(2, 2, 1, 4, 4)
     expected = multi_head_attention(x, parameters, 3, may_attend)
-    assert torch.equal(module(x, None, may_attend[:, None]), expected)
+    assert torch.equal(module(x, None, may_attend), expected)
     assert torch.equal(module(x, context), cross_attention(x, context, parameters, 3))
 
 

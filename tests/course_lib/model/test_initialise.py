@@ -7,8 +7,11 @@ import torch
 from tiny_models import ARCHITECTURES
 from torch import nn
 
+from course_lib.config.feed_forward import GatedFeedForwardConfig
+from course_lib.layers.activations import silu
 from course_lib.model.decoder import Decoder
-from course_lib.model.initialise import initialise, num_parameters
+from course_lib.model.feed_forward_modules import GatedFeedForward
+from course_lib.model.initialise import ResidualWriter, initialise, num_parameters
 from course_lib.model.vaswani import EncoderDecoder
 from course_lib.zoo.gpt import gpt_config
 from course_lib.zoo.vaswani import vaswani_config
@@ -47,6 +50,49 @@ def test_the_spread_of_other_blocks(name: str) -> None:
     model = Decoder(ARCHITECTURES[name].ours)
     initialise(model, torch.Generator().manual_seed(0), std=0.1)
     compare_spread(model, 0.1, 2 * 7)
+
+
+class Experts(nn.Module):
+    """Several networks whose results are summed: many matrices, and one write."""
+
+    def __init__(self, num_experts: int, d_model: int) -> None:
+        super().__init__()
+        config = GatedFeedForwardConfig(d_ff=31, activation=silu)
+        self.experts = nn.ModuleList(GatedFeedForward(config, d_model) for _ in range(num_experts))
+
+    def residual_writers(self) -> tuple[nn.Parameter, ...]:
+        return tuple(expert.w_down for expert in self.experts)
+
+
+def test_experts_that_write_together_are_one_write() -> None:
+    config = ARCHITECTURES["Llama 3"].ours
+    model, plain = Decoder(config), Decoder(config)
+    model.blocks[2].feed_forward = Experts(32, config.d_model)
+    for made in (model, plain):
+        initialise(made, torch.Generator().manual_seed(0), std=0.1)
+    # The others' scales are those of a model without experts: 14 writes of seven layers.
+    assert torch.equal(model.blocks[0].attention.w_o, plain.blocks[0].attention.w_o)
+    for expert in model.blocks[2].feed_forward.experts:
+        spread = expert.w_down.std().item() * math.sqrt(2 * 7) / 0.1
+        assert abs(spread - 1) < 5 / math.sqrt(2 * expert.w_down.numel())
+        spread = expert.w_up.std().item() / 0.1
+        assert abs(spread - 1) < 5 / math.sqrt(2 * expert.w_up.numel())
+
+
+def test_a_name_alone_does_not_make_a_writer() -> None:
+    model = nn.Module()
+    model.w_out = nn.Parameter(torch.zeros(64, 64))
+    model.half = Experts(1, 64)
+    initialise(model, torch.Generator().manual_seed(0), std=0.1)
+    assert abs(model.w_out.std().item() / 0.1 - 1) < 5 / math.sqrt(2 * 64 * 64)
+
+
+def test_every_half_of_a_block_declares_its_write() -> None:
+    for name, architecture in ARCHITECTURES.items():
+        for block in Decoder(architecture.ours).blocks:
+            halves = block.attention, block.feed_forward
+            assert all(isinstance(half, ResidualWriter) for half in halves), name
+            assert [len(half.residual_writers()) for half in halves] == [1, 1]
 
 
 def test_the_spread_of_an_encoder_decoder() -> None:

@@ -4,7 +4,9 @@ import base64
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from texts import TEXTS, any_text
@@ -101,6 +103,15 @@ def test_the_special_tokens_of_harmony() -> None:
     assert GPT2_SPECIALS == {"<|endoftext|>": 50256}
 
 
+def test_an_id_with_two_names_is_decoded_to_the_first() -> None:
+    specials = {"<|first|>": 456, "<|second|>": 456}
+    tokenizer = Tokenizer(ranks=RANKS, specials=specials)
+    assert tokenizer.encode_with_specials("<|first|><|second|>") == [456, 456]
+    assert tokenizer.decode([456]) == "<|first|>"
+    names = [name for name, i in HARMONY_SPECIALS.items() if i == 200_018]
+    assert names == ["<|reserved_200018|>", "<|endofprompt|>"]
+
+
 # Sizes and kinds
 
 
@@ -178,3 +189,43 @@ def test_an_id_that_is_not_there(wrong: int) -> None:
 def test_a_lone_surrogate_is_no_text() -> None:
     with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
         SMALL.encode("a\ud800b")
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_a_special_token_has_a_name() -> None:
+    # An empty name is found before every letter: split by it, a text would never end.
+    with pytest.raises(ValueError, match=r"has a character; that of id 300 is '', with 2 names"):
+        Tokenizer(ranks=BYTE_RANKS, specials={"<|a|>": 301, "": 300})
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (torch.tensor([5, 6]), r"an entry is tensor\(5\), of type Tensor"),
+        (torch.tensor([[5, 6]]), r"an entry is tensor\(\[5, 6\]\), of type Tensor"),
+        ([[5, 6]], r"an entry is \[5, 6\], of type list"),
+        ([5.0], r"an entry is 5\.0, of type float"),
+        ([5, True], r"an entry is True, of type bool"),
+        ("low", r"an entry is 'l', of type str"),
+    ],
+)
+def test_ids_are_a_list_of_ints(ids: object, message: str) -> None:
+    for decode in (SMALL.decode, SMALL.decode_bytes):
+        with pytest.raises(ValueError, match=r"a list of ints, .*ids\.tolist\(\).*" + message):
+            decode(ids)
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_ids_of_numpy_are_ints() -> None:
+    ids = np.array(SMALL.encode("low"))
+    assert SMALL.decode(ids) == SMALL.decode(ids.tolist()) == "low"
+
+
+@pytest.mark.parametrize("token", ["YQ!=", "Y\u0000Q==", "-_8=", "YQ==YQ=="])
+def test_ranks_are_base64_and_nothing_else(tmp_path: Path, token: str) -> None:
+    """Python's decoder skips foreign characters by default: "YQ!=" would be read as "a" is."""
+    path = tmp_path / "wrong.tiktoken"
+    path.write_text(f"YQ== 0\n{token} 1\n", encoding="ascii", newline="\n")
+    with pytest.raises(ValueError, match=r"line 2 of wrong\.tiktoken is b"):
+        load_ranks(path)

@@ -169,3 +169,39 @@ def test_errors_name_the_numbers() -> None:
             Optimisation(learning_rate=0.1, betas=betas)
     with pytest.raises(ValueError, match=r"weight_decay is -0\.5"):
         Optimisation(learning_rate=0.1, weight_decay=-0.5)
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_steps_are_whole() -> None:
+    with pytest.raises(ValueError, match=r"num_steps is 1\.5, of type float; num_steps = 1\.5"):
+        train(Line(), batches(2), square, 1.5, Optimisation(learning_rate=0.1), show_progress=False)
+
+
+def steep(model: nn.Module, batch: Tensor) -> Tensor:
+    """Finite everywhere; its slope is infinite where the first weight is that of the batch."""
+    assert isinstance(model, Line)
+    return (model.weight[0] - batch).abs().sqrt()
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_weights_move() -> None:
+    model = Line()
+    first = model.weight[0].item()
+    with pytest.raises(ValueError, match=r"at step 0 the gradient's length is (inf|nan)"):
+        train(
+            model,
+            [torch.tensor(first, dtype=torch.float64)],
+            steep,
+            1,
+            Optimisation(learning_rate=0.1),
+            show_progress=False,
+        )
+    assert torch.equal(model.weight.detach(), normal(0, C))
+
+
+def test_weights_that_are_not_finite_are_not_handed_back() -> None:
+    # Loss and gradient are finite; the step goes beyond 65,504, float16's largest number.
+    model = Line().half()
+    given = [(x.half(), wanted.half()) for x, wanted in batches(1)]
+    optimisation = Optimisation(learning_rate=1e5)
+    with pytest.raises(ValueError, match=r"at step 0 the new weight of weight is -?inf"):
+        train(model, given, square, 1, optimisation, show_progress=False)

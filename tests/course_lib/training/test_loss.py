@@ -160,3 +160,17 @@ def test_errors_name_the_numbers(name: str) -> None:
         function(logits, torch.full((B, T), PAD), PAD)
     with pytest.raises(ValueError, match=r"of 2 tokens, 0 are counted"):
         function(logits[:, :1], ids[:, :1])
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_accuracy_refuses_rows_without_a_largest_logit() -> None:
+    logits, ids = normal(0, B, T, V), tokens()
+    logits[:, -1] = torch.nan  # nobody asks for what follows the last token
+    ids[1, 3] = IGNORE
+    logits[1, 2, 4] = torch.nan  # nor for an ignored one
+    accuracy = lib.token_accuracy(logits, ids)
+    assert 0 <= accuracy <= 1
+    logits[0, 2, 4] = torch.nan
+    message = r"1 of 11 rows have none, a NaN or an infinity; V is 11, shape \(11, 11\)"
+    with pytest.raises(ValueError, match=message):
+        lib.token_accuracy(logits, ids)

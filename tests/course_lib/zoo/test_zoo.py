@@ -9,17 +9,34 @@ from math import isclose
 
 import pytest
 
-from course_lib.config.decoder import Arrangement, DecoderConfig, LayerConfig
+from course_lib.config.arrangement import InnerNorm, Parallel, PreNorm, SandwichNorm
+from course_lib.config.attention_parts import (
+    Biases,
+    ByHeadDim,
+    Everything,
+    QueryPreAttnScalar,
+    SoftCap,
+    Softmax,
+    Window,
+)
+from course_lib.config.decoder import (
+    DecoderConfig,
+    EmbeddingScale,
+    LayerConfig,
+    LearnedPositions,
+    Unembedding,
+)
 from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
 from course_lib.config.norms import (
     HeadQKNorm,
     LayerNormConfig,
+    NoQKNorm,
     NormConfig,
     ProjectionQKNorm,
     RMSNormConfig,
     UnitOffsetRMSNormConfig,
 )
-from course_lib.config.rope import LinearScaling, Llama3Scaling
+from course_lib.config.rope import LinearScaling, Llama3Scaling, NoRope, RopeConfig
 from course_lib.counts.decoder import cache_bytes
 from course_lib.layers.activations import gelu, gelu_tanh, relu, silu
 from course_lib.zoo import gemma, llama
@@ -30,6 +47,12 @@ NORMS = {
     "layer norm": LayerNormConfig,
     "RMS": RMSNormConfig,
     "unit-offset RMS": UnitOffsetRMSNormConfig,
+}
+ARRANGEMENTS = {
+    "before": PreNorm(),
+    "inside": InnerNorm(),
+    "both sides": SandwichNorm(),
+    "parallel": Parallel(),
 }
 QK_NORMS = {"head": HeadQKNorm, "projection": ProjectionQKNorm}
 SCALINGS = {"linear": LinearScaling, "llama3": Llama3Scaling}
@@ -56,7 +79,7 @@ class Facts:
     context: int
     eps: float
     norm: str = "RMS"
-    arrangement: str = "PRE_NORM"
+    arrangement: str = "before"
     activation: str = "silu"
     is_gated: bool = True
     is_tied: bool = False
@@ -103,7 +126,7 @@ def _olmo2(layers: int, width: int, heads: int) -> Facts:
         sizes=(layers, width, heads, heads, 128),
         context=4096,
         eps=1e-6,
-        arrangement="INNER_NORM",
+        arrangement="inside",
         rotation=Rotation(base=5e5, dim=128),
         qk_norm="projection",
     )
@@ -115,7 +138,7 @@ def _gemma2(sizes: tuple[int, int, int, int, int], num_windowed: int, scalar: fl
         context=8192,
         eps=1e-6,
         norm="unit-offset RMS",
-        arrangement="SANDWICH_NORM",
+        arrangement="both sides",
         activation="gelu_tanh",
         is_tied=True,
         rotation=Rotation(base=1e4, dim=sizes[-1]),
@@ -144,7 +167,7 @@ def _gemma3(
         context=context,
         eps=1e-6,
         norm="unit-offset RMS",
-        arrangement="SANDWICH_NORM",
+        arrangement="both sides",
         activation="gelu_tanh",
         is_tied=True,
         rotation=Rotation(base=1e6, dim=sizes[-1], scaling=scaling),
@@ -210,7 +233,7 @@ FACTS = {
         context=2048,
         eps=1e-5,
         norm="layer norm",
-        arrangement="PARALLEL",
+        arrangement="parallel",
         activation="gelu",
         is_gated=False,
         is_tied=True,
@@ -240,6 +263,10 @@ def _letters(facts: Facts) -> str:
     return (facts.period * num_layers)[:num_layers]
 
 
+def _cap(bound: float | None) -> tuple[SoftCap, ...]:
+    return () if bound is None else (SoftCap(cap=bound),)
+
+
 def _same_norm(config: NormConfig, facts: Facts) -> None:
     assert type(config) is NORMS[facts.norm]
     assert config.eps == facts.eps
@@ -248,9 +275,9 @@ def _same_norm(config: NormConfig, facts: Facts) -> None:
 def _same_rotation(layer: LayerConfig, expected: Rotation | None) -> None:
     rope = layer.attention.rope
     if expected is None:
-        assert rope is None
+        assert rope == NoRope()
         return
-    assert rope is not None
+    assert isinstance(rope, RopeConfig)
     assert (rope.base, rope.rotary_dim) == (expected.base, expected.dim)
     if expected.scaling is None:
         assert rope.scaling is None
@@ -275,18 +302,26 @@ def test_sizes_and_tables(name: str) -> None:
         sizes = (heads.num_heads, heads.num_kv_heads, heads.head_dim)
         assert sizes == (num_heads, num_kv_heads, head_dim)
     assert config.context_length == facts.context
+    assert config.unembedding is (Unembedding.TIED if facts.is_tied else Unembedding.OWN)
     assert config.is_tied is facts.is_tied
-    assert config.has_learned_positions is facts.has_learned_positions
-    assert isclose(config.embedding_scale**2, facts.embedding_scale_squared, rel_tol=1e-12)
-    assert config.logit_cap == facts.logit_cap
+    assert config.logit_steps == _cap(facts.logit_cap)
+    if facts.has_learned_positions:
+        assert config.embedding_steps == (LearnedPositions(),)
+    elif facts.embedding_scale_squared == 1:
+        assert config.embedding_steps == ()
+    else:
+        (scale,) = config.embedding_steps
+        assert isinstance(scale, EmbeddingScale)
+        assert isclose(scale.factor**2, facts.embedding_scale_squared, rel_tol=1e-12)
 
 
 @pytest.mark.parametrize("name", FACTS)
 def test_windows(name: str) -> None:
     config, facts = DENSE_MODELS[name], FACTS[name]
-    windows = [layer.attention.window for layer in config.layers]
-    assert windows == [facts.window if letter == "w" else None for letter in _letters(facts)]
-    assert sum(window is not None for window in windows) == facts.num_windowed
+    reaches = [layer.attention.reach for layer in config.layers]
+    window = Everything() if facts.window is None else Window(size=facts.window)
+    assert reaches == [window if letter == "w" else Everything() for letter in _letters(facts)]
+    assert sum(reach != Everything() for reach in reaches) == facts.num_windowed
     # Far beyond every window, a layer with one keeps W tokens and each other keeps all.
     tokens, (num_layers, _, _, num_kv_heads, head_dim) = 1_000_003, facts.sizes
     kept = facts.num_windowed * (facts.window or 0) + (num_layers - facts.num_windowed) * tokens
@@ -307,10 +342,10 @@ def test_norms(name: str) -> None:
     _same_norm(config.final_norm, facts)
     for layer in config.layers:
         _same_norm(layer.norm, facts)
-        assert layer.arrangement is Arrangement[facts.arrangement]
+        assert layer.arrangement == ARRANGEMENTS[facts.arrangement]
         qk_norm = layer.attention.qk_norm
         if facts.qk_norm is None:
-            assert qk_norm is None
+            assert qk_norm == NoQKNorm()
         else:
             assert type(qk_norm) is QK_NORMS[facts.qk_norm]
             _same_norm(qk_norm.norm, facts)
@@ -319,11 +354,12 @@ def test_norms(name: str) -> None:
 @pytest.mark.parametrize("name", FACTS)
 def test_scores_and_activations(name: str) -> None:
     config, facts = DENSE_MODELS[name], FACTS[name]
+    scale = ByHeadDim() if facts.scalar is None else QueryPreAttnScalar(scalar=facts.scalar)
     for layer in config.layers:
-        assert layer.attention.query_pre_attn_scalar == facts.scalar
-        assert layer.attention.soft_cap == facts.score_cap
-        assert layer.attention.has_bias is facts.has_bias
-        assert layer.attention.has_sinks is False
+        assert layer.attention.scale == scale
+        assert layer.attention.score_steps == _cap(facts.score_cap)
+        assert layer.attention.biases is (Biases.ALL if facts.has_bias else Biases.NONE)
+        assert layer.attention.softmax is Softmax.PLAIN
         network = layer.feed_forward
         assert network.activation is ACTIVATIONS[facts.activation]
         if facts.is_gated:

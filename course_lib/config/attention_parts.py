@@ -1,0 +1,115 @@
+"""The parts of which a layer's attention is put together, each a choice of its own."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from course_lib.sizes import require_above_zero, require_positive
+
+__all__ = [
+    "Biases",
+    "ByHeadDim",
+    "Everything",
+    "QueryPreAttnScalar",
+    "Reach",
+    "Scale",
+    "ScoreFactor",
+    "ScoreStep",
+    "SoftCap",
+    "Softmax",
+    "Window",
+]
+
+
+class Biases(Enum):
+    """Which of the projections have a bias: the value holds their letters."""
+
+    NONE = ""
+    QUERY_KEY_VALUE = "qkv"
+    ALL = "qkvo"
+
+
+class Softmax(Enum):
+    """Who takes the weight."""
+
+    PLAIN = "the keys alone"
+    WITH_SINKS = "the keys and one logit a head, which hands nothing over"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everything:
+    """A position reads itself and all before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A position reads the last keys only.
+
+    Attributes:
+        size: W, keys within reach, the query's own included.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        require_positive(window=self.size)
+
+
+Reach = Everything | Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHeadDim:
+    """Scores are divided by the root of D."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryPreAttnScalar:
+    """Scores are divided by the root of another number than D (Gemma, whose name for it this is).
+
+    Attributes:
+        scalar: the number, above 0.
+    """
+
+    scalar: float
+
+    def __post_init__(self) -> None:
+        require_above_zero(
+            "query_pre_attn_scalar",
+            self.scalar,
+            "scores are divided by the root of a number, which",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreFactor:
+    """Scores are multiplied by a number of the model's own (Granite's attention_multiplier).
+
+    Attributes:
+        factor: the number, above 0.
+    """
+
+    factor: float
+
+    def __post_init__(self) -> None:
+        require_above_zero("score_factor", self.factor, "a factor on the scores")
+
+
+Scale = ByHeadDim | QueryPreAttnScalar | ScoreFactor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoftCap:
+    """Scores, or logits, are bounded: cap · tanh(z / cap).
+
+    Attributes:
+        cap: the bound, above 0.
+    """
+
+    cap: float
+
+    def __post_init__(self) -> None:
+        require_above_zero("soft_cap", self.cap, "a bound on scores or logits")
+
+
+#: What may happen to scores between the scale and the mask, one after another.
+ScoreStep = SoftCap

@@ -1,0 +1,98 @@
+"""How large one layer's attention is: its parameters, and what it keeps of each token."""
+
+from course_lib.config.attention import (
+    AlibiAttentionConfig,
+    AttentionConfig,
+    CausalAttentionConfig,
+)
+from course_lib.config.attention_parts import Everything, Softmax, Window
+from course_lib.config.latent import LatentAttentionConfig
+from course_lib.config.norms import HeadQKNorm, NoQKNorm, ProjectionQKNorm
+from course_lib.counts.norms import norm_parameters
+
+__all__ = ["attention_parameters", "cache_elements"]
+
+
+def attention_parameters(config: AttentionConfig, d_model: int) -> int:
+    r"""Count the parameters of one layer's attention.
+
+    With keys and values of their own, ALiBi's slopes being constants,
+
+    .. math:: 2 C H D + 2 C G D \;(+\, H D + 2 G D + C \text{ biases}, + H \text{ sinks},
+        + 2 D \text{ or } H D + G D \text{ gains on queries and keys})
+
+    and with keys and values that are made from a latent vector
+
+    .. math:: \underbrace{C H (D + D_r)}_{\text{queries}} + \underbrace{C (D_c + D_r) + D_c}_{
+        \text{latent vector, rotary key}} + \underbrace{D_c H (D + D_v)}_{\text{keys, values}}
+        + H D_v C
+
+    Args:
+        config: the attention.
+        d_model: C, width of the residual stream.
+
+    Returns:
+        The number of parameters, those of a norm on queries and keys included.
+
+    Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2, with G key/value heads; DeepSeek-V2
+    (arXiv:2405.04434), sec. 2.1.
+    """
+    match config:
+        case CausalAttentionConfig():
+            return _causal_parameters(config, d_model)
+        case AlibiAttentionConfig():
+            return _causal_parameters(config.without_slopes, d_model)
+        case LatentAttentionConfig():
+            return _latent_parameters(config, d_model)
+
+
+def cache_elements(config: AttentionConfig, num_tokens: int) -> int:
+    r"""Count the numbers that one layer keeps after n tokens of a sequence.
+
+    .. math:: 2\, G D \min(n, W) \quad\text{or, latent,}\quad (D_c + D_r)\, n
+
+    Args:
+        config: the attention.
+        num_tokens: n, at least 0.
+
+    Returns:
+        The number of elements.
+
+    Source: Shazeer 2019 (arXiv:1911.02150), sec. 2.4; DeepSeek-V2 (arXiv:2405.04434), table 1.
+    """
+    match config:
+        case CausalAttentionConfig():
+            match config.reach:
+                case Everything():
+                    kept = num_tokens
+                case Window(size=window):
+                    kept = min(num_tokens, window)
+            return 2 * config.num_kv_heads * config.head_dim * kept
+        case AlibiAttentionConfig():
+            return cache_elements(config.without_slopes, num_tokens)
+        case LatentAttentionConfig():
+            return (config.latent_dim + config.rope.rotary_dim) * num_tokens
+
+
+def _causal_parameters(config: CausalAttentionConfig, d_model: int) -> int:
+    wide, narrow = config.num_heads * config.head_dim, config.num_kv_heads * config.head_dim
+    count = 2 * d_model * wide + 2 * d_model * narrow
+    biases = {"q": wide, "k": narrow, "v": narrow, "o": d_model}
+    count += sum(biases[letter] for letter in config.biases.value)
+    if config.softmax is Softmax.WITH_SINKS:
+        count += config.num_heads
+    match config.qk_norm:
+        case NoQKNorm():
+            return count
+        case HeadQKNorm(norm=norm):
+            return count + 2 * norm_parameters(norm, config.head_dim)
+        case ProjectionQKNorm(norm=norm):
+            return count + norm_parameters(norm, wide) + norm_parameters(norm, narrow)
+
+
+def _latent_parameters(config: LatentAttentionConfig, d_model: int) -> int:
+    heads, rotary, latent = config.num_heads, config.rope.rotary_dim, config.latent_dim
+    queries = d_model * heads * (config.head_dim + rotary)
+    down = d_model * (latent + rotary) + norm_parameters(config.norm, latent)
+    up = latent * heads * (config.head_dim + config.value_dim)
+    return queries + down + up + heads * config.value_dim * d_model

@@ -1,0 +1,1 @@
+"""A layer's attention as a module: one class for each member of the configuration's union."""

@@ -1,0 +1,90 @@
+"""What a notebook's check cell calls: one answer in, one result out, and never an exception."""
+
+import difflib
+from typing import Any
+
+from grading.asking import Live, called_back
+from grading.exercises import find, names
+from grading.observation.values import described
+from grading.verdict.judge import Verdict, judge
+from grading.verdict.record import Record
+from grading.witness.conversion import plain
+from grading.witness.observe import Witness
+from grading.witness.saying import show
+from grading.words.result import CheckResult
+
+__all__ = ["check"]
+
+#: As many characters of what a function printed are shown for the inputs on which it failed.
+SAID = 2000
+
+
+def check(answer: Any, exercise: str | None = None) -> CheckResult:
+    """Check an answer and say what is wrong with it.
+
+    Args:
+        answer: the function. A witness runs it here and tells what it did; what judges sees that
+            alone, so that it can judge a function of another process as well.
+        exercise: the exercise's name; None takes the function's own.
+
+    Returns:
+        The result, which shows itself. A refused answer has 0 points. Nothing is raised, whatever
+        the answer is or does; what it prints and warns is left as it is.
+    """
+    try:
+        name = exercise if exercise is not None else _name(answer)
+        task = find(name) if isinstance(name, str) else None
+        if task is None:
+            return _refusal(name if isinstance(name, str) else "", _unknown(name, answer))
+    except Exception as error:
+        return _refusal("", f"The exercises could not be read: {type(error).__name__}: {error}")
+    witness = Witness(answer, lambda name, given: called_back(task, name, given))
+    verdict = judge(task, Live(task, witness))
+    _say_again(verdict)
+    return CheckResult(verdict.record)
+
+
+def _refusal(name: str, message: str) -> CheckResult:
+    """Say that nothing could be checked, because no exercise of that name is known."""
+    rule = "check knows the exercise"
+    record = Record(
+        exercise=name, passed=False, points=0.0, max_points=0.0, rule=rule, parts=(message,)
+    )
+    return CheckResult(record)
+
+
+def _name(answer: Any) -> str | None:
+    try:
+        name = answer.__name__
+    except BaseException:  # an attribute can raise anything
+        return None
+    return name if isinstance(name, str) else None
+
+
+def _unknown(name: Any, answer: Any) -> str:
+    if isinstance(answer, str):
+        return f"check takes the function itself, without quotes: check({answer})."
+    if name is None:
+        return (
+            f"check takes a function, for example check(softmax); it got "
+            f"{described(plain(answer))}. Write the function's name without brackets behind it."
+        )
+    known = names()
+    near = difflib.get_close_matches(str(name), known, n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    return (
+        f'No exercise is called "{name}". {guess}A function under another name is checked with '
+        f'check(f, exercise="{near[0] if near else known[0]}").'
+    )
+
+
+def _say_again(verdict: Verdict) -> None:
+    """Print what the function printed, and warned of, on the inputs on which it failed."""
+    for number, one in enumerate(verdict.seen):
+        if number == 0 or verdict.finding is None or one.probe.name != verdict.finding.probe:
+            continue
+        if one.seen.said.strip():
+            print(f'[printed with the inputs "{one.probe.name}"]\n{one.seen.said.rstrip()[:SAID]}')
+        known = {warned.text for warned in verdict.seen[0].seen.warned}
+        new = [warned for warned in one.seen.warned if warned.text not in known]
+        show(new, label=f'[with the inputs "{one.probe.name}"] ')

@@ -1,0 +1,1 @@
+"""A course directory's life: release, a sample class, learners' copies, runs of the solutions."""

@@ -1,0 +1,64 @@
+"""Start JupyterLab, for learners on work/ and for instructors on a course directory."""
+
+import functools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from grading.classroom.course_directory import scripts_on_path
+from grading.words.links import local_book
+
+
+def server_command(folder: Path, options: list[str]) -> list[str]:
+    """Return the command of a JupyterLab that only this machine can reach."""
+    command = [sys.executable, "-m", "jupyter", "lab", "--ServerApp.ip=127.0.0.1"]
+    command.append(f"--ServerApp.root_dir={folder}")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # in a container there is often no other user
+    return [*command, *options]
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    """Serve files and write no line for each of them into JupyterLab's own log."""
+
+    def log_message(self, format: str, *values: Any) -> None:
+        """Write nothing."""
+
+
+@contextmanager
+def book_served() -> Iterator[None]:
+    """Serve the book that was built here, so that a notebook's links to its equations work.
+
+    A browser follows no link from a page of a server to a file. COURSE_BOOK, which the kernels
+    inherit, says where the book is; a value that is already set stays.
+    """
+    folder = local_book()
+    if folder is None:
+        yield
+        return
+    handler = functools.partial(_Silent, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        os.environ["COURSE_BOOK"] = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield
+        finally:
+            del os.environ["COURSE_BOOK"]
+            server.shutdown()
+
+
+def open_lab(folder: Path, options: list[str]) -> int:
+    """Run JupyterLab in a folder until it is stopped; nbgrader looks for its settings there."""
+    folder = folder.resolve()
+    scripts_on_path()
+    with book_served():
+        try:
+            return subprocess.call(server_command(folder, options), cwd=folder)
+        except KeyboardInterrupt:
+            return 0

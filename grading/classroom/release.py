@@ -1,0 +1,152 @@
+"""exercises/ from solutions/: what learners get is generated, never edited."""
+
+import importlib.metadata
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from grading.classroom.course_directory import nbgrader_api, write_settings
+from grading.classroom.enrolment import Assignment, assignments, enrol, refuse_changes
+from grading.jobs import digest, flat
+from grading.notebooks import ROOT, slugs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What nbgrader makes of solutions/.
+
+    Attributes:
+        files: the content of each released file, by its path below exercises/.
+        assignments: what a gradebook must know to grade them.
+    """
+
+    files: dict[str, bytes]
+    assignments: dict[str, Assignment]
+
+
+def files_below(folder: Path, names: list[str]) -> dict[str, bytes]:
+    """Return every file of the assignments in a folder, by its path below the folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for name in names
+        for path in sorted((folder / name).rglob("*"))
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+    }
+
+
+def inputs_digest(root: Path) -> str:
+    """Return a hash of all that decides what is released."""
+    sources = files_below(root / "solutions", slugs(root))
+    settings = (ROOT / "nbgrader_config.py").read_bytes()
+    version = importlib.metadata.version("nbgrader")
+    return digest([version, settings, Path(__file__).read_bytes(), *flat(sources)])
+
+
+def generate_all(course: Path, *, title: str) -> None:
+    """Make a folder with solutions/ a course directory, in which nbgrader generates the exercises.
+
+    Raises:
+        SystemExit: with nbgrader's log, if it could not.
+    """
+    write_settings(course)
+    api = nbgrader_api(course)
+    for slug in tqdm(slugs(course), desc=title, unit="notebook"):
+        result = api.generate_assignment(slug)
+        if not result["success"]:
+            raise SystemExit(f"nbgrader could not release {slug}:\n{result.get('log', '')}")
+
+
+def generate(root: Path) -> Made:
+    """Let nbgrader make the released files of all assignments, in a folder that is then removed.
+
+    Its gradebook is made there too, so none is left in the tree.
+    """
+    (root / "_build").mkdir(exist_ok=True)
+    workshop = Path(tempfile.mkdtemp(prefix="release-", dir=root / "_build"))
+    try:
+        shutil.copytree(root / "solutions", workshop / "solutions")
+        generate_all(workshop, title="exercises")
+        files = files_below(workshop / "exercises", slugs(root))
+        return Made(files=files, assignments=assignments(workshop))
+    finally:
+        shutil.rmtree(workshop)
+
+
+def unknown_files(root: Path) -> list[str]:
+    """Return what lies in exercises/ though no assignment of solutions/ makes it."""
+    names = set(slugs(root))
+    folder = root / "exercises"
+    return sorted(f"exercises/{path.name}" for path in folder.glob("*") if path.name not in names)
+
+
+def differences(root: Path, released: dict[str, bytes]) -> list[str]:
+    """Return the paths in exercises/ that are not what solutions/ gives."""
+    found = files_below(root / "exercises", slugs(root))
+    changed = {name for name in found | released if found.get(name) != released.get(name)}
+    return sorted(f"exercises/{name}" for name in changed) + unknown_files(root)
+
+
+def write_changed(root: Path, released: dict[str, bytes]) -> list[str]:
+    """Write the files that differ and leave the others untouched; return what was written."""
+    written = []
+    for name, content in released.items():
+        path = root / "exercises" / name
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            written.append(f"exercises/{name}")
+    return written
+
+
+def made_now(root: Path) -> Made:
+    """Return what solutions/ gives: as noted where nothing changed since, or made anew."""
+    stamp = root / "_build" / "release.json"
+    known = json.loads(stamp.read_text()) if stamp.exists() else {}
+    found = files_below(root / "exercises", slugs(root))
+    made = {"inputs": inputs_digest(root), "outputs": digest(flat(found))}
+    if {name: known.get(name) for name in made} == made and "assignments" in known:
+        return Made(files=found, assignments=known["assignments"])
+    return generate(root)
+
+
+def update_exercises(root: Path = ROOT) -> list[str]:
+    """Bring exercises/ up to date; return the files written. Nothing is ever removed.
+
+    Raises:
+        SystemExit: if the root's gradebook holds submissions under other cells; nothing is written.
+    """
+    written, _ = updated(root)
+    return written
+
+
+def updated(root: Path) -> tuple[list[str], Made]:
+    """Bring exercises/ up to date; return the files written, and all that solutions/ gives."""
+    made = made_now(root)
+    refuse_changes(root, made.assignments)
+    written = write_changed(root, made.files)
+    found = digest(flat(files_below(root / "exercises", slugs(root))))
+    now = {"inputs": inputs_digest(root), "outputs": found, "assignments": made.assignments}
+    (root / "_build" / "release.json").write_text(json.dumps(now))
+    return written, made
+
+
+def release(root: Path = ROOT) -> tuple[list[str], list[str]]:
+    """Bring exercises/ up to date, and enter the assignments into the root's gradebook.
+
+    Returns:
+        The files written, and the assignments that the gradebook did not know as they are now.
+
+    Raises:
+        SystemExit: if the gradebook holds submissions under other cells; nothing is written.
+    """
+    written, made = updated(root)
+    return written, enrol(root, made.assignments)
+
+
+def check(root: Path = ROOT) -> list[str]:
+    """Return the paths of exercises/ that are out of step with solutions/."""
+    return differences(root, generate(root).files)

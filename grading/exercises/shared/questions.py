@@ -1,0 +1,149 @@
+"""How questions are graded whose answer is a number, or a diagnosis with inputs that prove it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grading.exercise import Inputs, Probe, Seen
+from grading.observation.seen import Error
+from grading.observation.values import Array, Other, as_arrays, described
+
+__all__ = ["BROKEN", "RIGHT", "Diagnosis", "asked", "band", "near"]
+
+
+def _nothing(generator: Any) -> Inputs:
+    return {}
+
+
+#: A question has no inputs: it is asked once.
+asked = (Probe(name="the question", draw=_nothing, edge=True),)
+
+
+def band(truth: float, tolerance: float) -> Callable[[Seen], str | None]:
+    """Accept a number within a tolerance; the measured value is shown by the next cell only."""
+
+    def judge(one: Seen) -> str | None:
+        value = float(one.outputs[0])
+        if math.isfinite(value) and abs(value - truth) <= tolerance:
+            return None
+        return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
+
+    return judge
+
+
+def near(truth: float, tolerance: float) -> Callable[[Mapping[str, Any]], bool]:
+    """Recognise a prediction near a number that a wrong intuition gives."""
+
+    def recognise(seen: Mapping[str, Any]) -> bool:
+        view = seen.get("the question")
+        return isinstance(view, list) and bool(view) and abs(float(view[0]) - truth) <= tolerance
+
+    return recognise
+
+
+#: What the two functions of a diagnosis are called: the one with the bug, and a right one.
+BROKEN, RIGHT = "the broken function", "the right function"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A bug to find: its code, and the list to choose from.
+
+    The exercise holds the two functions that tell, under the names BROKEN and RIGHT.
+
+    Attributes:
+        code: the right answer.
+        bugs: code -> what went wrong, all that can be chosen.
+        inputs: the names of the functions' arguments.
+    """
+
+    code: str
+    bugs: Mapping[str, str]
+    inputs: tuple[str, ...]
+
+    def judge(self, one: Seen) -> str | None:
+        """Judge a pair (code, inputs): is it that mistake, and do these inputs expose it?"""
+        chosen, shown = one.returned
+        if not isinstance(chosen, str) or chosen not in self.bugs:
+            listed = ", ".join(f'"{code}"' for code in self.bugs)
+            words = described(chosen) if isinstance(chosen, Array | Other) else repr(chosen)
+            return f"{words} is no code of the list. Choose one of {listed}."
+        if chosen != self.code:
+            return f'"{chosen}" is not the mistake: it would have left another trace.'
+        trouble = self._trouble(shown)
+        if trouble is not None:
+            return f"The mistake is named. But {trouble}"
+        agree = self._agree(one, shown)
+        if isinstance(agree, Error):
+            reason = f"{agree.kinds[0]}: {agree.first_line}."
+            return f"The mistake is named. But with these inputs the functions raise {reason}"
+        if agree is None:
+            return "The mistake is named. Whether these inputs show it cannot be tried here."
+        if agree:
+            return "The mistake is named. But on these inputs the broken function is right."
+        return None
+
+    def view(self, one: Seen) -> tuple[Any, ...]:
+        """Return the chosen code as its number, and whether both functions agreed on the inputs."""
+        chosen, shown = one.returned
+        known = list(self.bugs)
+        number = known.index(chosen) if isinstance(chosen, str) and chosen in known else -1
+        agreed = self._trouble(shown) is None and self._agree(one, shown) is True
+        return (np.array([float(number), float(agreed)]),)
+
+    def chose(self, code: str) -> Callable[[Mapping[str, Any]], bool]:
+        """Recognise a diagnosis by the code that was chosen.
+
+        The right code is recognised only with inputs on which both functions ran and agreed.
+        """
+        number = float(list(self.bugs).index(code))
+
+        def recognise(seen: Mapping[str, Any]) -> bool:
+            view = seen.get("the question")
+            if not isinstance(view, list) or len(view) != 1:
+                return False
+            chosen, agreed = view[0].tolist()
+            return bool(chosen == number and (agreed or code != self.code))
+
+        return recognise
+
+    def _trouble(self, shown: Any) -> str | None:
+        """Say why the inputs cannot be tried, or None."""
+        names = ", ".join(self.inputs)
+        if not isinstance(shown, tuple | list):
+            comma = " A tuple of one has a comma: `(x,)`." if len(self.inputs) == 1 else ""
+            return f"the inputs have to be a tuple, ({names}); yours is {described(shown)}.{comma}"
+        if len(shown) != len(self.inputs):
+            count = f"{len(self.inputs)} input{'s' if len(self.inputs) > 1 else ''}"
+            return f"the function takes {count}, {names}; you give {len(shown)}."
+        for name, value in zip(self.inputs, shown, strict=True):
+            if not isinstance(value, Array) or value.kind != "tensor" or value.numbers is None:
+                return f"{name} has to be a tensor; yours is {described(value)}."
+            if value.numbers.dtype.kind != "f":
+                return f"{name} has to hold floating-point numbers; yours is {described(value)}."
+            if not np.isfinite(value.numbers).all():
+                return f"{name} holds an infinity or NaN: with those every function fails."
+        return None
+
+    def _agree(self, one: Seen, shown: Sequence[Any]) -> bool | Error | None:
+        """Return whether both functions give the same, or what they raise; None if nobody tells."""
+        inputs = dict(zip(self.inputs, shown, strict=True))
+        results = []
+        for who in (BROKEN, RIGHT):
+            seen = one.observe(who, inputs)
+            if seen is None or not seen.returned:
+                return None if seen is None else seen.error
+            results.append(_flat(seen.value))
+        return all(
+            a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)
+            for a, b in zip(*results, strict=True)
+        )
+
+
+def _flat(value: Any) -> list[np.ndarray[Any, Any]]:
+    return as_arrays(value if isinstance(value, tuple | list) else (value,))

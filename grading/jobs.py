@@ -1,0 +1,80 @@
+"""Work that is done once: what decides a result is hashed, and only what changed runs again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+Result = TypeVar("Result")
+
+
+def digest(parts: Iterable[bytes | str]) -> str:
+    """Return one hash of several texts, each kept apart from the next."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(len(data).to_bytes(8, "little") + data)
+    return total.hexdigest()
+
+
+def flat(files: Mapping[str, bytes]) -> list[bytes | str]:
+    """Return names and contents in order, to be hashed."""
+    return [part for name in sorted(files) for part in (name, files[name])]
+
+
+class Stamps:
+    """Under which hash each job was done last, and how it ended: one small file a job.
+
+    Args:
+        folder: where the files lie; it is made with the first of them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def is_done(self, job: str, inputs: str) -> bool:
+        """Return whether a job was done with these inputs."""
+        return self._read(job).get("inputs") == inputs
+
+    def reason(self, job: str) -> str:
+        """Return why a job gave nothing when it was done last; "" where it went well."""
+        return self._read(job).get("reason", "")
+
+    def note(self, job: str, inputs: str, reason: str = "") -> None:
+        """Note that a job was done; a process killed meanwhile leaves the old note or the new."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self.folder / f"{job}.unfinished"
+        unfinished.write_text(json.dumps({"inputs": inputs, "reason": reason}))
+        os.replace(unfinished, self._path(job))
+
+    def _path(self, job: str) -> Path:
+        return self.folder / f"{job}.json"
+
+    def _read(self, job: str) -> dict[str, str]:
+        path = self._path(job)
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def in_processes(
+    call: Callable[..., Result], jobs: Mapping[Key, tuple[Any, ...]], *, processes: int = 2
+) -> Iterator[tuple[Key, "Future[Result]"]]:
+    """Call a function once for each job, in processes of their own; one that fails stops no other.
+
+    Args:
+        call: what is called; a function of a module, since each process imports it anew.
+        jobs: the arguments of each call.
+        processes: as many run at a time.
+
+    Yields:
+        Each job with its finished future, the first to finish first. The future holds the result,
+        or the exception that the call raised or its process died of.
+    """
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        runs = {pool.submit(call, *arguments): job for job, arguments in jobs.items()}
+        for run in as_completed(runs):
+            yield runs[run], run

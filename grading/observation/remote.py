@@ -1,0 +1,45 @@
+"""The judge's side of a witness in another process."""
+
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from grading.observation.seen import Observation, Request
+from grading.observation.wire import receive, send
+
+__all__ = ["Remote"]
+
+
+class Remote:
+    """A witness to be asked, wherever it runs; `grading.witness.serve` is its other side.
+
+    Args:
+        name: of the function that it shall stand beside.
+        requests, replies: the pipes to it and from it.
+        call_back: answers its calls.
+    """
+
+    def __init__(
+        self,
+        name: Any,
+        requests: BinaryIO,
+        replies: BinaryIO,
+        call_back: Callable[[str, tuple[Any, ...]], Any] | None = None,
+    ) -> None:
+        self.requests, self.replies, self.call_back = requests, replies, call_back
+        send(("begin", name), requests)
+
+    def observe(self, request: Request) -> Observation:
+        """Ask for one observation.
+
+        Raises:
+            EOFError: if the witness is gone.
+            ValueError: if it sends what is no observation.
+        """
+        send(("observe", request), self.requests)
+        while True:
+            kind, body = receive(self.replies)
+            if kind == "seen" and isinstance(body, Observation):
+                return body
+            if kind != "call" or self.call_back is None:
+                raise ValueError(f"a witness sends an observation; this one sent {kind!r}")
+            send(self.call_back(*body), self.requests)

@@ -1,0 +1,131 @@
+"""What is asked of a witness, and the observation that it gives back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from grading.observation.values import Array
+
+__all__ = ["Error", "Observation", "Request", "Signature", "Warned"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a witness shall do with the function, and what of it it shall tell.
+
+    Attributes:
+        inputs: the arguments, by name and in their order.
+        see: what is wanted; each but the last two is a run of its own.
+            "value": what it returns or raises, prints, warns of, changes.
+            "gradients": what flows back from its results to its floating-point tensors.
+            "largest": the largest tensor or array that it makes on the way.
+            "narrow": whether it makes numbers of less than float64 on the way.
+            "calls": the calls that the task does not allow.
+            "loop": whether a loop may stand in its text.
+            "signature": whether it takes such arguments.
+        seconds: how long one run may take.
+        forbidden: dotted names that must not be called.
+        parameters: the names of the contract's arguments, for "signature".
+        aloud: whether what it prints and warns of is let through, and not only told.
+    """
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    see: tuple[str, ...] = ("value",)
+    seconds: float = 5.0
+    forbidden: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    aloud: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """An error that the function raised.
+
+    Attributes:
+        kinds: the names of its class and of all above it: ("ZeroDivisionError",
+            "ArithmeticError", "Exception", …).
+        text: what it says; "" where it has no text.
+        line: the number and the text of the learner's own line at which it arose, or None.
+    """
+
+    kinds: tuple[str, ...]
+    text: str
+    line: tuple[int, str] | None = None
+
+    @property
+    def first_line(self) -> str:
+        """The first line of its text, without a full stop."""
+        return (self.text.strip().splitlines() or [""])[0].rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A warning: the class by its full name, the text, the place, the module it was given in."""
+
+    category: str
+    text: str
+    filename: str
+    line: int
+    module: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What can be said of an answer without calling it.
+
+    Attributes:
+        is_callable: whether it is a function at all.
+        words: what it is, "a tensor of float32".
+        is_result: whether it looks like what such a function returns.
+        text: its signature, "(query, key)"; None where it has none to show.
+        fits: whether it takes the contract's arguments; True where that cannot be known.
+    """
+
+    is_callable: bool
+    words: str
+    is_result: bool = False
+    text: str | None = None
+    fits: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a function did; what was not asked for is as it stands here.
+
+    Attributes:
+        value: what it returned, as plain data.
+        error: what it raised instead.
+        timed_out: whether it was stopped.
+        in_total: whether the time of all its runs together was over.
+        unseen: the name of the error that looking at its result raised; else "".
+        changed: the arguments that it changed.
+        moved: whether it drew from a generator that it was given.
+        traffic: what the ranks of a generator function handed on, step by step.
+        gradients: one for each floating-point tensor; None where nothing flows back.
+        largest: the entries and the shape of the largest tensor made.
+        narrow: whether it made numbers of less than float64.
+        calls: the calls that are not allowed, the first one first.
+        loop: whether there may be a loop in its text.
+    """
+
+    value: Any = None
+    error: Error | None = None
+    timed_out: bool = False
+    in_total: bool = False
+    unseen: str = ""
+    changed: tuple[str, ...] = ()
+    moved: bool = False
+    traffic: tuple[Any, ...] = ()
+    said: str = ""
+    warned: tuple[Warned, ...] = ()
+    gradients: tuple[Array, ...] | None = None
+    largest: tuple[int, tuple[int, ...]] = (0, ())
+    narrow: bool = False
+    calls: tuple[str, ...] = ()
+    loop: bool = True
+    signature: Signature | None = None
+
+    @property
+    def returned(self) -> bool:
+        """Whether the function came to its end."""
+        return self.error is None and not self.timed_out

@@ -1,0 +1,165 @@
+"""A case: one answer to one exercise, and whom the verdict may ask about it."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from grading.exercise import Exercise, Probe, Seen
+from grading.observation.seen import Observation
+from grading.observation.values import Array, Inputs, Randomness, as_arrays, numbers
+
+__all__ = [
+    "ANSWER",
+    "REFERENCE",
+    "Asked",
+    "Case",
+    "Numbers",
+    "Trial",
+    "UnseenError",
+    "Variant",
+    "Who",
+    "quiet",
+    "varied",
+]
+
+#: Somebody whose behaviour can be observed: the answer, the reference, a function of the exercise's
+#: by its name, or a mistake by its code and the number of its variant.
+Who = str | tuple[str, int]
+#: A probe's inputs with every floating-point tensor in float32, or with a generator seeded anew.
+Variant = Literal["as drawn", "float32", "seed 1", "seed 1 again", "seed 2"]
+ANSWER, REFERENCE = "the answer", "the reference"
+Numbers = np.ndarray[Any, Any]
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let the numbers of a wrong answer overflow in silence while they are judged."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+class UnseenError(Exception):
+    """What an answer returned cannot be looked at; the text names the error that this raised."""
+
+
+class Asked(Protocol):
+    """Whoever knows the inputs of each probe, and what somebody does on inputs."""
+
+    def inputs(self, probe: Probe, variant: Variant = "as drawn") -> Inputs:
+        """Return a probe's inputs, or a variant of them: the very same object every time."""
+        ...
+
+    def observe(
+        self, who: Who, inputs: Inputs, see: tuple[str, ...] = ("value",), *, aloud: bool = False
+    ) -> Observation | None:
+        """Return what somebody does on some inputs; None where that cannot be asked."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """What somebody did on one probe.
+
+    Attributes:
+        inputs: what it was given.
+        seen: what was observed.
+        outputs: its results, one per output of the exercise; None where it did not return those.
+        view: what is compared and shown.
+    """
+
+    probe: Probe
+    inputs: Inputs
+    seen: Observation
+    outputs: tuple[Any, ...] | None
+    view: list[Numbers] | None
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """An exercise, whom to ask, and whether the answer has used up its time."""
+
+    exercise: Exercise
+    asked: Asked
+    is_over: bool = field(default=False, init=False)
+
+    def observe(
+        self, who: Who, inputs: Inputs, see: tuple[str, ...] = ("value",), *, aloud: bool = False
+    ) -> Observation | None:
+        """Ask what somebody does on some inputs."""
+        seen = self.asked.observe(who, inputs, see, aloud=aloud)
+        if seen is not None and who == ANSWER:
+            self.is_over |= seen.in_total
+        if seen is not None and seen.unseen:
+            raise UnseenError(seen.unseen)
+        return seen
+
+    def seen(self, who: Who, probe: Probe, *see: str) -> Observation:
+        """Return what somebody does on a probe; where it cannot be asked, nothing was seen."""
+        return self.observe(who, self.asked.inputs(probe), see) or Observation()
+
+    def trial(
+        self, who: Who, probe: Probe, inputs: Inputs | None = None, *, aloud: bool = False
+    ) -> Trial | None:
+        """Return what somebody does on a probe, or on other inputs in its place."""
+        given = self.asked.inputs(probe) if inputs is None else inputs
+        seen = self.observe(who, given, aloud=aloud)
+        if seen is None:
+            return None
+        outputs = _outputs(self.exercise, seen)
+        one = Trial(probe, given, seen, outputs, None)
+        return Trial(probe, given, seen, outputs, self._view(one))
+
+    def judged(self, one: Trial) -> Seen:
+        """Return an answer as the exercise's own judge, laws and view see it."""
+        assert one.outputs is not None
+        return Seen(
+            inputs=numbers(one.inputs),
+            outputs=numbers(one.outputs),
+            returned=one.outputs,
+            seen=one.seen,
+            observe=lambda who, inputs: self.observe(who, inputs),
+        )
+
+    def _view(self, one: Trial) -> list[Numbers] | None:
+        if one.outputs is None:
+            return None
+        if self.exercise.view is None:
+            return as_arrays(one.outputs)
+        try:
+            with quiet():
+                return as_arrays(self.exercise.view(self.judged(one)))
+        except Exception:
+            # The view expects results of the right kind; a wrong kind is another rule's finding.
+            return None
+
+
+def _outputs(exercise: Exercise, seen: Observation) -> tuple[Any, ...] | None:
+    if not seen.returned:
+        return None
+    if len(exercise.outputs) == 1:
+        return (seen.value,)
+    several = isinstance(seen.value, tuple | list)
+    if several and len(seen.value) == len(exercise.outputs):
+        return tuple(seen.value)
+    return None
+
+
+def varied(inputs: Inputs, variant: Variant) -> Inputs:
+    """Return a variant of a probe's inputs."""
+    return {name: _varied(value, variant) for name, value in inputs.items()}
+
+
+def _varied(value: Any, variant: Variant) -> Any:
+    if isinstance(value, Randomness) and variant.startswith("seed"):
+        return Randomness(seed=int(variant.split()[1]))
+    is_tensor = isinstance(value, Array) and value.kind == "tensor"
+    if variant == "float32" and is_tensor and value.numbers.dtype.kind == "f":
+        with quiet():
+            held = value.numbers.astype(np.float32)
+        return Array("tensor", "float32", held.shape, held)
+    return value

@@ -1,0 +1,158 @@
+"""The form that a task asks for: arguments; results of the right type, dtype, shape; no NaN."""
+
+from typing import Any
+
+import numpy as np
+
+from grading.exercise import Exercise, Output
+from grading.observation.seen import Signature
+from grading.observation.values import Array, described
+from grading.verdict.case import Case, Trial
+from grading.verdict.errors_in_words import error_message
+from grading.verdict.finding import Finding, lettered
+
+__all__ = ["FORM", "TOO_LONG_IN_ALL", "kind_finding", "signature_finding"]
+
+TOO_LONG_IN_ALL = (
+    "All calls of your function together took longer than 10 seconds. The inputs of a "
+    "check are small: look for work that is done again and again."
+)
+
+
+def signature_finding(exercise: Exercise, signature: Signature) -> Finding | None:
+    """Say if the answer cannot be called with the contract's arguments."""
+    rule = "it takes the arguments of the contract"
+    wanted = f"{exercise.name}({', '.join(exercise.parameters)})"
+    if not signature.is_callable:
+        hint = " Did you call it? Write its name without brackets." if signature.is_result else ""
+        message = f"check needs the function itself, {wanted}; it got {signature.words}.{hint}"
+        return Finding(rule, message)
+    if signature.fits:
+        return None
+    return Finding(rule, f"The contract is {wanted}; yours is {exercise.name}{signature.text}.")
+
+
+def _runs(case: Case, mine: Trial, right: Trial) -> Finding | None:
+    exercise, seen = case.exercise, mine.seen
+    if seen.timed_out:
+        return Finding(
+            "it comes to an end",
+            TOO_LONG_IN_ALL
+            if seen.in_total
+            else f"The function did not return within {exercise.time_limit:g} seconds "
+            f"({mine.probe.name}). Look for a loop that never ends.",
+        )
+    if seen.error is None:
+        return None
+    if "NotImplementedError" in seen.error.kinds:
+        return Finding("it is filled in", "This task is not filled in yet.")
+    sizes = {} if mine.probe.edge else mine.probe.sizes
+    where = "" if sizes else f" This happened with: {mine.probe.name}."
+    message = error_message(seen.error, sizes) + (where if exercise.parameters else "")
+    return Finding("it runs without an error", message, "values")
+
+
+def _returns(case: Case, mine: Trial, right: Trial) -> Finding | None:
+    value, outputs = mine.seen.value, case.exercise.outputs
+    names = " and ".join(output.name for output in outputs)
+    if value is None:
+        message = f"The function returned None. It has to return {names}. Is there a `return`?"
+        return Finding("it returns something", message)
+    if mine.outputs is None:
+        many = f"{len(value)} results" if isinstance(value, tuple | list) else described(value)
+        message = f"It returned {many}, not {len(outputs)} results, {names}."
+        return Finding("it returns what is asked for", message, "values")
+    return None
+
+
+def kind_finding(case: Case, mine: Trial, right: Trial | None = None) -> Finding | None:
+    """Say if a result has the wrong type or dtype."""
+    assert mine.outputs is not None
+    for output, value in zip(case.exercise.outputs, mine.outputs, strict=True):
+        if output.kind == "any":
+            continue
+        if not _is(output.kind, value):
+            wanted = _WORDS[output.kind]
+            message = f"{output.name} has to be {wanted}; yours is {described(value)}."
+            return Finding("results have the right type", message)
+        if isinstance(value, Array) and value.odd:
+            message = f"{output.name} is {value.odd} tensor; an ordinary, dense one in memory is "
+            return Finding("results have the right type", message + "needed.")
+        finding = _dtype(output, value, mine)
+        if finding is not None:
+            return finding
+    return None
+
+
+_WORDS = {"tensor": "a tensor", "array": "a NumPy array", "number": "a number"}
+
+
+def _is(kind: str, value: Any) -> bool:
+    """Return whether a value is of the kind that an output asks for."""
+    if isinstance(value, Array):
+        if kind == "number":
+            scalar = value.kind == "tensor" and value.shape == () and not value.odd
+            return scalar or (value.kind == "scalar" and value.dtype != "bool")
+        return value.kind == kind
+    return kind == "number" and isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _dtype(output: Output, value: Any, mine: Trial) -> Finding | None:
+    if output.kind not in ("tensor", "array"):
+        return None
+    wanted = output.dtype or _given_dtype(output.kind, mine)
+    floats = value.dtype.startswith(("float", "bfloat"))
+    if wanted is None and output.kind == "tensor" and not floats:
+        message = f"{output.name} has to hold floating-point numbers; yours is {described(value)}."
+        return Finding("results have the right type", message)
+    if wanted is None or value.dtype == wanted:
+        return None
+    message = f"{output.name} has to be {wanted}, like the inputs; yours is {value.dtype}."
+    return Finding("results have the dtype of the inputs", message)
+
+
+def _given_dtype(kind: str, mine: Trial) -> str | None:
+    """Return the dtype of the first floating input of that kind."""
+    dtypes = (
+        value.dtype
+        for value in mine.inputs.values()
+        if isinstance(value, Array) and value.kind == kind
+    )
+    return next((dtype for dtype in dtypes if dtype.startswith(("float", "bfloat"))), None)
+
+
+def _shapes(case: Case, mine: Trial, right: Trial) -> Finding | None:
+    if case.exercise.judge is not None:
+        return None
+    assert mine.outputs is not None
+    assert right.outputs is not None
+    pairs = zip(case.exercise.outputs, mine.outputs, right.outputs, strict=True)
+    for output, value, truth in pairs:
+        if output.kind in ("number", "any") or value.shape == truth.shape:
+            continue
+        message = (
+            f"{output.name} has to have the shape {lettered(truth.shape, mine.probe)}; "
+            f"yours has {lettered(value.shape, mine.probe)} ({mine.probe.name})."
+        )
+        return Finding("results have the right shape", message, "values")
+    return None
+
+
+def _finite(case: Case, mine: Trial, right: Trial) -> Finding | None:
+    exercise = case.exercise
+    for number, value in enumerate(mine.view or ()):
+        truth = right.view[number] if right.view and exercise.judge is None else None
+        bad = ~np.isfinite(value)
+        if truth is not None and truth.shape == value.shape:
+            bad = bad & np.isfinite(truth)
+        if bad.any():
+            kind = "NaN, not a number," if np.isnan(value).any() else "an infinity"
+            name = exercise.outputs[min(number, len(exercise.outputs) - 1)].name
+            count = f"{int(bad.sum())} of its {bad.size} places"
+            message = f"{name} holds {kind} in {count} ({mine.probe.name})."
+            return Finding("every number is finite", message, "values")
+    return None
+
+
+#: In this order: from the outside in.
+FORM = (_runs, _returns, kind_finding, _shapes, _finite)

@@ -1,0 +1,60 @@
+"""A finding: the first broken rule, what was seen of it, and what the diagnosis needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grading.exercise import Probe
+
+__all__ = ["Draws", "Finding", "lettered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What a measure does with the generator that it is given.
+
+    Attributes:
+        moved: whether it drew from it at all.
+        repeats: whether one seed gives one number.
+        varies: whether another seed gives another number.
+    """
+
+    moved: bool
+    repeats: bool
+    varies: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finding:
+    """The first broken rule: which, what was seen, and what the diagnosis needs.
+
+    Attributes:
+        rule: the rule in a few words.
+        message: what was seen, in a sentence for the learner.
+        stage: where a misconception may show: "values", "gradient", "cost" or "inputs"; "" where
+            no diagnosis is wanted.
+        probe: the name of the probe on which it was seen.
+        remark: what may explain it, behind the message.
+        gradients, shape, draws: what the diagnosis needs at the stages "gradient", "cost" and
+            "generator".
+    """
+
+    rule: str
+    message: str
+    stage: str = ""
+    probe: str = ""
+    remark: str = ""
+    gradients: Sequence[list[np.ndarray[Any, Any]]] = ()
+    shape: tuple[int, ...] | None = None
+    draws: Draws | None = None
+
+
+def lettered(shape: Sequence[int], probe: Probe) -> str:
+    """Return a shape in numbers, and in letters where the probe's sizes tell them."""
+    letters = {size: letter for letter, size in probe.sizes.items()}
+    text = f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+    if not shape or probe.edge or not all(size in letters for size in shape):
+        return text
+    return f"{text}, which reads {' '.join(letters[size] for size in shape)}"

@@ -1,0 +1,109 @@
+"""The rules behind the values: draws, float32, gradients, and what the answer costs."""
+
+from grading.exercise import SINGLE
+from grading.observation.values import as_arrays, numbers
+from grading.verdict.case import ANSWER, REFERENCE, Case, Numbers, Variant, Who
+from grading.verdict.compare import same
+from grading.verdict.contract import kind_finding
+from grading.verdict.finding import Draws, Finding, lettered
+
+__all__ = ["costs", "draws", "draws_rightly", "gradients", "gradients_flow", "works_in_single"]
+
+
+def draws(case: Case, who: Who) -> Draws:
+    """Observe a measure with one seed, again with the same, and with another."""
+    moved, values = False, []
+    seeds: tuple[Variant, ...] = ("seed 1", "seed 1 again", "seed 2")
+    for variant in seeds:
+        seen = case.observe(who, case.asked.inputs(case.exercise.probes[-1], variant))
+        moved = moved or (seen is not None and seen.moved)
+        values.append([one.tolist() for one in as_arrays([seen.value])] if seen else [])
+    return Draws(moved=moved, repeats=values[0] == values[1], varies=values[0] != values[2])
+
+
+def draws_rightly(case: Case) -> Finding | None:
+    """Demand of a measure that its number comes from the generator that it is given."""
+    if case.exercise.kind != "measure":
+        return None
+    found = draws(case, ANSWER)
+    if found.moved and found.repeats and found.varies:
+        return None
+    if found.repeats and not found.varies:
+        message = "The number is the same for every seed of the generator, so nothing is measured."
+    elif not found.moved:
+        message = "The number is another one each time, and the generator is not used."
+    else:
+        message = "Twice with the same seed it gives two numbers: not every draw comes from the "
+        message += "generator."
+    rule = "every draw comes from the generator"
+    return Finding(rule, message, "generator", draws=found)
+
+
+def works_in_single(case: Case) -> Finding | None:
+    """Demand that inputs in float32 give right values in float32."""
+    for probe in (probe for probe in case.exercise.probes if probe.single):
+        inputs = case.asked.inputs(probe, "float32")
+        mine, right = case.trial(ANSWER, probe, inputs), case.trial(REFERENCE, probe, inputs)
+        if mine is None or right is None:
+            continue
+        if not mine.seen.returned or mine.outputs is None:
+            error = mine.seen.error
+            return Finding(
+                "it works in float32",
+                "With float64 inputs the values are right, but with float32 inputs it fails: "
+                f"{error.first_line if error else ''}.",
+            )
+        kinds = kind_finding(case, mine)
+        if kinds is not None:
+            return kinds
+        if not mine.view or not right.view or not same(mine.view, right.view, SINGLE):
+            return Finding("it works in float32", "With float32 inputs its values are not right.")
+    return None
+
+
+def gradients(case: Case, who: Who) -> list[list[Numbers] | None]:
+    """Return somebody's gradients on each probe where they are judged; None where none flow."""
+    judged = [probe for probe in case.exercise.probes if probe.gradient]
+    seen = [case.seen(who, probe, "gradients").gradients for probe in judged]
+    return [None if grads is None else as_arrays(grads) for grads in seen]
+
+
+def gradients_flow(case: Case) -> Finding | None:
+    """Demand that gradients flow back to the inputs, and the right ones."""
+    found = gradients(case, ANSWER)
+    flowing = [grads for grads in found if grads is not None]
+    if len(flowing) < len(found):
+        return Finding(
+            "gradients flow back to the inputs",
+            "The values are right, but the result is detached from its inputs: nothing that uses "
+            "it could learn. Look for .item(), .numpy(), .detach(), torch.tensor(...), no_grad, "
+            "and for numbers overwritten in place.",
+        )
+    for mine, truth in zip(flowing, gradients(case, REFERENCE), strict=True):
+        # Not the values' own tolerance: a derivative magnifies what their last digits hide.
+        tolerance = SINGLE if mine[0].dtype == "float32" else case.exercise.alike
+        if truth is None or not same(mine, truth, tolerance):
+            message = "The values are right, but the gradient with respect to the inputs is not."
+            return Finding("the gradient is right", message, "gradient", gradients=flowing)
+    return None
+
+
+def costs(case: Case) -> Finding | None:
+    """Demand loops where the task is about them, and no larger tensor than is needed."""
+    exercise, rule = case.exercise, "it costs no more than it may"
+    if exercise.loops and not case.seen(ANSWER, exercise.probes[0], "loop").loop:
+        message = "There is no loop in your function. The task is to go through the numbers one by "
+        return Finding(rule, message + "one, as the text says.", "cost")
+    if exercise.largest is None:
+        return None
+    for probe in (probe for probe in exercise.probes if not probe.edge):
+        elements, shape = case.seen(ANSWER, probe, "largest").largest
+        allowed = exercise.largest(numbers(case.asked.inputs(probe)))
+        if elements > allowed:
+            kind = "an array" if exercise.outputs[0].kind == "array" else "a tensor"
+            message = (
+                f"On the way it makes {kind} of shape {lettered(shape, probe)} with {elements} "
+                f"entries; more than {allowed} are never needed."
+            )
+            return Finding(rule, message, "cost", probe=probe.name, shape=shape)
+    return None

@@ -1,0 +1,135 @@
+"""A verdict as a record: what a check found, as data that travels as JSON."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["MIME", "Example", "Picture", "Record", "Told"]
+
+#: The part of a check's output in which its record travels.
+MIME = "application/vnd.attention-course.verdict+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An input that is no short list of numbers, in words: "numbers of shape (5, 7)"."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """Inputs on which an answer is wrong, and the first row that differs.
+
+    Attributes:
+        probe: the name of the probe that the inputs come from, or were cut from.
+        smallest: whether it shows the broken rule; otherwise it is another one, which is wrong too.
+        inputs: by name; numbers, nested lists of them, a string, None, or told in words.
+        output: the name of the output that differs.
+        index: where its row stands; () where there is only one.
+        yours, expected: the row of the answer and that of the reference.
+    """
+
+    probe: str
+    smallest: bool
+    inputs: Mapping[str, Any]
+    output: str
+    index: tuple[int, ...]
+    yours: tuple[Any, ...]
+    expected: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A small table of a right answer's numbers, which is shown shaded."""
+
+    title: str
+    rows: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What a check found.
+
+    Attributes:
+        exercise: the exercise's name.
+        passed: whether every rule holds.
+        points: all of the points, or none.
+        max_points: the points of the cell.
+        rule: the first broken rule, or None.
+        misconceptions: the codes of the mistakes that the answer behaves like.
+        parts: what is said, in paragraphs: what was seen, then each mistake in its sentence.
+        example: an example on which it shows, or None.
+        picture: the result of an accepted answer, or None.
+        link: the equation to read, "softmax#eq-softmax"; "" where there is none. Its address
+            depends on where the book is when the record is read.
+    """
+
+    exercise: str
+    passed: bool
+    points: float
+    max_points: float
+    rule: str | None = None
+    misconceptions: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    example: Example | None = None
+    picture: Picture | None = None
+    link: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as what JSON knows: dicts, lists, strings, finite numbers, None."""
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        plain["example"] = self.example and {
+            name: getattr(self.example, name) for name in Example.__dataclass_fields__
+        }
+        plain["picture"] = self.picture and {"title": self.picture.title, "rows": self.picture.rows}
+        written: dict[str, Any] = _written(plain)
+        return written
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Record":
+        """Return the record that `to_json` wrote.
+
+        Raises:
+            ValueError: if that is no record: a field is missing, unknown, or of another kind.
+        """
+        try:
+            plain = {name: _read(value) for name, value in data.items()}
+            example, picture = plain.get("example"), plain.get("picture")
+            plain["misconceptions"] = tuple(plain["misconceptions"])
+            plain["parts"] = tuple(plain["parts"])
+            if example is not None:
+                rows = {name: tuple(example[name]) for name in ("index", "yours", "expected")}
+                plain["example"] = Example(**(example | rows))
+            if picture is not None:
+                grid = tuple(tuple(row) for row in picture["rows"])
+                plain["picture"] = Picture(title=picture["title"], rows=grid)
+            return cls(**plain)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"this is no record of a check: {error!r}") from error
+
+
+# JSON has no NaN and no infinity, and a sentence is no string that a learner handed over.
+def _written(value: Any) -> Any:
+    if isinstance(value, Told):
+        return {"told": value.words}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"number": repr(value)}
+    if isinstance(value, Mapping):
+        return {name: _written(entry) for name, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return [_written(entry) for entry in value]
+    return value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if set(value) == {"told"}:
+            return Told(value["told"])
+        if set(value) == {"number"}:
+            return float(value["number"])
+        return {name: _read(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_read(entry) for entry in value]
+    return value

@@ -1,0 +1,142 @@
+"""Call a learner's function: within a time limit, and with every error kept as an outcome."""
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from grading.observation.seen import Error
+
+__all__ = ["Called", "call", "is_engine", "is_foreign", "told_error"]
+
+# Whose lines are no learner's: Python's own, installed packages', and the engine's.
+_STANDARD_LIBRARY = str(Path(os.__file__).parent)
+_ENGINE = str(Path(__file__).parent.parent)
+
+
+class OutOfTimeError(BaseException):
+    """Raised inside the learner's function; no ``except Exception`` of theirs can swallow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What one call did: it returned a value, raised an error, or ran out of time."""
+
+    value: Any = None
+    error: BaseException | None = None
+    timed_out: bool = False
+
+    @property
+    def returned(self) -> bool:
+        """Whether the function came to its end."""
+        return self.error is None and not self.timed_out
+
+
+def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
+    """Call the function and keep whatever happens.
+
+    On the main thread of POSIX an alarm interrupts a loop that does not end. Elsewhere the function
+    runs in a thread of its own, which is left behind when its time is over.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    by = _with_alarm if hasattr(signal, "setitimer") and in_main else _in_thread
+    with _settings_kept():
+        return by(function, arguments, seconds)
+
+
+@contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Undo what an answer sets for all of PyTorch: it would spoil every check after its own."""
+    gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(gradients)
+        torch.set_default_dtype(dtype)
+
+
+def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
+    # A function of its own: Python 3.11 passes over a handler in the frame of `while True: pass`.
+    try:
+        return Called(value=function(*arguments))
+    except OutOfTimeError:
+        return Called(timed_out=True)
+    except BaseException as error:  # SystemExit and KeyboardInterrupt are outcomes as well
+        return Called(error=error)
+
+
+def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
+    over = False
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        if not over:
+            raise OutOfTimeError
+
+    handler = signal.signal(signal.SIGALRM, ring)
+    earlier, _ = signal.getitimer(signal.ITIMER_REAL)
+    start = time.monotonic()
+    # It rings again and again: an answer may swallow the first one.
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds), 0.2)
+    try:
+        called = _guarded(function, arguments)
+    except OutOfTimeError:  # it rang between the function's end and the timer's
+        called = Called(timed_out=True)
+    finally:
+        over = True
+        # Whoever had set an alarm gets it back, with the time that it has left.
+        left = max(earlier - (time.monotonic() - start), 1e-3) if earlier else 0.0
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        signal.setitimer(signal.ITIMER_REAL, left)
+    return called
+
+
+def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
+    done: list[Called] = []
+    thread = threading.Thread(
+        target=lambda: done.append(_guarded(function, arguments)), daemon=True
+    )
+    thread.start()
+    thread.join(seconds)
+    return done[0] if done else Called(timed_out=True)
+
+
+def told_error(error: BaseException) -> Error:
+    """Return an error as plain data; one whose text raises is still an error."""
+    kinds = tuple(kind.__name__ for kind in type(error).__mro__ if kind is not object)
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
+    return Error(kinds, text, _learner_line(error))
+
+
+def _learner_line(error: BaseException) -> tuple[int, str] | None:
+    """Return the line of the learner's own code at which an error arose, and its text."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not is_foreign(frame.filename)
+    ]
+    return (frames[-1].lineno or 0, frames[-1].line or "") if frames else None
+
+
+def is_foreign(filename: str) -> bool:
+    """Return whether a file is no learner's: Python's own, an installed package's, the engine's."""
+    if "site-packages" in filename or filename.startswith("<frozen"):
+        return True
+    return is_engine(filename) or filename.startswith(_STANDARD_LIBRARY)
+
+
+def is_engine(filename: str) -> bool:
+    """Return whether a file is one of the engine's own, and none of its catalogue."""
+    return filename.startswith(_ENGINE) and f"{os.sep}exercises{os.sep}" not in filename

@@ -1,0 +1,72 @@
+"""What an exercise hands over by name: functions, modules, optimisers, built beside the answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from grading.observation.values import Named
+from grading.witness.conversion import given, plain
+
+__all__ = ["CallBack", "handed_over"]
+
+#: Calls a function of the judge's by its name, with plain data, and returns plain data.
+CallBack = Callable[[str, tuple[Any, ...]], Any]
+
+
+def handed_over(inputs: Mapping[str, Any], call_back: CallBack | None) -> list[Any]:
+    """Return the arguments that a function is given for plain data.
+
+    Args:
+        inputs: plain data by name; what is named may refer to an earlier input by its name.
+        call_back: reaches the functions that only the judge knows.
+    """
+    made: dict[str, Any] = {}
+    for name, value in inputs.items():
+        made[name] = _made(value, made, call_back) if isinstance(value, Named) else given(value)
+    return list(made.values())
+
+
+def _made(value: Named, made: Mapping[str, Any], call_back: CallBack | None) -> Any:
+    if value.name in BUILDERS:
+        return BUILDERS[value.name](dict(value.arguments), made)
+    if call_back is None:
+        raise ValueError(f"nothing is called {value.name!r}, and nobody can be asked for it")
+    name, ask = value.name, call_back
+
+    def called_back(*arguments: Any) -> Any:
+        return given(ask(name, tuple(plain(argument) for argument in arguments)))
+
+    return called_back
+
+
+def _across_positions(arguments: dict[str, Any], made: Mapping[str, Any]) -> Any:
+    """Build x -> weights @ x, a function in which positions influence each other."""
+    weights = given(arguments["weights"])
+    return lambda x: weights.to(x.dtype) @ x
+
+
+def _linear(arguments: dict[str, Any], made: Mapping[str, Any]) -> torch.nn.Module:
+    """Build x -> x @ weight.T + bias as a module, with these parameters."""
+    weight, bias = given(arguments["weight"]), given(arguments["bias"])
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
+    layer.load_state_dict({"weight": weight, "bias": bias})
+    return layer.train(bool(arguments.get("training", True)))
+
+
+def _optimiser(kind: str) -> Callable[[dict[str, Any], Mapping[str, Any]], Any]:
+    def build(arguments: dict[str, Any], made: Mapping[str, Any]) -> Any:
+        """Build an optimiser of the parameters of another argument, named by "of"."""
+        options = {name: given(value) for name, value in arguments.items() if name != "of"}
+        return getattr(torch.optim, kind)(made[arguments["of"]].parameters(), **options)
+
+    return build
+
+
+#: By name: builds an argument from what it is made with, and from the arguments before it.
+BUILDERS: dict[str, Callable[[dict[str, Any], Mapping[str, Any]], Any]] = {
+    "across positions": _across_positions,
+    "linear": _linear,
+    "SGD": _optimiser("SGD"),
+    "AdamW": _optimiser("AdamW"),
+}

@@ -1,0 +1,62 @@
+"""What a function prints and warns of: kept, told, and shown again as its own."""
+
+import builtins
+import inspect
+import io
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from typing import Any
+
+from grading.observation.seen import Warned
+from grading.witness.calling import is_engine, is_foreign
+
+__all__ = ["show", "silence", "told", "warnings_kept"]
+
+
+@contextmanager
+def silence() -> Iterator[io.StringIO]:
+    """Let nothing be printed; yield what collects it."""
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        yield said
+
+
+@contextmanager
+def warnings_kept() -> Iterator[list[warnings.WarningMessage]]:
+    """Let no warning be shown or made an error; yield the list that collects them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+
+
+def told(
+    caught: Sequence[warnings.WarningMessage], function: Callable[..., Any]
+) -> tuple[Warned, ...]:
+    """Return the warnings of a function as plain data, each once, and never as a line of ours."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    warned: dict[Warned, None] = {}
+    for one in caught:
+        place = (str(one.filename), one.lineno)
+        if is_engine(place[0]):  # it was told to blame its caller, and that is the engine
+            place = (code.co_filename, code.co_firstlineno) if code else ("<answer>", 1)
+        # Some warnings are shown only where they come from the notebook itself.
+        module = None if is_foreign(place[0]) else getattr(function, "__module__", None)
+        category = f"{one.category.__module__}.{one.category.__qualname__}"
+        warned[Warned(category, str(one.message), *place, module)] = None
+    return tuple(warned)
+
+
+def show(warned: Sequence[Warned], label: str = "") -> None:
+    """Give warnings again, under their own names and at their own places."""
+    for one in warned:
+        module, _, name = one.category.rpartition(".")
+        known = getattr(sys.modules.get(module, builtins), name, UserWarning)
+        is_warning = isinstance(known, type) and issubclass(known, Warning)
+        category = known if is_warning else UserWarning
+        # Where warnings are errors they must be none of ours.
+        with suppress(Warning):
+            warnings.warn_explicit(
+                f"{label}{one.text}", category, one.filename, one.line, module=one.module
+            )

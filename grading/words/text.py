@@ -1,0 +1,95 @@
+"""A record as text, for a terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from grading.verdict.record import Example, Record, Told
+from grading.words.links import equation_link
+
+__all__ = ["example", "head", "message", "row_name", "rows", "shown", "text", "to_read"]
+
+#: So many numbers of a row are shown.
+LONG = 12
+
+
+def text(record: Record) -> str:
+    """Return the whole explanation."""
+    mark = "PASSED" if record.passed else "NOT YET"
+    parts = [f"{mark}  {record.exercise}: {record.points:g} of {record.max_points:g} points"]
+    if record.rule is not None:
+        parts.append(f"Rule: {record.rule}.")
+    parts += [message(record), example(record)]
+    return "\n".join(part for part in parts if part)
+
+
+def message(record: Record) -> str:
+    """Return what was seen, in sentences, and what to read."""
+    if not record.link:
+        return "\n".join(record.parts)
+    words, address = to_read(record)
+    return "\n".join([*record.parts, f"{words}: {address}" if address else f"{words}."])
+
+
+def to_read(record: Record) -> tuple[str, str | None]:
+    """Return what to read, in words, and its address; None where no page is known."""
+    chapter, _, label = record.link.partition("#")
+    words = f"Read the equation in the chapter {chapter.replace('-', ' ')}"
+    return words, equation_link(chapter, label)
+
+
+def example(record: Record) -> str:
+    """Return the example under its heading; "" where there is none."""
+    one = record.example
+    if one is None:
+        return ""
+    lines = [head(one)]
+    lines += [f"  {name} = {shown(value)}" for name, value in one.inputs.items()]
+    both = rows(one)
+    width = max(len(number) for row in both.values() for number in row)
+    for name, row in both.items():
+        cells = " ".join(number.rjust(width) for number in row)
+        lines.append(f"  {row_name(one)}, {name:8}: {cells}")
+    return "\n".join(lines)
+
+
+def head(one: Example) -> str:
+    """Return the heading of an example."""
+    words = "Smallest example" if one.smallest else "Another example on which it is wrong"
+    return f"{words} ({one.probe}):"
+
+
+def row_name(one: Example) -> str:
+    """Return the name of the row that differs: "weights[0, 1]"."""
+    return one.output + (f"[{', '.join(map(str, one.index))}]" if one.index else "")
+
+
+def rows(one: Example) -> dict[str, list[str]]:
+    """Return both rows, with as many digits as it takes to see that they differ."""
+    for digits in (4, 6, 9, 17):
+        yours, expected = _numbers(one.yours, digits), _numbers(one.expected, digits)
+        if yours != expected:
+            break
+    return {"yours": yours, "expected": expected}
+
+
+def _numbers(row: Sequence[Any], digits: int) -> list[str]:
+    # 0 is added so that no zero is shown as negative.
+    written = [
+        f"{value + 0:.{digits}g}" if isinstance(value, float) else str(value) for value in row
+    ]
+    return written if len(written) <= LONG else [*written[:LONG], "…"]
+
+
+def shown(value: Any) -> str:
+    """Return an input as it is shown: numbers with four digits."""
+    if isinstance(value, Told):
+        return value.words
+    if isinstance(value, list):
+        return str(_rounded(value))
+    return repr(value)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(entry) for entry in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,0 +1,15 @@
+"""What stands in a notebook before a learner has filled it in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from grading.exercise import Exercise
+
+
+def blank(exercise: Exercise) -> Callable[..., Any]:
+    """Return the blank of an exercise."""
+    space: dict[str, Any] = {}
+    names = ", ".join(exercise.parameters)
+    exec(f"def {exercise.name}({names}):\n    raise NotImplementedError()", space)
+    function: Callable[..., Any] = space[exercise.name]
+    return function

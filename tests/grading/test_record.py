@@ -1,0 +1,67 @@
+"""A verdict is a record: it goes through JSON and comes back as it was."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from grading.verdict.record import MIME, Example, Picture, Record, Told
+
+EXAMPLE = Example(
+    probe="all sizes different",
+    smallest=True,
+    inputs={"x": [[1.0, -math.inf], [0.25, 3.0]], "axis": -1, "kind": "rnn", "mask": None,
+            "weights": Told("numbers of shape (5, 7)")},
+    output="weights", index=(1, 0), yours=(math.nan, 2), expected=(0.5, True),
+)  # fmt: skip
+RECORD = Record(
+    exercise="softmax", passed=False, points=0.0, max_points=1.5,
+    rule="the values are right", misconceptions=("SM-OVERFLOW", "SM-NOKEEP"),
+    parts=("weights differs.", "Mistake SM-OVERFLOW. Take the maximum out."),
+    example=EXAMPLE, link="softmax#eq-softmax",
+)  # fmt: skip
+
+
+def through_json(record):
+    """Write a record as strict JSON, as a notebook file holds it, and read it again."""
+    return Record.from_json(json.loads(json.dumps(record.to_json(), allow_nan=False)))
+
+
+def test_a_record_comes_back_from_json_as_it_was():
+    again = through_json(RECORD)
+    assert math.isnan(again.example.yours[0])
+    example = dataclasses.replace(again.example, yours=EXAMPLE.yours)
+    assert dataclasses.replace(again, example=example) == RECORD
+    assert type(again.example.yours[1]) is int
+    assert again.example.expected[1] is True
+    assert again.example.index == (1, 0)
+
+
+def test_a_passed_record_comes_back_with_its_picture():
+    picture = Picture(title="Log-sum-exp", rows=((0.5, -1.0), (2.0, 3.5)))
+    passed = Record(
+        exercise="logsumexp", passed=True, points=1.0, max_points=1.0, parts=("Go on.",),
+        picture=picture,
+    )  # fmt: skip
+    assert through_json(passed) == passed
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {name: value for name, value in RECORD.to_json().items() if name != "parts"},
+        RECORD.to_json() | {"colour": "red"},
+        RECORD.to_json() | {"example": {"probe": "half of one"}},
+        RECORD.to_json() | {"example": 3},
+        ["softmax", 1.0],
+    ],
+)
+def test_what_is_no_record_is_refused(broken):
+    with pytest.raises(ValueError, match="this is no record of a check"):
+        Record.from_json(broken)
+
+
+def test_the_records_mime_type_is_json_of_our_own():
+    assert MIME.startswith("application/vnd.")
+    assert MIME.endswith("+json")
