@@ -48,7 +48,8 @@ def imported_files(cells: Iterable[str], slug: str, root: Path = ROOT) -> list[P
     Of the exercises of all chapters, which `check` finds by name, those of `slug` and of chapters
     whose exercises the code checks are returned; all, if something asks for all.
     """
-    trees = [_parsed(TransformerManager().transform_cell(cell)) for cell in cells]
+    plain = TransformerManager().transform_cell  # type: ignore[no-untyped-call]
+    trees = [_parsed(plain(cell)) for cell in cells]
     graph = _Graph(root)
     graph.add(path for tree in trees for path in graph.imports(tree, root))
     if root / CATALOGUE / "__init__.py" in graph.files:
@@ -82,8 +83,9 @@ class _Graph:
         A text that is a module's full name counts: who imports late, does it by such a name.
         """
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and DOTTED.fullmatch(str(node.value)):
-                yield from self.modules(node.value.split("."))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                if DOTTED.fullmatch(node.value):
+                    yield from self.modules(node.value.split("."))
             elif isinstance(node, ast.Import):
                 for alias in node.names:
                     yield from self.modules(alias.name.split("."))
