@@ -48,8 +48,8 @@ def imported_files(cells: Iterable[str], slug: str, root: Path = ROOT) -> list[P
     Of the exercises of all chapters, which `check` finds by name, those of `slug` and of chapters
     whose exercises the code checks are returned; all, if something asks for all.
     """
-    without_magics = TransformerManager().transform_cell  # type: ignore[no-untyped-call]
-    trees = [_parsed(without_magics(cell)) for cell in cells]
+    plain = TransformerManager().transform_cell  # type: ignore[no-untyped-call]
+    trees = [_parsed(plain(cell)) for cell in cells]
     graph = _Graph(root)
     graph.add(path for tree in trees for path in graph.imports(tree, root))
     if root / CATALOGUE / "__init__.py" in graph.files:
