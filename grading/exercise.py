@@ -78,13 +78,14 @@ class Output:
     Attributes:
         name: how the feedback calls it, for example "weights".
         axes: the letters of its axes, "..." for any leading ones; "" for a number.
-        kind: a tensor, a NumPy array, a Python number, or anything (then the exercise judges).
+        kind: a tensor, a NumPy array, a Python number, True or False, a list of numbers, or
+            anything (then the exercise judges).
         dtype: the dtype it must have, "bool", or None for the dtype of the first floating input.
     """
 
     name: str
     axes: str = ""
-    kind: Literal["tensor", "array", "number", "any"] = "tensor"
+    kind: Literal["tensor", "array", "number", "bool", "list", "any"] = "tensor"
     dtype: str | None = None
 
 

@@ -122,12 +122,19 @@ def numbers(value: Any) -> Any:
 
 
 def as_arrays(values: Any) -> list[Numbers]:
-    """Return what holds numbers as arrays, one number as an array without axes; drop the rest."""
+    """Return what holds numbers as arrays: a list of them with one axis, one number without any.
+
+    What holds no numbers, a string for example, is dropped.
+    """
     arrays = []
     for value in values:
         held = numbers(value)
-        if isinstance(held, bool | int | float):
+        if isinstance(held, bool):
+            arrays.append(np.asarray(held))
+        elif isinstance(held, int | float):
             arrays.append(np.asarray(float(held)))
+        elif isinstance(held, list) and all(isinstance(one, int | float) for one in held):
+            arrays.append(np.asarray(held, dtype=np.float64))
         elif isinstance(held, np.ndarray | np.generic) and held.dtype.kind in "fiub":
             arrays.append(np.asarray(held))
     return arrays

@@ -84,16 +84,28 @@ def kind_finding(case: Case, mine: Trial, right: Trial | None = None) -> Finding
     return None
 
 
-_WORDS = {"tensor": "a tensor", "array": "a NumPy array", "number": "a number"}
+_WORDS = {
+    "tensor": "a tensor",
+    "array": "a NumPy array",
+    "number": "a number",
+    "bool": "True or False",
+    "list": "a list of numbers",
+}
 
 
 def _is(kind: str, value: Any) -> bool:
     """Return whether a value is of the kind that an output asks for."""
+    if isinstance(value, Array) and kind in ("number", "bool"):
+        if value.kind == "array" or value.shape != () or value.odd:
+            return False
+        is_bool = value.dtype == "bool"
+        return is_bool if kind == "bool" else value.kind == "tensor" or not is_bool
     if isinstance(value, Array):
-        if kind == "number":
-            scalar = value.kind == "tensor" and value.shape == () and not value.odd
-            return scalar or (value.kind == "scalar" and value.dtype != "bool")
         return value.kind == kind
+    if kind == "list":
+        return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
+    if kind == "bool":
+        return isinstance(value, bool)
     return kind == "number" and isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -107,6 +119,9 @@ def _dtype(output: Output, value: Any, mine: Trial) -> Finding | None:
         return Finding("results have the right type", message)
     if wanted is None or value.dtype == wanted:
         return None
+    if output.dtype is not None:
+        message = f"{output.name} has to be {wanted}; yours is {value.dtype}."
+        return Finding("results have the right type", message)
     message = f"{output.name} has to be {wanted}, like the inputs; yours is {value.dtype}."
     return Finding("results have the dtype of the inputs", message)
 
@@ -128,7 +143,11 @@ def _shapes(case: Case, mine: Trial, right: Trial) -> Finding | None:
     assert right.outputs is not None
     pairs = zip(case.exercise.outputs, mine.outputs, right.outputs, strict=True)
     for output, value, truth in pairs:
-        if output.kind in ("number", "any") or value.shape == truth.shape:
+        if output.kind == "list" and len(value) != len(truth):
+            message = f"{output.name} has to have {len(truth)} entries; yours has {len(value)} "
+            message += f"({mine.probe.name})."
+            return Finding("results have the right length", message, "values")
+        if output.kind not in ("tensor", "array") or value.shape == truth.shape:
             continue
         message = (
             f"{output.name} has to have the shape {lettered(truth.shape, mine.probe)}; "
