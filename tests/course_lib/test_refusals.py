@@ -267,8 +267,8 @@ AXES: list[Case] = [
         "hidden has the axes *batch T C, at least 2 in number; hidden has",
     ),
     (
-        lambda: learned(table, positions[None]),
-        "positions has the axes T, 1 in number; positions ha",
+        lambda: learned(table, positions[0]),
+        "positions has the axes *batch T, at least 1 in number; positions has 0; shape ()",
     ),
     (
         lambda: padding_mask(torch.tensor([[2, 3]]), 5),
