@@ -151,8 +151,10 @@ def each_its_own(choosers: Sequence[Choose]) -> Choose:
         choosers: one per sequence.
 
     Returns:
-        A function from the batch's logits to its ids. It raises a ValueError if the logits have not
-        one row per chooser.
+        A function from the batch's logits to its ids.
+
+    Raises:
+        ValueError: where the function is called with logits that have not one row per chooser.
     """
 
     def choose(logits: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
