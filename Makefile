@@ -15,11 +15,21 @@ course: env  ## build the book, generate the exercises, grade a sample class
 	@$(RUN) book/_ext/build.py
 	@$(RUN) -m grading class
 
-test: env-dev browser vocabularies check  ## everything that CI runs
+# Two processes; tests that share something dear stay together (tests/conftest.py), in its order.
+PYTEST := $(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+ifdef ONLY
+test: env-dev browser
+	@$(RUN) book/_ext/build.py --only "$(ONLY)"
+	@$(RUN) -m grading solutions --only "$(ONLY)"
+	@$(PYTEST) --only "$(ONLY)" tests/book tests/grading tests/site
+else
+test: env-dev browser vocabularies check  ## everything that CI runs; of one chapter: make test ONLY=softmax
 	@$(RUN) -m grading release --check
 	@$(RUN) book/_ext/build.py
 	@$(RUN) -m grading solutions
-	@$(RUN) -m pytest -n 2 --dist loadfile
+	@$(PYTEST)
+endif
 
 book: env  ## the book alone
 	@$(RUN) book/_ext/build.py

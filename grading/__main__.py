@@ -95,7 +95,7 @@ def solutions(arguments: argparse.Namespace) -> int:
     """Run the solution notebooks."""
     from grading.classroom.solution_runs import run_solutions
 
-    done = run_solutions()
+    done = run_solutions(only=arguments.only)
     print(f"ran {', '.join(done)} into _build/solutions" if done else "solutions are up to date.")
     return 0
 
@@ -184,7 +184,8 @@ def add_for_instructors(command: Adder) -> None:
     one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
     one = command("formgrader", formgrader, f"Open the gradebook of a course directory. {REST}")
     one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
-    command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
+    one = command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
+    one.add_argument("--only", metavar="SLUG", help="this chapter's, if it has one")
 
 
 def main() -> int:

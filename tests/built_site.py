@@ -4,6 +4,7 @@ import functools
 import gzip
 import importlib.util
 import re
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "_build" / "html"
+# The pages' notebooks as the build executed them, and as readers of chapters get them.
+EXECUTED = ROOT / "_build" / "jupyter_execute"
+DOWNLOADS = SITE / "_downloads"
 CACHE = ROOT / "_build" / "cache"
 AXE = "axe-core@4.10.3"
 # Pages serves a project's book below the repository's name.
@@ -30,12 +33,16 @@ TEXT = {".html", ".css", ".js", ".svg", ".json", ".txt"}
 
 
 def load(path: Path) -> ModuleType:
-    """Import a file that is in no package."""
+    """Import a file that is in no package; what it imports may lie beside it."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
     return module
 
 
@@ -45,26 +52,26 @@ def demand_site() -> None:
         raise FileNotFoundError("There is no built book in _build/html: run `make book` first.")
 
 
+contents = load(ROOT / "book" / "_ext" / "contents.py")
+
+
 def pages() -> list[str]:
     """Return the names of all pages of the book's contents, and the search page."""
-    demand_site()
-    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    listed = [name for part in toc["parts"] for name in files(part["chapters"])]
-    return [toc["root"], *listed, "search"]
-
-
-def files(entries: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the pages of a list of contents, each before those that stand below it."""
-    for entry in entries:
-        yield entry["file"]
-        yield from files(entry.get("sections", []))
+    return [*contents.pages(), "search"]
 
 
 def chapters() -> list[str]:
     """Return the names of the chapters: the numbered part of the contents."""
-    toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
-    parts = [part for part in toc["parts"] if part.get("numbered")]
-    return [entry["file"] for part in parts for entry in part["chapters"]]
+    return list(contents.chapters())
+
+
+def executed_pages() -> list[str]:
+    """Return the names of the pages whose code is executed, as their own heads say."""
+    return [
+        name
+        for name in contents.pages()
+        if (ROOT / "book" / f"{name}.md").read_text(encoding="utf-8").startswith("---\njupytext:")
+    ]
 
 
 def find_browser() -> str:

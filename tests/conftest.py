@@ -1,11 +1,15 @@
-"""Settings of all tests: annotations are executed, laws are drawn alike each time."""
+"""Settings of all tests: annotations are executed, laws are drawn alike each time.
+
+`pytest --only softmax` runs what concerns that chapter. With `-n 2 --dist loadgroup` the tests of a
+file go to one process, and those of a file that asks the same of each page go by page.
+"""
 
 import os
 from collections.abc import Iterator
 
 import jaxtyping
 import pytest
-from built_site import find_browser
+from built_site import chapters, find_browser
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
@@ -19,6 +23,41 @@ settings.register_profile("course", deadline=None, derandomize=True)
 settings.load_profile("course")
 
 
+#: Where two processes share the tests, folders with long ones come first and short ones fill up.
+LONG = {"grading": 0, "book": 1, "site": 2}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only", metavar="SLUG", help="run the tests that concern this chapter")
+
+
+def page_of(item: pytest.Item) -> str | None:
+    """Return the page or chapter that a test was given, itself or by its exercise."""
+    given = getattr(item, "callspec", None)
+    values = given.params if given is not None else {}
+    page = values.get("page_name", values.get("slug"))
+    if hasattr(values.get("exercise"), "slug"):
+        page = values["exercise"].slug
+    return None if page is None else str(page)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    only = config.getoption("--only")
+    if only is not None and only not in chapters():
+        known = ", ".join(chapters())
+        raise pytest.UsageError(f"There is no chapter {only!r}. Choose one of: {known}")
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONG.get(item.path.parent.name, len(LONG)))
+    for item in items:
+        group = "-".join(filter(None, (item.path.stem, page_of(item))))
+        item.add_marker(pytest.mark.xdist_group(group))
+    if only is not None:
+        others = [item for item in items if page_of(item) != only]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if page_of(item) == only]
+
+
 @pytest.fixture
 def without_annotations() -> Iterator[None]:
     """Call the library as a learner does: no hook, so its own errors must speak."""
@@ -29,7 +68,7 @@ def without_annotations() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the browser for one file of tests: two at a time cannot share a process."""
+    """Start the browser for one file of tests: its driver's loop is in the way of other loops."""
     # Chromium's own sandbox refuses to start for root, which is who runs in a container. Without a
     # graphics card its emulation is one more process that can stall.
     root = hasattr(os, "geteuid") and os.geteuid() == 0

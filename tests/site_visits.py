@@ -1,17 +1,25 @@
-"""Visits every page at each width and in each colour mode; writes down what the tests ask about."""
+"""Visits a page once and asks it everything: at each width and in each colour mode, in place.
 
-from collections.abc import Iterator
+A page is loaded twice: from a server, at the width of a desk, in light; and from a folder without
+a network, at the width of a phone, in dark. So each width and each mode is met once as a page
+starts in it and once as a page that is open changes to it.
+"""
+
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from built_site import PREFIX, SITE, pages
+from built_site import PREFIX, SITE
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-WIDTHS = {1280: 800, 390: 844}
-THEMES = ("light", "dark")
+DESK = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+# What a page is shown in, one after the other: from a server, and from a folder.
+SERVED = ((DESK, "light"), (DESK, "dark"), (PHONE, "dark"), (PHONE, "light"))
+UNZIPPED = ((PHONE, "dark"), (PHONE, "light"), (DESK, "light"), (DESK, "dark"))
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 SEEN = """() => {
@@ -37,15 +45,29 @@ SEEN = """() => {
                     .map((m) => m.outerHTML.slice(0, 120)),
     figures: article.querySelectorAll(".live-figure").length,
     text: article.innerText,
+    ink: getComputedStyle(document.body).color,
+    inks: [...article.querySelectorAll(".live-figure-mount svg")].map((drawing) => ({
+      words: [...drawing.querySelectorAll("text")].map((word) => word.getAttribute("fill")),
+      axes: [...drawing.querySelectorAll(".role-axis-domain line")]
+        .map((line) => line.getAttribute("stroke")),
+    })),
   };
 }"""
 # What a page asks for by itself has been asked for: fonts follow the layout, observers a frame.
 # Timers and no animation frames: a browser that has stalled draws none, and a test that waits for
-# one waits for ever.
+# one waits for ever. The same for colours that are on their way to the other mode.
 SETTLED = """async () => {
+  const soon = (time) => new Promise((done) => setTimeout(done, time));
   await document.fonts.ready;
-  await new Promise((done) => setTimeout(done, 90));
+  await soon(90);
+  await Promise.race([
+    Promise.allSettled(document.getAnimations().map((one) => one.finished)), soon(2000)]);
 }"""
+# A page that is open follows the reader's system, and its figures follow the page.
+FOLLOWED = """(theme) => document.documentElement.dataset.theme === theme
+  && [...document.querySelectorAll(".live-figure-mount svg")].every((drawing) =>
+    [...drawing.querySelectorAll("text")].some((word) =>
+      word.getAttribute("fill") === getComputedStyle(document.body).color))"""
 SCROLL = """async () => {
   for (let y = 0; y < document.documentElement.scrollHeight; y += innerHeight * 0.7) {
     scrollTo({top: y, behavior: "instant"});
@@ -53,6 +75,41 @@ SCROLL = """async () => {
   }
   scrollTo({top: 0, behavior: "instant"});
 }"""
+# A chapter's formulas and listings are thousands of letters in a few colours, and axe looks at what
+# is behind each. Of the letters of one formula or listing that have the same ink on the same
+# ground, the first is left to axe and the others are out of sight while it runs: half of its time.
+# Only bare letters are: nothing that has an attribute, or parts, which other rules might speak of.
+SAME_INK = """() => {
+  const ground = (leaf, top) => {
+    const parts = [];
+    for (let one = leaf; one !== top.parentElement; one = one.parentElement) {
+      const style = getComputedStyle(one);
+      parts.push(style.backgroundColor, style.backgroundImage, style.opacity);
+    }
+    return parts;
+  };
+  const alike = [];
+  for (const top of document.querySelectorAll("pre, .katex-html")) {
+    const known = new Set();
+    for (const leaf of top.querySelectorAll("*")) {
+      const bare = [...leaf.attributes].every((one) => ["class", "style"].includes(one.name));
+      if (leaf.children.length || !bare || !leaf.textContent.trim()) continue;
+      const { color, fontSize, fontWeight, textShadow } = getComputedStyle(leaf);
+      const key = [color, fontSize, fontWeight, textShadow, ...ground(leaf, top)].join();
+      if (known.has(key)) alike.push(leaf);
+      known.add(key);
+    }
+  }
+  return alike;
+}"""
+# Without preloading: axe would fetch style sheets again, and some from a wrong address.
+AXE = f"""async (tags) => {{
+  const alike = ({SAME_INK})();
+  alike.forEach((leaf) => {{ leaf.style.visibility = "hidden"; }});
+  const result = await axe.run({{runOnly: tags, resultTypes: ["violations"], preload: false}});
+  alike.forEach((leaf) => {{ leaf.style.visibility = ""; }});
+  return result.violations;
+}}"""
 # What has not come: drawings of live figures, and images that are shown.
 SLEEPERS = """[
     ...[...document.querySelectorAll(".live-figure-mount")]
@@ -82,32 +139,46 @@ WAKING = 60_000
 
 
 @dataclass
+class Look:
+    """How a page was, at one width and in one mode."""
+
+    width: int
+    theme: str
+    seen: dict[str, Any]
+    violations: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Visit:
     """What one visit to one page showed."""
 
     page: str
-    width: int
-    theme: str
     where: str
     first: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    seen: dict[str, Any] = field(default_factory=dict)
-    violations: list[str] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.page} ({self.width} px, {self.theme}, {self.where})"
+        return f"{self.page} ({self.where})"
 
     @property
     def local(self) -> list[Path]:
         """The site's own files that the first screen asked for."""
         return [path for url in self.first if (path := site_file(url)) is not None]
 
+    def wrong(self, question: str) -> dict[str, Any]:
+        """Return what a question found that should be empty, by width and mode."""
+        found = {f"{look.width} px, {look.theme}": look.seen[question] for look in self.looks}
+        return {where: what for where, what in found.items() if what}
+
 
 def site_file(url: str) -> Path | None:
-    """Return the file of the site behind an address of the test's server."""
+    """Return the file of the site behind an address: of the test's server, or of a folder."""
     parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
     if parts.scheme != "http" or not parts.path.startswith(PREFIX):
         return None
     path = SITE / unquote(parts.path[len(PREFIX) :]).lstrip("/")
@@ -171,38 +242,49 @@ def still_asleep(page: Page, within: int) -> list[str]:
     return []
 
 
-def visit_page(page: Page, root: str, visit: Visit, axe: str | None) -> Visit:
-    """Load a page, note the first screen, wake it, and look at it; with axe, test it too."""
+def open_page(browser: Browser, root: str, name: str, start: tuple[Any, str]) -> tuple[Page, Visit]:
+    """Load a page in a browser of its own and note what the first screen asked for.
+
+    A page from a folder has no network at all.
+    """
+    where = urlsplit(root).scheme
+    page = browser.new_context(
+        viewport=start[0], color_scheme=start[1], offline=where == "file"
+    ).new_page()
+    visit = Visit(name, where)
     watch(page, visit)
-    page.goto(f"{root}{visit.page}.html", wait_until="load")
+    page.goto(f"{root}{name}.html", wait_until="load")
     page.evaluate(SETTLED)
     visit.first = list(visit.requests)
+    return page, visit
+
+
+def look_around(page: Page, visit: Visit, ways: Any, axe: str | None) -> None:
+    """Wake a page, then look at it at each width and in each mode; with axe, test it there too."""
     wake(page, visit)
-    visit.seen = page.evaluate(SEEN)
     if axe is not None:
         page.evaluate(axe)
-        result = page.evaluate(
-            # Without preloading: axe would fetch style sheets again, and some from a wrong address.
-            "(tags) => axe.run({runOnly: tags, resultTypes: ['violations'], preload: false})",
-            RULES,
-        )
-        visit.violations = [
-            f"{rule['id']}: {node['target']} {node['failureSummary']}"
-            for rule in result["violations"]
-            for node in rule["nodes"]
-        ]
-    return visit
+    for size, theme in ways:
+        show(page, size, theme)
+        look = Look(size["width"], theme, page.evaluate(SEEN))
+        if axe is not None:
+            look.violations = violations(page)
+        visit.looks.append(look)
 
 
-def visits(browser: Browser, root: str, axe: str | None) -> Iterator[Visit]:
-    """Visit every page at each width and in each colour mode."""
-    where = urlsplit(root).scheme
-    for width, height in WIDTHS.items():
-        for theme in THEMES:
-            viewport = {"width": width, "height": height}
-            context = browser.new_context(viewport=viewport, color_scheme=theme)
-            for name in pages():
-                page = context.new_page()
-                yield visit_page(page, root, Visit(name, width, theme, where), axe)
-                page.close()
-            context.close()
+def show(page: Page, size: Any, theme: str) -> None:
+    """Give an open page another width or mode, and time to follow."""
+    page.set_viewport_size(size)
+    page.emulate_media(color_scheme=theme)
+    with suppress(PlaywrightTimeout):  # what did not follow is seen by the one who looks
+        page.wait_for_function(FOLLOWED, arg=theme, timeout=20_000, polling=100)
+    page.evaluate(SETTLED)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe, which the page holds by now, finds wrong with it as it is shown."""
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in page.evaluate(AXE, RULES)
+        for node in rule["nodes"]
+    ]

@@ -8,11 +8,13 @@ import transformers as hf
 from torch import Tensor, nn
 
 from course_lib.checkpoints.bloom import from_bloom
+from course_lib.checkpoints.deepseek import from_deepseek
 from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
 from course_lib.checkpoints.gpt_neox import from_gpt_neox
 from course_lib.checkpoints.interleaved import from_cohere, from_gptj
 from course_lib.checkpoints.llama import from_llama
+from course_lib.checkpoints.mpt import from_mpt
 from course_lib.checkpoints.phi import from_phi
 from course_lib.config.arrangement import (
     Arrangement,
@@ -43,6 +45,7 @@ from course_lib.config.feed_forward import (
     GatedFeedForwardConfig,
     PlainFeedForwardConfig,
 )
+from course_lib.config.latent import LatentAttentionConfig
 from course_lib.config.norms import (
     HeadQKNorm,
     LayerNormConfig,
@@ -184,6 +187,69 @@ def _falcon_layer(num_kv_heads: int, arrangement: Arrangement) -> LayerConfig:
 
 GLOBAL_ROPE = RopeConfig(base=1e6, rotary_dim=D, scaling=LinearScaling(factor=8.0))
 
+#: Not rotated, of a value, of the latent vector, rotated.
+DEEPSEEK_D, DEEPSEEK_DV, DEEPSEEK_DC, DEEPSEEK_DR = 10, 14, 20, 8
+
+
+def _deepseek(model: type[nn.Module], config: type) -> Callable[[], nn.Module]:
+    """Without experts: every layer is dense, as the first of DeepSeek-V2-Lite is."""
+    sizes = _sizes(
+        num_key_value_heads=H,
+        head_dim=DEEPSEEK_DR,
+        first_k_dense_replace=L,
+        kv_lora_rank=DEEPSEEK_DC,
+        q_lora_rank=None,
+        qk_nope_head_dim=DEEPSEEK_D,
+        qk_rope_head_dim=DEEPSEEK_DR,
+        v_head_dim=DEEPSEEK_DV,
+        rope_parameters=_rope(1e4),
+        tie_word_embeddings=False,
+    )
+    return lambda: model(config(**sizes))
+
+
+DEEPSEEK = _decoder(
+    *[
+        _layer(
+            LatentAttentionConfig(
+                num_heads=H,
+                head_dim=DEEPSEEK_D,
+                value_dim=DEEPSEEK_DV,
+                latent_dim=DEEPSEEK_DC,
+                rope=RopeConfig(base=1e4, rotary_dim=DEEPSEEK_DR),
+            )
+        )
+    ]
+    * L
+)
+
+
+def _mpt(num_heads: int) -> Architecture:
+    layer = LayerConfig(
+        attention=AlibiAttentionConfig(
+            num_heads=num_heads, num_kv_heads=num_heads, head_dim=C // num_heads
+        ),
+        feed_forward=PlainFeedForwardConfig(d_ff=4 * C, activation=gelu, has_bias=False),
+        norm=LayerNormWithoutShiftConfig(eps=1e-5),
+    )
+    return Architecture(
+        theirs=lambda: hf.MptForCausalLM(
+            hf.MptConfig(
+                d_model=C,
+                n_heads=num_heads,
+                n_layers=L,
+                max_seq_len=CONTEXT,
+                vocab_size=V,
+                attn_implementation="eager",
+                bos_token_id=None,
+                eos_token_id=None,
+            )
+        ),
+        ours=_decoder(*[layer] * L, unembedding=Unembedding.TIED),
+        convert=from_mpt,
+    )
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     "GPT-2": Architecture(
         theirs=lambda: hf.GPT2LMHeadModel(
@@ -301,6 +367,19 @@ ARCHITECTURES: dict[str, Architecture] = {
             *gemma3_layers(L, replace(LOCAL, qk_norm=UNIT_OFFSET), GLOBAL_ROPE, F), **GEMMA
         ),
     ),
+    "DeepSeek-V2": Architecture(
+        theirs=_deepseek(hf.DeepseekV2ForCausalLM, hf.DeepseekV2Config),
+        ours=DEEPSEEK,
+        convert=from_deepseek,
+    ),
+    "DeepSeek-V3": Architecture(
+        theirs=_deepseek(hf.DeepseekV3ForCausalLM, hf.DeepseekV3Config),
+        ours=DEEPSEEK,
+        convert=from_deepseek,
+    ),
+    # Eight heads are a power of two, six are not: ALiBi takes other slopes.
+    "MPT with 8 heads": _mpt(8),
+    "MPT with 6 heads": _mpt(6),
     "Falcon": Architecture(
         theirs=_falcon(),
         ours=_decoder(*[_falcon_layer(1, Parallel())] * L, unembedding=Unembedding.TIED),

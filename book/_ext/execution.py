@@ -1,47 +1,48 @@
-"""What must be executed, and when again.
+"""What must be executed, and when again; two pages at a time.
 
-jupyter-cache asks only whether a notebook's code has changed. A page also depends on the packages
-that its code imports, so a fingerprint of them stands beside the cache: when it differs, the cache
-is emptied and every executed page is read again. And a page that should have been executed and was
-not fails the build.
+Left alone, myst-nb executes a page as it reads it, one after the other, and jupyter-cache asks only
+whether the code has changed. So before anything is read, the pages whose code, imports or pins have
+changed are executed here and put into jupyter-cache, where myst-nb finds them. _build/executions/
+holds a record of each run: what it was made with, and the CPU seconds that it took. A page that
+failed has none. And a page that should have been executed and was not fails the build.
 """
 
-import hashlib
 import json
-import shutil
-import sys
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from myst_nb.core.read import create_nb_reader
 from myst_nb.sphinx_ import NbMetadataCollector
+from page_run import run_page
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 
+from grading.imported_files import imported_files, run_digest
+from grading.jobs import in_processes
+
 ROOT = Path(__file__).resolve().parents[2]
-# What the cells import, and what they import in turn.
-WATCHED = ("course_lib", "grading", "requirements.txt", "constraints.txt")
-IGNORED = {"__pycache__"}
 CODE_CELL = "```{code-cell}"
+# Who imports this trains something: its page may take longer (CONTRIBUTING.md).
+TRAINING = ROOT / "course_lib" / "training"
+# A page's name: only that page and what it needs is executed; the others stay as they were.
+ONLY = "COURSE_ONLY"
 
 
-def watched_files(root: Path = ROOT) -> Iterator[Path]:
-    """Yield every file that can change what a page's cells print, in a fixed order."""
-    for name in WATCHED:
-        path = root / name
-        files = sorted(path.rglob("*")) if path.is_dir() else [path]
-        yield from (f for f in files if f.is_file() and not IGNORED & set(f.parts))
+@dataclass
+class ExecutedPage:
+    """A page with code, as its text is now."""
 
-
-def fingerprint(root: Path = ROOT) -> str:
-    """Return one number for the code, the data, and the pins that the pages are computed with."""
-    digest = hashlib.sha256(sys.version.encode())
-    for path in watched_files(root):
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
+    docname: str
+    path: Path
+    notebook: Any
+    digest: str
 
 
 def is_executed_page(source: str) -> bool:
@@ -50,27 +51,126 @@ def is_executed_page(source: str) -> bool:
     return "jupytext:" in header or CODE_CELL in source
 
 
-def empty_stale_cache(app: Sphinx) -> None:
-    """Empty the cache of executed notebooks when what they import has changed."""
-    mark = Path(app.outdir).parent / "fingerprint.txt"
-    now = fingerprint()
-    if mark.exists() and mark.read_text(encoding="utf-8") == now:
-        return
-    if mark.exists():
-        print("[book] the library or its pins changed: every chapter is executed again", flush=True)
-        mark.unlink()
-    shutil.rmtree(cache_folder(app), ignore_errors=True)
-    app.stale_fingerprint = now  # type: ignore[attr-defined]
+def executed_pages(env: BuildEnvironment) -> Iterator[ExecutedPage]:
+    """Yield the pages that are notebooks, read as myst-nb reads them."""
+    for docname in sorted(env.found_docs):
+        path, text = Path(env.doc2path(docname)), read(env, docname)
+        reader = create_nb_reader(str(path), env.myst_config, env.mystnb_config, text)
+        if reader is not None and is_executed_page(text):
+            notebook = reader.read(text)
+            yield ExecutedPage(
+                docname, path, notebook, run_digest(sources(notebook), docname, ROOT)
+            )
 
 
-def read_again(
+def execute_outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
-    """Name the pages whose results may be out of date although their text is not."""
-    if not hasattr(app, "stale_fingerprint"):
-        return []
-    known = set(env.found_docs) - added - removed
-    return sorted(name for name in known if is_executed_page(read(env, name)))
+    """Execute what has changed; name the pages that show another run than the one there is now."""
+    pages = list(executed_pages(env))
+    wanted = needed(env, pages)
+    outdated = [page for page in pages if page.docname in wanted and is_outdated(app, page)]
+    execute(app, outdated)
+    shown = {page.docname: shown_run(app, page) for page in pages}
+    # A page that is left alone and has never run is read without its results.
+    left = [page.path.name for page in pages if not shown[page.docname]]
+    env.mystnb_config = env.mystnb_config.copy(
+        execution_excludepatterns=[*env.mystnb_config.execution_excludepatterns, *left]
+    )
+    known = getattr(env, "course_runs", {})
+    env.course_runs = shown  # kept with what Sphinx knows of the pages that it has read
+    again = {name for name in shown if known.get(name) != shown[name]}
+    again |= {os.environ[ONLY]} if ONLY in os.environ else set()
+    return sorted(again - added - removed)
+
+
+def needed(env: BuildEnvironment, pages: list[ExecutedPage]) -> set[str]:
+    """Name the pages to be executed: all, or one and those with figures that it refers to."""
+    names = {page.docname for page in pages}
+    if ONLY not in os.environ:
+        return names
+    only = os.environ[ONLY]
+    text = read(env, only)
+    figures = {page.docname: cell_names(page.notebook) for page in pages}
+    others = {name for name in names if any(f"`{figure}`" in text for figure in figures[name])}
+    return (others | {only}) & names
+
+
+def cell_names(notebook: Any) -> set[str]:
+    """Return the names that cells give to their figures."""
+    options = [cell["metadata"].get("mystnb", {}) for _, cell in code_cells(notebook)]
+    return {option["figure"]["name"] for option in options if "name" in option.get("figure", {})}
+
+
+def is_outdated(app: Sphinx, page: ExecutedPage) -> bool:
+    """Return whether a page has to run: its run was made with something else, or is not there."""
+    return record(app, page.docname).get("inputs") != page.digest or not is_cached(app, page)
+
+
+def shown_run(app: Sphinx, page: ExecutedPage) -> str:
+    """Return which run of a page the build will show; an empty text if there is none."""
+    return str(record(app, page.docname).get("inputs", "")) if is_cached(app, page) else ""
+
+
+def is_cached(app: Sphinx, page: ExecutedPage) -> bool:
+    """Return whether there is a run of the code as it is now."""
+    try:
+        get_cache(str(cache_folder(app))).match_cache_notebook(page.notebook)
+    except KeyError:
+        return False
+    return True
+
+
+def execute(app: Sphinx, pages: list[ExecutedPage]) -> None:
+    """Execute pages, two at a time and the slowest first; keep what succeeded, name what failed."""
+    if not pages:
+        return
+    print(f"\n[book] executing {', '.join(page.docname for page in pages)}", flush=True)
+    pages = sorted(pages, key=lambda page: -record(app, page.docname).get("cpu_seconds", 1e9))
+    jobs = {
+        page.docname: (
+            page.notebook,
+            str(page.path.parent),
+            app.env.mystnb_config.execution_timeout,
+        )
+        for page in pages
+    }
+    with_text = {page.docname: page for page in pages}
+    failures = {}
+    for name, run in in_processes(run_page, jobs):
+        notebook, seconds, failure = run.result()
+        if failure:
+            failures[name] = failure
+        else:
+            keep(app, with_text[name], notebook, seconds)
+            print(f"[book] {name} took {seconds} s of CPU", flush=True)
+    if failures:
+        texts = [f"{name}.md: a cell failed.\n{text}" for name, text in sorted(failures.items())]
+        raise ExtensionError("\n".join(texts))
+
+
+def keep(app: Sphinx, page: ExecutedPage, notebook: Any, seconds: float) -> None:
+    """Put a run into the cache, and write its record."""
+    bundle = CacheBundleIn(notebook, str(page.path), data={"execution_seconds": seconds})
+    cache = get_cache(str(cache_folder(app)))
+    cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    files = imported_files(sources(notebook), page.docname, ROOT)
+    trains = any(path.is_relative_to(TRAINING) for path in files)
+    path = record_path(app, page.docname)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {"inputs": page.digest, "cpu_seconds": seconds, "trains": trains}
+    path.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def record(app: Sphinx, docname: str) -> dict[str, Any]:
+    """Return what was written down of a page's last run; nothing if there is none."""
+    path = record_path(app, docname)
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def record_path(app: Sphinx, docname: str) -> Path:
+    """Return where the record of a page's run stands."""
+    return Path(app.outdir).parent / "executions" / f"{docname}.json"
 
 
 def read(env: BuildEnvironment, docname: str) -> str:
@@ -85,6 +185,11 @@ def code_cells(notebook: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
         for position, cell in enumerate(notebook["cells"])
         if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
     ]
+
+
+def sources(notebook: dict[str, Any]) -> list[str]:
+    """Return the code of a notebook's cells."""
+    return ["".join(cell["source"]) for _, cell in code_cells(notebook)]
 
 
 def complete_cached_notebooks(app: Sphinx, env: BuildEnvironment) -> list[str]:
@@ -130,15 +235,13 @@ def executed_notebook(app: Sphinx, docname: str) -> Path:
 
 
 def demand_execution(app: Sphinx, exception: Exception | None) -> None:
-    """Fail when a page with code has no executed notebook; else remember what was built with."""
+    """Fail when a page with code has no executed notebook."""
     if exception or app.builder.name != "html":
         return
+    only = os.environ.get(ONLY)
     for docname in sorted(app.env.found_docs):
-        if is_executed_page(read(app.env, docname)):
+        if only in (None, docname) and is_executed_page(read(app.env, docname)):
             demand_page(docname, executed_notebook(app, docname))
-    if hasattr(app, "stale_fingerprint"):
-        mark = Path(app.outdir).parent / "fingerprint.txt"
-        mark.write_text(app.stale_fingerprint, encoding="utf-8")
 
 
 def demand_page(docname: str, notebook: Path) -> None:

@@ -2,27 +2,29 @@
 
 from collections.abc import Sequence
 
+from course_lib.sizes import require_positive
+
 __all__ = ["kv_cache_bytes"]
 
 
 def kv_cache_bytes(
-    layers: int,
-    G: int,
-    D: int,
-    T: int,
-    bytes: int,
+    num_layers: int,
+    num_kv_heads: int,
+    head_dim: int,
+    num_tokens: int,
+    bytes_per_element: int,
     windows: Sequence[int | None] | None = None,
 ) -> int:
     r"""Count the bytes of a model's cache after T tokens of one sequence.
 
-    .. math:: \sum_{l=1}^{L} 2\, G D \min(T, W_l) \cdot \text{bytes}
+    .. math:: \sum_{l=1}^{L} 2\, G D \min(T, W_l) \cdot b
 
     Args:
-        layers: L, layers with attention.
-        G: key/value heads; the number of query heads does not enter.
-        D: size of a key and of a value.
-        T: tokens so far.
-        bytes: bytes of a number, 2 in bfloat16.
+        num_layers: L, layers with attention.
+        num_kv_heads: G, key/value heads; the number of query heads does not enter.
+        head_dim: D, size of a key and of a value.
+        num_tokens: T, tokens so far.
+        bytes_per_element: b, bytes of a number, 2 in bfloat16.
         windows: W of each layer, None where a layer reads everything; None for all means that
             every layer does.
 
@@ -34,26 +36,29 @@ def kv_cache_bytes(
 
     Source: Shazeer 2019 (arXiv:1911.02150), sec. 3.1, for the factor 1/R of sharing.
 
-    >>> kv_cache_bytes(24, G=8, D=64, T=131_072, bytes=2, windows=[128, None] * 12)  # gpt-oss-20b
+    >>> kv_cache_bytes(24, 8, 64, 131_072, 2, windows=[128, None] * 12)  # gpt-oss-20b
     3224371200
     """
-    sizes = {"layers": layers, "G": G, "D": D, "T": T, "bytes": bytes}
-    for name, size in sizes.items():
-        least = 0 if name == "T" else 1
-        if size < least:
-            came = ", ".join(f"{other}={number}" for other, number in sizes.items())
-            raise ValueError(
-                f"a size counts something, so {name} >= {least}; {name} is {size}; {came}"
-            )
-    reach = [None] * layers if windows is None else list(windows)
-    if len(reach) != layers:
+    require_positive(
+        num_layers=num_layers,
+        num_kv_heads=num_kv_heads,
+        head_dim=head_dim,
+        bytes_per_element=bytes_per_element,
+    )
+    if num_tokens < 0:
+        raise ValueError(
+            "a cache holds the tokens so far, so num_tokens >= 0; "
+            f"num_tokens is {num_tokens}, with num_layers = {num_layers}"
+        )
+    reach = [None] * num_layers if windows is None else list(windows)
+    if len(reach) != num_layers:
         raise ValueError(
             "every layer has one window, or None where it reads everything; "
-            f"layers is {layers} and windows has {len(reach)} entries"
+            f"num_layers is {num_layers} and windows has {len(reach)} entries"
         )
     if any(window is not None and window < 1 for window in reach):
         raise ValueError(
             f"a window holds at least the query's own position, so window >= 1; windows are {reach}"
         )
-    tokens = sum(T if window is None else min(T, window) for window in reach)
-    return 2 * G * D * bytes * tokens
+    kept = sum(num_tokens if window is None else min(num_tokens, window) for window in reach)
+    return 2 * num_kv_heads * head_dim * bytes_per_element * kept

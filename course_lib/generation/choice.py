@@ -1,6 +1,6 @@
 """The choice of one token: the likeliest, or a draw."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +15,7 @@ from course_lib.generation.logits import (
 from course_lib.kinds import require_floats
 from course_lib.softmax import softmax
 
-__all__ = ["Choose", "greedy", "pick", "sample", "sampler"]
+__all__ = ["Choose", "each_its_own", "greedy", "pick", "sample", "sampler"]
 
 
 #: From the logits of the next token to its id, for each sequence of a batch.
@@ -138,5 +138,30 @@ def sampler(
         if top_p is not None:
             logits = top_p_logits(logits, top_p)
         return sample(logits, generator) if temperature != 0 else greedy(logits)
+
+    return choose
+
+
+def each_its_own(choosers: Sequence[Choose]) -> Choose:
+    """Let each sequence of a batch choose in its own way.
+
+    With a sampler and a generator for each, a sequence draws in a batch what it draws alone.
+
+    Args:
+        choosers: one per sequence.
+
+    Returns:
+        A function from the batch's logits to its ids. It raises a ValueError if the logits have not
+        one row per chooser.
+    """
+
+    def choose(logits: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
+        if len(logits) != len(choosers):
+            raise ValueError(
+                "each sequence has one way to choose; "
+                f"there are {len(choosers)} and B is {len(logits)}; shape {tuple(logits.shape)}"
+            )
+        rows = zip(choosers, logits.split(1), strict=True)  # type: ignore[no-untyped-call]
+        return torch.cat([choose_one(row) for choose_one, row in rows])
 
     return choose

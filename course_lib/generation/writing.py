@@ -41,7 +41,11 @@ def generate(
 
 
 def continue_ids(
-    model: Decoder, ids: Int[Tensor, "B T"], n: int, choose: Choose
+    model: Decoder,
+    ids: Int[Tensor, "B T"],
+    n: int,
+    choose: Choose,
+    padding: Int[Tensor, " B"] | None = None,
 ) -> Int[Tensor, "B S"]:
     """Continue sequences by n tokens, with a cache: each step reads only what is new.
 
@@ -53,6 +57,8 @@ def continue_ids(
         ids: the sequences so far, all of one length.
         n: tokens to write, 0 or more.
         choose: from the logits of the next token to its id: ``greedy``, or what ``sampler`` makes.
+        padding: ids that only fill a row up on its left, for sequences of different lengths; None
+            means none. ``continue_prompts`` makes both.
 
     Returns:
         The sequences, T + n tokens each; the same as without a cache.
@@ -64,13 +70,18 @@ def continue_ids(
     Cost: n tokens go through the model after the T first ones; without a cache n T + n² / 2 do.
     """
     longer = ids.clone()
-    for chosen in _write(model, ids, n, choose):
+    for chosen in _write(model, ids, n, choose, padding):
         longer = torch.cat([longer, chosen], dim=1)
     return longer
 
 
 def continue_until(
-    model: Decoder, ids: Int[Tensor, "B T"], n: int, choose: Choose, end_id: int
+    model: Decoder,
+    ids: Int[Tensor, "B T"],
+    n: int,
+    choose: Choose,
+    end_id: int,
+    padding: Int[Tensor, " B"] | None = None,
 ) -> Int[Tensor, "B S"]:
     """Continue sequences until each has written the token that ends it, by n tokens at most.
 
@@ -80,6 +91,7 @@ def continue_until(
         n: the most tokens to write, 0 or more.
         choose: from the logits of the next token to its id.
         end_id: the id of the token that ends a sequence.
+        padding: as for ``continue_ids``.
 
     Returns:
         The sequences, as long as the longest of them: up to its end a sequence is what
@@ -103,7 +115,7 @@ def continue_until(
         return choose(logits).masked_fill(has_ended, end_id)
 
     longer = ids.clone()
-    for chosen in _write(model, ids, n, choose_or_fill):
+    for chosen in _write(model, ids, n, choose_or_fill, padding):
         longer = torch.cat([longer, chosen], dim=1)
         has_ended |= chosen[:, 0] == end_id
         if has_ended.all():
@@ -112,7 +124,11 @@ def continue_until(
 
 
 def continue_ids_without_cache(
-    model: Decoder, ids: Int[Tensor, "B T"], n: int, choose: Choose
+    model: Decoder,
+    ids: Int[Tensor, "B T"],
+    n: int,
+    choose: Choose,
+    padding: Int[Tensor, " B"] | None = None,
 ) -> Int[Tensor, "B S"]:
     """Continue sequences by n tokens; each step reads the whole sequence again.
 
@@ -121,6 +137,7 @@ def continue_ids_without_cache(
         ids: the sequences so far, all of one length.
         n: tokens to write, 0 or more.
         choose: from the logits of the next token to its id.
+        padding: as for ``continue_ids``.
 
     Returns:
         The sequences, T + n tokens each. Beyond the model's context each token depends on the
@@ -135,23 +152,35 @@ def continue_ids_without_cache(
     _require_sequence(ids, n)
     with torch.no_grad():
         for _ in range(n):
-            logits = model(ids[:, -model.config.context_length :])[:, -1]
+            unread = ids[:, -model.config.context_length :]
+            logits = model(unread, padding=_left_of(padding, ids, unread))[:, -1]
             ids = torch.cat([ids, choose(logits).unsqueeze(1)], dim=1)
     return ids.clone()
 
 
-def _write(model: Decoder, ids: Tensor, n: int, choose: Choose) -> Iterator[Int[Tensor, "B 1"]]:
+def _write(
+    model: Decoder, ids: Tensor, n: int, choose: Choose, padding: Tensor | None
+) -> Iterator[Int[Tensor, "B 1"]]:
     """Write n tokens one after another; each is read before the next is chosen."""
     _require_sequence(ids, n)
     context = model.config.context_length
     caches, unread = model.new_caches(), ids[:, -context:]
+    hidden = _left_of(padding, ids, unread)
     for _ in range(n):
         if caches[0].length + unread.shape[1] > context:
             caches, unread = model.new_caches(), ids[:, -context:]
+            hidden = _left_of(padding, ids, unread)
         with torch.no_grad():  # not around the yield: the caller's gradients are the caller's
-            unread = choose(model(unread, caches)[:, -1]).unsqueeze(1)
+            unread = choose(model(unread, caches, hidden)[:, -1]).unsqueeze(1)
         ids = torch.cat([ids, unread], dim=1)
         yield unread
+
+
+def _left_of(padding: Tensor | None, ids: Tensor, unread: Tensor) -> Tensor | None:
+    """How much of the padding is among the last columns, which are read."""
+    if padding is None:
+        return None
+    return (padding - (ids.shape[1] - unread.shape[1])).clamp(min=0)
 
 
 def _require_sequence(ids: Tensor, n: int) -> None:

@@ -22,6 +22,7 @@ from course_lib.layers.embedding import embed, require_drawn, unembed
 from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.blocks import Block, block_module
 from course_lib.model.norm_modules import norm_module
+from course_lib.model.padded_reading import PaddedReading
 from course_lib.model.reading import Reading
 from course_lib.positions.absolute import learned
 from course_lib.shapes import require_sequences
@@ -68,7 +69,10 @@ class Decoder(nn.Module):
             self.logit_bias = nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(
-        self, ids: Int[Tensor, "B T"], caches: Sequence[Cache] | None = None
+        self,
+        ids: Int[Tensor, "B T"],
+        caches: Sequence[Cache] | None = None,
+        padding: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Compute the logits of the token after each position.
 
@@ -76,26 +80,35 @@ class Decoder(nn.Module):
             ids: tokens; with caches, only those which the caches have not seen.
             caches: one per layer, from ``new_caches``, extended by this call; None means that ids
                 is the whole sequence.
+            padding: for rows of different lengths that end together: how many ids, any tokens, only
+                fill each row up on its left. Nobody reads them. With caches it counts from the
+                first id that they saw, so it is the same in every call. None means that no row is
+                filled up.
 
         Returns:
-            One row of V logits for each of the T new positions.
+            One row of V logits for each of the T new positions; those of padding mean nothing, the
+            others are what each row gives alone.
 
         Raises:
             ValueError: if an id is not in the vocabulary, the weights were never drawn, learned
-                positions run out, or the caches do not fit: one per layer, none twice, of one
-                length, and none that forgets what its layer can read.
+                positions run out, padding is not one count per row that leaves a token, or the
+                caches do not fit: one per layer, none twice, of one length, and none that forgets
+                what its layer can read.
         """
-        return self.logits(self.hidden(ids, caches))
+        return self.logits(self.hidden(ids, caches, padding))
 
     def hidden(
-        self, ids: Int[Tensor, "B T"], caches: Sequence[Cache] | None = None
+        self,
+        ids: Int[Tensor, "B T"],
+        caches: Sequence[Cache] | None = None,
+        padding: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "B T C"]:
         """Compute what the final norm hands to the logits."""
         if caches is not None:
             self._require_caches(caches)
         require_sequences(ids)
         start = 0 if caches is None else caches[0].length
-        reading = Reading(start, ids.shape[1], ids.device)  # one for all layers
+        reading = _reading(ids, start, padding)  # one for all layers
         x = self.embed(ids, reading)
         for layer, block in enumerate(self.blocks):
             x = block(x, None if caches is None else caches[layer], reading)
@@ -109,7 +122,7 @@ class Decoder(nn.Module):
         for step in self.config.embedding_steps:
             match step:
                 case LearnedPositions():
-                    x = x + learned(self.positions, reading.positions)
+                    x = x + learned(self.positions, reading.token_positions)
                 case EmbeddingScale(factor=factor):
                     # Rounded to the weights' dtype first, as the released models were trained.
                     x = x * torch.tensor(factor, dtype=x.dtype, device=x.device)
@@ -161,3 +174,15 @@ class Decoder(nn.Module):
             )
         for attention, cache in zip(self._attentions(), caches, strict=True):
             attention.require_cache(cache)
+
+
+def _reading(ids: Tensor, start: int, padding: Tensor | None) -> Reading:
+    if padding is None:
+        return Reading(start, ids.shape[1], ids.device)
+    if padding.shape != ids.shape[:1]:
+        raise ValueError(
+            "each row has one count of padding; "
+            f"ids has B={ids.shape[0]} rows and padding {padding.numel()} counts; "
+            f"shapes {tuple(ids.shape)} and {tuple(padding.shape)}"
+        )
+    return PaddedReading(padding, start, ids.shape[1], ids.device)

@@ -1,7 +1,7 @@
 """What one call reads: where its tokens stand, and what follows from that for all layers."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.cache.protocol import Cache
@@ -45,17 +45,24 @@ class Reading:
             )
         return self._tables[rotation]
 
-    def may_attend(self, reach: Reach, num_keys: int) -> Bool[Tensor, "T S"]:
+    @property
+    def token_positions(self) -> Int[Tensor, "*batch T"]:
+        """Give the row of a table of positions that each token is added."""
+        return self.positions
+
+    def may_attend(self, reach: Reach, num_keys: int) -> Bool[Tensor, "*batch T S"]:
         """Say which of the last S keys the tokens may read, their own included."""
         if (reach, num_keys) not in self._masks:
-            num_queries, device = len(self.positions), self.positions.device
-            match reach:
-                case Everything():
-                    mask = causal_mask(num_queries, num_keys, device=device)
-                case Window(size=window):
-                    mask = window_mask(num_queries, num_keys, window, device=device)
-            self._masks[reach, num_keys] = mask
+            self._masks[reach, num_keys] = self._mask(reach, num_keys)
         return self._masks[reach, num_keys]
+
+    def _mask(self, reach: Reach, num_keys: int) -> Bool[Tensor, "*batch T S"]:
+        num_queries, device = len(self.positions), self.positions.device
+        match reach:
+            case Everything():
+                return causal_mask(num_queries, num_keys, device=device)
+            case Window(size=window):
+                return window_mask(num_queries, num_keys, window, device=device)
 
     def distance_bias(
         self, num_heads: int, num_keys: int, dtype: torch.dtype

@@ -65,7 +65,9 @@ def sinusoidal(
     return table.to(kept)
 
 
-def learned(table: Float[Tensor, "S C"], positions: Int[Tensor, " T"]) -> Float[Tensor, "T C"]:
+def learned(
+    table: Float[Tensor, "S C"], positions: Int[Tensor, "*batch T"]
+) -> Float[Tensor, "*batch T C"]:
     r"""Look each position up in a table of parameters, as a token is looked up in another.
 
     .. math:: p_t = E_{t}

@@ -5,7 +5,7 @@ from pathlib import Path
 from nbclient import NotebookClient
 from tqdm import tqdm
 
-from grading.classroom.course_directory import engine_digest
+from grading.imported_files import run_digest
 from grading.jobs import Stamps, digest, in_processes
 from grading.notebooks import ROOT, notebook, read_notebook, slugs, write_notebook
 
@@ -40,13 +40,18 @@ def execute(source: Path, target: Path, *, allow_errors: bool = False) -> Path:
     return target
 
 
-def run_solutions(root: Path = ROOT) -> list[str]:
-    """Run each solution notebook that changed into _build/solutions; return their names."""
+def run_solutions(root: Path = ROOT, *, only: str | None = None) -> list[str]:
+    """Run each solution notebook that changed into _build/solutions; return their names.
+
+    Args:
+        root: the clone.
+        only: the one chapter whose notebook may run; a chapter without a notebook runs none.
+    """
     folder = root / "_build" / "solutions"
-    stamps, engine = Stamps(folder / "stamps"), engine_digest(root)
+    stamps = Stamps(folder / "stamps")
     todo = {}
-    for slug in slugs(root):
-        inputs = digest([engine, notebook(root / "solutions", slug).read_bytes()])
+    for slug in (name for name in slugs(root) if only in (None, name)):
+        inputs = inputs_digest(notebook(root / "solutions", slug), root)
         if not (notebook(folder, slug).exists() and stamps.is_done(slug, inputs)):
             todo[slug] = inputs
     jobs = {slug: (notebook(root / "solutions", slug), notebook(folder, slug)) for slug in todo}
@@ -56,3 +61,9 @@ def run_solutions(root: Path = ROOT) -> list[str]:
             stamps.note(slug, todo[slug])
             bar.update()
     return list(todo)
+
+
+def inputs_digest(source: Path, root: Path) -> str:
+    """Return a hash of what decides a notebook's run: its whole text, and what its code imports."""
+    cells = [cell.source for cell in read_notebook(source).cells if cell.cell_type == "code"]
+    return digest([run_digest(cells, source.stem, root), source.read_bytes()])

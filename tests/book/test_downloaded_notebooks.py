@@ -2,6 +2,8 @@
 
 Elsewhere is an environment of its own: Python, every package of the tests, and no course. The first
 cell takes the course from a copy of this folder, as COURSE_SOURCE lets it, and asks no network.
+It is the same cell in every notebook, and what it installs is the whole of the course, so one
+chapter and one exercise stand for all; each chapter's download runs in test_published_notebooks.
 """
 
 import json
@@ -14,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from built_site import DOWNLOADS, ROOT, chapters, demand_site
 
-ROOT = Path(__file__).resolve().parents[2]
-DOWNLOADS = ROOT / "_build" / "html" / "_downloads"
+from grading.notebooks import slugs
+
 RUN = """
 import sys
 import nbformat
@@ -87,31 +90,23 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
     return place
 
 
-def downloads(folder: str) -> list[Path]:
-    found = sorted((DOWNLOADS / folder).glob("*.ipynb"))
-    if not found:
-        raise FileNotFoundError(f"There is no notebook in {DOWNLOADS / folder}: run `make book`.")
-    return found
+def test_a_chapter_and_an_exercise_run_elsewhere_on_the_whole_course(elsewhere: Elsewhere) -> None:
+    demand_site()
+    # The exercise finds what the chapter's first cell has installed; its first lines are run.
+    for arguments in ([f"{chapters()[0]}.ipynb"], [f"exercises/{slugs()[0]}.ipynb", "2"]):
+        path, *cells = arguments
+        done = elsewhere.run("-c", RUN, str(DOWNLOADS / path), *cells)
+        assert done.returncode == 0, f"{path}: {done.stderr[-3000:]}"
+    where = elsewhere.run("-c", "import course_lib; print(course_lib.__file__)").stdout.strip()
+    installed = Path(where).parents[1]
+    assert elsewhere.environment in installed.parents, "the course came from somewhere else"
+    for package in ("course_lib", "grading"):
+        assert files_below(installed / package) == files_below(ROOT / package), package
 
 
-def remove_course(place: Elsewhere) -> None:
-    place.run("-m", "pip", "uninstall", "--yes", "--quiet", "attention-course")
-
-
-def test_every_chapter_runs_elsewhere(elsewhere: Elsewhere) -> None:
-    for path in downloads("."):
-        remove_course(elsewhere)
-        done = elsewhere.run("-c", RUN, str(path))
-        assert done.returncode == 0, f"{path.name}: {done.stderr[-3000:]}"
-        where = elsewhere.run("-c", "import course_lib; print(course_lib.__file__)").stdout
-        assert str(elsewhere.environment) in where, "the course came from somewhere else"
-
-
-def test_every_exercise_begins_elsewhere(elsewhere: Elsewhere) -> None:
-    remove_course(elsewhere)
-    for path in downloads("exercises"):
-        done = elsewhere.run("-c", RUN, str(path), "2")
-        assert done.returncode == 0, f"{path.name}: {done.stderr[-3000:]}"
+def files_below(package: Path) -> set[str]:
+    found = (path for path in package.rglob("*") if path.is_file())
+    return {str(path.relative_to(package)) for path in found if path.suffix != ".pyc"}
 
 
 def markdown(path: Path) -> str:
@@ -119,21 +114,24 @@ def markdown(path: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
-def test_no_directive_is_left_in_a_chapter() -> None:
-    for path in downloads("."):
-        text = markdown(path)
-        assert len(text) > 3_000
-        for mark in ("{eq}`", "{term}`", "{numref}`", "{cite", "{doc}`", "```{", ":::", "]()"):
-            assert mark not in text, f"{path.name} has {mark!r}"
-        assert r"\tag{" in text
+def first_cell(path: Path) -> dict[str, Any]:
+    cell: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["cells"][0]
+    return {name: part for name, part in cell.items() if name != "id"}
 
 
-def test_a_chapter_keeps_its_code_and_its_results() -> None:
-    for path in downloads("."):
-        executed = ROOT / "_build" / "jupyter_execute" / path.name
-        both = [json.loads(p.read_text(encoding="utf-8"))["cells"] for p in (path, executed)]
-        ours, theirs = ([cell for cell in cells if cell["cell_type"] == "code"] for cells in both)
-        assert len(ours) == len(theirs) + 1
-        for mine, its in zip(ours[1:], theirs, strict=True):
-            assert "".join(mine["source"]) == "".join(its["source"])
-            assert len(mine["outputs"]) == len(its["outputs"])
+def test_every_notebook_begins_with_the_same_cell() -> None:
+    paths = [DOWNLOADS / f"{slug}.ipynb" for slug in chapters()]
+    paths += [DOWNLOADS / "exercises" / f"{slug}.ipynb" for slug in slugs()]
+    first = first_cell(paths[0])
+    assert "COURSE_SOURCE" in "".join(first["source"])
+    for path in paths[1:]:
+        assert first_cell(path) == first, path
+
+
+@pytest.mark.parametrize("slug", chapters())
+def test_no_directive_is_left_in_a_chapter(slug: str) -> None:
+    text = markdown(DOWNLOADS / f"{slug}.ipynb")
+    assert len(text) > 3_000
+    for mark in ("{eq}`", "{term}`", "{numref}`", "{cite", "{doc}`", "```{", ":::", "]()"):
+        assert mark not in text, mark
+    assert r"\tag{" in text

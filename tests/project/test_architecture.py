@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from built_site import chapters
 from library import (
     LIBRARY,
     ROOT,
@@ -30,7 +31,6 @@ NAIVE = sources(LIBRARY / "naive")
 SCRIPTS = sources(LIBRARY / "data")
 ROOMS = [path for path in sources() if path not in NAIVE and path not in SCRIPTS]
 PAGES = [path for path in sources(LIBRARY / "on_one_page") if path.stem != "__init__"]
-CHAPTERS = ("queries-keys-values", "scaling", "softmax")
 THIRD_PARTY = {"numpy", "torch", "jaxtyping", "regex", "tqdm"}
 DRAWING = {"matplotlib", "altair", "vl_convert", "PIL"}
 
@@ -113,6 +113,13 @@ WITHOUT_ORACLE = {
     "course_lib.checkpoints.llama": "tests/tiny_models.py loads every model that is compared by it",
     "course_lib.checkpoints.gpt2": "see llama",
     "course_lib.checkpoints.falcon": "see llama",
+    "course_lib.checkpoints.deepseek": "see llama",
+    "course_lib.checkpoints.mpt": "see llama",
+    "course_lib.checkpoints.bloom": "see llama",
+    "course_lib.checkpoints.gpt_neox": "see llama",
+    "course_lib.checkpoints.interleaved": "see llama",
+    "course_lib.checkpoints.phi": "see llama",
+    "course_lib.checkpoints.renaming": "see llama",
     "course_lib.scaling.score_variance": "random by design: judged by the closed form scale² · D "
     "and, draw for draw, by its twin",
     "course_lib.scaling.saturation": "random by design: judged by published means, its limits "
@@ -221,10 +228,12 @@ def test_the_engine_and_the_scripts_are_not_imported_by_the_library() -> None:
 @pytest.mark.parametrize("path", sources(), ids=identify)
 def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(tree(path)), "a module starts with one line on its idea"
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 260  # docstrings included
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250  # docstrings included
     assert path.stem not in {"utils", "common", "helpers"}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            assert lines_of_code(node) <= 30, f"{node.name} is long"
     for name, node in functions(path).items():
-        assert lines_of_code(node) <= 40, f"{name} is long"
         assert len(parameters(node)) <= 6, f"{name} has {len(parameters(node))} arguments"
     text = path.read_text(encoding="utf-8")
     assert "from __future__ import annotations" not in text  # the annotations are executed
@@ -369,7 +378,7 @@ def api_pages() -> str:
 
 @pytest.mark.parametrize(("path", "name"), EVERY_FUNCTION, ids=identify)
 def test_a_public_function_appears_in_the_book(path: Path, name: str) -> None:
-    pages = [(ROOT / "book" / f"{slug}.md").read_text(encoding="utf-8") for slug in CHAPTERS]
+    pages = [(ROOT / "book" / f"{slug}.md").read_text(encoding="utf-8") for slug in chapters()]
     in_chapter = any(re.search(rf"\b{name}\b", code_of(page)) for page in pages)
     one = rf"^\.\. autofunction:: {module_name(path)}\.{name}$"
     by_name = re.search(one, api_pages(), re.MULTILINE)

@@ -13,24 +13,29 @@ from typing import Any
 
 import pytest
 import torch
-from built_site import ROOT, SITE
+from built_site import ROOT, SITE, chapters
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from site_visits import DESK, PHONE
 
 from course_lib.softmax import softmax, softmax_with_sink
 
-FIGURES = {
-    "queries-keys-values": "attention_explorer",
-    "scaling": "score_histogram",
-    "softmax": "softmax_bars",
-}
 # Marks say their numbers with two or three digits.
 TWO, THREE = 0.0051, 0.00051
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 800}
+# From a server on a desk, and from a folder on a phone.
+PLACES = pytest.mark.parametrize(("where", "size"), [("server", DESK), ("folder", PHONE)])
 
 
-def names_of_chapter(slug: str) -> dict[str, Any]:
-    """Run the chapter's cells up to its figure and return the names that they leave."""
+def page_with(figure: str) -> str:
+    """Return the chapter that shows a figure."""
+    for slug in chapters():
+        if f"{figure}(" in (ROOT / "book" / f"{slug}.md").read_text(encoding="utf-8"):
+            return slug
+    raise AssertionError(f"no chapter calls {figure}")
+
+
+def names_before(figure: str) -> dict[str, Any]:
+    """Run the cells of the figure's chapter up to the figure; return the names that they leave."""
+    slug = page_with(figure)
     path = ROOT / "_build" / "jupyter_execute" / f"{slug}.ipynb"
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     names: dict[str, Any] = {}
@@ -38,9 +43,15 @@ def names_of_chapter(slug: str) -> dict[str, Any]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "code":
             exec(compile(source, slug, "exec"), names)
-            if f"{FIGURES[slug]}(" in source:
+            if f"{figure}(" in source:
                 return names
-    raise AssertionError(f"{slug} has no cell that calls {FIGURES[slug]}")
+    raise AssertionError(f"{slug} has no cell that calls {figure}")
+
+
+ON_EXPLORER, ON_HISTOGRAM, ON_BARS = (
+    pytest.mark.parametrize("slug", [page_with(figure)])
+    for figure in ("attention_explorer", "score_histogram", "softmax_bars")
+)
 
 
 def address(where: str, server: str, slug: str) -> str:
@@ -52,11 +63,6 @@ def awake(page: Page, url: str) -> Page:
     page.locator(".live-figure").scroll_into_view_if_needed()
     expect(page.locator(".live-figure.is-live")).to_be_visible()
     return page
-
-
-@pytest.fixture(params=["server", "folder"])
-def where(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -150,7 +156,7 @@ def spoken(page: Page, name: str) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def explorer() -> tuple[list[str], torch.Tensor]:
-    names = names_of_chapter("queries-keys-values")
+    names = names_before("attention_explorer")
     return list(names["head"].tokens), names["weights"]
 
 
@@ -173,23 +179,25 @@ def token(page: Page, t: int) -> Any:
     return page.locator('.live-figure-mount [aria-roledescription="rect mark"]').nth(t)
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@PLACES
+@ON_EXPLORER
 def test_a_token_is_chosen_from_the_list(
-    context: BrowserContext, server: str, where: str, explorer: Any, size: Any
+    context: BrowserContext, server: str, slug: str, where: str, explorer: Any, size: Any
 ) -> None:
     page = context.new_page()
     page.set_viewport_size(size)
-    awake(page, address(where, server, "queries-keys-values"))
+    awake(page, address(where, server, slug))
     demand_row(page, explorer, explorer[0].index("it"))
     for t in range(len(explorer[0])):
         page.locator(".live-figure select").select_option(str(t))
         demand_row(page, explorer, t)
 
 
+@ON_EXPLORER
 def test_a_token_is_chosen_by_pointing_at_it(
-    context: BrowserContext, server: str, explorer: Any
+    context: BrowserContext, server: str, slug: str, explorer: Any
 ) -> None:
-    page = awake(context.new_page(), address("server", server, "queries-keys-values"))
+    page = awake(context.new_page(), address("server", server, slug))
     for t in (2, 0, 14, 5):
         token(page, t).hover(force=True)
         demand_row(page, explorer, t)
@@ -201,11 +209,12 @@ def test_a_token_is_chosen_by_pointing_at_it(
     demand_row(page, explorer, 7)
 
 
+@ON_EXPLORER
 def test_a_token_is_chosen_by_a_tap(
-    browser: Browser, server: str, where: str, explorer: Any
+    browser: Browser, server: str, slug: str, explorer: Any
 ) -> None:
     phone = browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
-    page = awake(phone.new_page(), address(where, server, "queries-keys-values"))
+    page = awake(phone.new_page(), address("folder", server, slug))
     for t in (12, 3, 9):
         token(page, t).tap(force=True)
         demand_row(page, explorer, t)
@@ -215,10 +224,11 @@ def test_a_token_is_chosen_by_a_tap(
     phone.close()
 
 
+@ON_EXPLORER
 def test_a_token_is_chosen_with_the_keyboard(
-    context: BrowserContext, server: str, explorer: Any
+    context: BrowserContext, server: str, slug: str, explorer: Any
 ) -> None:
-    page = awake(context.new_page(), address("server", server, "queries-keys-values"))
+    page = awake(context.new_page(), address("server", server, slug))
     page.locator(".live-figure select").focus()
     page.keyboard.press("ArrowDown")
     demand_row(page, explorer, explorer[0].index("it") + 1)
@@ -231,7 +241,7 @@ def test_a_token_is_chosen_with_the_keyboard(
 
 @pytest.fixture(scope="module")
 def scores() -> dict[int, torch.Tensor]:
-    return {D: z.double() for D, z in names_of_chapter("scaling")["drawn_scores"].items()}
+    return {D: z.double() for D, z in names_before("score_histogram")["drawn_scores"].items()}
 
 
 def demand_histogram(page: Page, scores: dict[int, torch.Tensor], D: int, power: float) -> None:
@@ -260,13 +270,14 @@ def demand_histogram(page: Page, scores: dict[int, torch.Tensor], D: int, power:
     assert spoken(page, "exponent") == (by, by)
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@PLACES
+@ON_HISTOGRAM
 def test_both_sliders_move_the_histogram_and_the_bar(
-    context: BrowserContext, server: str, where: str, scores: Any, size: Any
+    context: BrowserContext, server: str, slug: str, where: str, scores: Any, size: Any
 ) -> None:
     page = context.new_page()
     page.set_viewport_size(size)
-    awake(page, address(where, server, "scaling"))
+    awake(page, address(where, server, slug))
     demand_histogram(page, scores, 64, 0.0)
     for D, power in ((256, 0.0), (256, 0.5), (4, 0.5), (4, 1.0), (16, 0.3), (256, 1.0)):
         slide(page, "power", math.log2(D))
@@ -274,8 +285,11 @@ def test_both_sliders_move_the_histogram_and_the_bar(
         demand_histogram(page, scores, D, power)
 
 
-def test_the_sliders_obey_the_keyboard(context: BrowserContext, server: str, scores: Any) -> None:
-    page = awake(context.new_page(), address("server", server, "scaling"))
+@ON_HISTOGRAM
+def test_the_sliders_obey_the_keyboard(
+    context: BrowserContext, server: str, slug: str, scores: Any
+) -> None:
+    page = awake(context.new_page(), address("server", server, slug))
     page.locator('.live-figure input[name="power"]').focus()
     page.keyboard.press("ArrowRight")
     demand_histogram(page, scores, 128, 0.0)
@@ -292,7 +306,7 @@ def test_the_sliders_obey_the_keyboard(context: BrowserContext, server: str, sco
 
 @pytest.fixture(scope="module")
 def start() -> torch.Tensor:
-    return names_of_chapter("softmax")["it"].double()
+    return names_before("softmax_bars")["it"].double()
 
 
 def demand_bars(
@@ -320,13 +334,14 @@ def demand_bars(
         assert spoken(page, "sink") == ("off", "off")
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@PLACES
+@ON_BARS
 def test_temperature_score_and_sink_move_every_bar(
-    context: BrowserContext, server: str, where: str, start: Any, size: Any
+    context: BrowserContext, server: str, slug: str, where: str, start: Any, size: Any
 ) -> None:
     page = context.new_page()
     page.set_viewport_size(size)
-    awake(page, address(where, server, "softmax"))
+    awake(page, address(where, server, slug))
     demand_bars(page, start, temperature=1.0, moved=2.0, sink=None)
     for temperature in (0.1, 5.0, 2.0):
         slide(page, "temperature", temperature)
@@ -342,8 +357,11 @@ def test_temperature_score_and_sink_move_every_bar(
     demand_bars(page, start, temperature=2.0, moved=1.0, sink=None)
 
 
-def test_the_bars_obey_the_keyboard(context: BrowserContext, server: str, start: Any) -> None:
-    page = awake(context.new_page(), address("server", server, "softmax"))
+@ON_BARS
+def test_the_bars_obey_the_keyboard(
+    context: BrowserContext, server: str, slug: str, start: Any
+) -> None:
+    page = awake(context.new_page(), address("server", server, slug))
     page.locator('.live-figure input[name="temperature"]').focus()
     page.keyboard.press("Home")
     demand_bars(page, start, temperature=0.1, moved=2.0, sink=None)
@@ -356,91 +374,16 @@ def test_the_bars_obey_the_keyboard(context: BrowserContext, server: str, start:
     demand_bars(page, start, temperature=0.1, moved=2.0, sink=0.0)
 
 
-# -- what all figures promise ----------------------------------------------------------------------
+# -- the library ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slug", FIGURES)
-def test_the_library_waits_for_the_reader(context: BrowserContext, server: str, slug: str) -> None:
-    page = context.new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address("server", server, slug), wait_until="networkidle")
-    assert not [url for url in asked if "/_live/" in url]
-    page.locator(".live-figure").scroll_into_view_if_needed()
-    expect(page.locator(".live-figure.is-live")).to_be_visible()
-    assert len([url for url in asked if "/_live/" in url]) == 1
-
-
-@pytest.mark.parametrize("slug", FIGURES)
-def test_words_follow_the_theme(context: BrowserContext, server: str, slug: str) -> None:
-    page = awake(context.new_page(), address("server", server, slug))
-    colours = []
-    for theme in ("light", "dark"):
-        page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
-        wanted = page.evaluate("getComputedStyle(document.body).color")
-        words = page.locator(f'.live-figure-mount svg text[fill="{wanted}"]')
-        expect(words.first).to_be_visible()
-        colours.append(wanted)
-        axes = page.locator(".live-figure-mount svg .role-axis-domain line")
-        for stroke in axes.evaluate_all("(all) => all.map((line) => line.getAttribute('stroke'))"):
-            assert stroke == wanted
-    assert colours[0] != colours[1]
-
-
-@pytest.mark.parametrize("slug", FIGURES)
-def test_every_control_has_a_name_and_shows_its_focus(
-    context: BrowserContext, server: str, slug: str
-) -> None:
-    page = awake(context.new_page(), address("server", server, slug))
-    controls = page.locator(".live-figure input, .live-figure select")
-    assert controls.count() >= 1
-    for number in range(controls.count()):
-        control = controls.nth(number)
-        named = control.get_attribute("aria-labelledby")
-        assert named
-        assert len(page.locator(f"#{named}").inner_text()) > 3
-        box = control.bounding_box()
-        assert box is not None
-        assert box["height"] >= 24
-        inside = page.locator(".live-figure").bounding_box()
-        assert inside is not None
-        assert box["x"] >= inside["x"] - 1
-        assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1
-
-
-@pytest.mark.parametrize("slug", FIGURES)
-def test_print_shows_the_still_picture(context: BrowserContext, server: str, slug: str) -> None:
-    page = awake(context.new_page(), address("server", server, slug))
-    expect(page.locator(".live-figure-static")).to_be_hidden()
-    page.emulate_media(media="print")
-    expect(page.locator(".live-figure-static svg")).to_be_visible()
-    expect(page.locator(".live-figure-mount svg")).to_be_hidden()
-
-
-@pytest.mark.parametrize("slug", FIGURES)
-def test_without_scripts_the_still_picture_says_the_same(
-    browser: Browser, server: str, slug: str
-) -> None:
-    live = browser.new_context(viewport=DESK)
-    page = awake(live.new_page(), address("server", server, slug))
-    expected = sorted(texts(page))
-    live.close()
-    still = browser.new_context(viewport=DESK, java_script_enabled=False)
-    page = still.new_page()
-    page.goto(address("server", server, slug))
-    picture = page.locator(".live-figure-static")
-    expect(picture).to_be_visible()
-    assert sorted(picture.locator("svg text").all_text_contents()) == expected
-    assert len(picture.get_attribute("aria-label") or "") > 30
-    still.close()
-
-
+@ON_BARS
 def test_a_library_that_does_not_come_leaves_the_picture(
-    context: BrowserContext, server: str
+    context: BrowserContext, server: str, slug: str
 ) -> None:
     page = context.new_page()
     page.route("**/_live/**", lambda route: route.abort())
-    page.goto(address("server", server, "softmax"))
+    page.goto(address("server", server, slug))
     page.locator(".live-figure").scroll_into_view_if_needed()
     expect(page.locator(".live-figure.is-still")).to_be_visible()
     expect(page.locator(".live-figure-static svg")).to_be_visible()

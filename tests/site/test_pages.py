@@ -1,23 +1,63 @@
-"""Every page in a real browser: from a server and from a folder, two widths, two colour modes."""
+"""Every page in a real browser: from a server and from a folder, two widths, two colour modes.
+
+Each is visited once from each place, and all questions are asked of what the two visits saw.
+"""
 
 import json
-import os
 import re
 import zipfile
-from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from built_site import PREFIX, ROOT, SITE, axe_source, chapters, demand_site, load, pages, weight
-from playwright.sync_api import Browser, expect
-from site_visits import Visit, visits
+from built_site import ROOT, SITE, axe_source, chapters, demand_site, load, pages, weight
+from playwright.sync_api import Browser, Page, expect
+from site_reading import read_closely
+from site_visits import SERVED, UNZIPPED, Visit, look_around, open_page
 
 LIMIT = 300_000
 LIBRARY = "/_live/"
+# Screens of a desk between two figures, and from the last one to the end.
+SCREENS = 2.15
+
+CONTROLS = """() => [...document.querySelectorAll(".live-figure input, .live-figure select")]
+  .map((control) => {
+    const named = document.getElementById(control.getAttribute("aria-labelledby"));
+    const [box, inside] = [control, control.closest(".live-figure")]
+      .map((one) => one.getBoundingClientRect());
+    return {name: named?.innerText ?? "", height: box.height,
+            out: Math.max(inside.left - box.left, box.right - inside.right)};
+  })"""
+SHOWN = """() => ["static", "mount"].map((part) =>
+  [...document.querySelectorAll(`.live-figure-${part} svg`)]
+    .filter((drawing) => drawing.getClientRects().length).length)"""
+WORDS = """(part) => [...document.querySelectorAll(`.live-figure-${part} svg text`)]
+  .map((word) => word.textContent).sort()"""
 
 
-@pytest.fixture(scope="module")
+@dataclass
+class Figures:
+    """What the live figures of a page promise."""
+
+    controls: list[dict[str, Any]]
+    words: list[str]
+    shown: list[int]
+    printed: list[int]
+
+
+@dataclass
+class Download:
+    """What the button of a chapter gave where there is no network, and where Colab would go."""
+
+    name: str
+    content: bytes
+    colab: str
+
+
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site as a reader has it who unzipped site.zip."""
     demand_site()
@@ -28,207 +68,289 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target / "site"
 
 
-@pytest.fixture(scope="module")
-def served(browser: Browser, server: str) -> list[Visit]:
-    return list(visits(browser, server, axe_source()))
+@pytest.fixture(scope="module", params=pages())
+def page_name(request: pytest.FixtureRequest) -> str:
+    demand_site()
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def unzipped(browser: Browser, folder: Path) -> list[Visit]:
-    return list(visits(browser, folder.as_uri() + "/", None))
+def both(browser: Browser, server: str, page_name: str) -> tuple[Visit, Figures]:
+    page, visit = open_page(browser, server, page_name, SERVED[0])
+    look_around(page, visit, SERVED, axe_source())
+    # As at the start: the still picture is drawn for a desk.
+    page.set_viewport_size(SERVED[0][0])
+    figures = Figures(
+        page.evaluate(CONTROLS), page.evaluate(WORDS, "mount"), page.evaluate(SHOWN), []
+    )
+    page.emulate_media(media="print")
+    figures.printed = page.evaluate(SHOWN)
+    page.context.close()
+    return visit, figures
 
 
 @pytest.fixture(scope="module")
-def seen(served: list[Visit], unzipped: list[Visit]) -> list[Visit]:
-    return [*served, *unzipped]
+def served(both: tuple[Visit, Figures]) -> Visit:
+    return both[0]
 
 
-def test_every_page_was_visited_in_every_way(seen: list[Visit]) -> None:
-    ways = {(visit.page, visit.width, visit.theme, visit.where) for visit in seen}
-    assert len(ways) == len(seen) == len(pages()) * 2 * 2 * 2
-    assert {visit.page for visit in seen} >= set(chapters())
-    assert all(visit.seen["theme"] == visit.theme for visit in seen)
-    assert all(len(visit.seen["text"]) > 100 for visit in seen if visit.page != "search")
+@pytest.fixture(scope="module")
+def figures(both: tuple[Visit, Figures]) -> Figures:
+    return both[1]
 
 
-def test_no_other_host_is_asked(served: list[Visit], unzipped: list[Visit], server: str) -> None:
+@dataclass
+class Unzipped:
+    """The visit without a network, how the page reads, and what a chapter's button gave."""
+
+    visit: Visit
+    reading: dict[str, Any]
+    download: Download | None
+
+
+@pytest.fixture(scope="module")
+def offline(browser: Browser, folder: Path, page_name: str) -> Unzipped:
+    page, visit = open_page(browser, folder.as_uri() + "/", page_name, UNZIPPED[0])
+    look_around(page, visit, UNZIPPED, None)
+    download = downloaded(page) if page_name in chapters() else None
+    reading = read_closely(page)
+    page.context.close()
+    return Unzipped(visit, reading, download)
+
+
+def downloaded(page: Page) -> Download:
+    """Press the button that hands the notebook over."""
+    button = page.get_by_role("button", name="Notebook")
+    button.click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download notebook").click()
+    got = waiting.value
+    button.click()
+    colab = page.get_by_role("link", name="Open notebook in Colab").get_attribute("href")
+    return Download(got.suggested_filename, got.path().read_bytes(), colab or "")
+
+
+@pytest.fixture(scope="module")
+def unzipped(offline: Unzipped) -> Visit:
+    return offline.visit
+
+
+@pytest.fixture(scope="module")
+def visits(served: Visit, unzipped: Visit) -> list[Visit]:
+    return [served, unzipped]
+
+
+@pytest.fixture(scope="module")
+def reading(offline: Unzipped) -> dict[str, Any]:
+    return offline.reading
+
+
+@pytest.fixture
+def still(browser: Browser, server: str, page_name: str) -> Iterator[Page]:
+    """The page without scripts."""
+    context = browser.new_context(viewport=SERVED[0][0], java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{server}{page_name}.html")
+    yield page
+    context.close()
+
+
+# -- what holds of every page ----------------------------------------------------------------------
+
+
+def test_the_page_was_seen_in_every_way(page_name: str, visits: list[Visit]) -> None:
+    assert [visit.where for visit in visits] == ["http", "file"]
+    for visit in visits:
+        assert len({(look.width, look.theme) for look in visit.looks}) == len(visit.looks) == 4
+        for look in visit.looks:
+            assert look.seen["theme"] == look.theme
+            assert page_name == "search" or len(look.seen["text"]) > 100
+    # Each width and each mode is met by a page that starts in it.
+    assert len({visit.looks[0].width for visit in visits}) == 2
+    assert len({visit.looks[0].theme for visit in visits}) == 2
+
+
+def test_no_other_host_is_asked(served: Visit, unzipped: Visit, server: str) -> None:
     host = urlsplit(server).netloc
-    for visit in served:
-        assert visit.requests
-        foreign = [url for url in visit.requests if urlsplit(url).netloc not in (host, "")]
-        assert not foreign, f"{visit}: {foreign}"
-    for visit in unzipped:
-        assert visit.requests
-        foreign = [
-            url for url in visit.requests if urlsplit(url).scheme not in ("file", "data", "blob")
-        ]
-        assert not foreign, f"{visit}: {foreign}"
+    assert served.requests
+    assert unzipped.requests
+    assert not [url for url in served.requests if urlsplit(url).netloc not in (host, "")]
+    own = ("file", "data", "blob")
+    assert not [url for url in unzipped.requests if urlsplit(url).scheme not in own]
 
 
-def test_nothing_fails_and_the_console_is_silent(seen: list[Visit]) -> None:
-    troubles = {str(visit): visit.errors + visit.failed for visit in seen}
+def test_nothing_fails_and_the_console_is_silent(visits: list[Visit]) -> None:
+    troubles = {str(visit): visit.errors + visit.failed for visit in visits}
     assert not {where: what for where, what in troubles.items() if what}
 
 
-def test_axe_finds_no_violation(served: list[Visit]) -> None:
-    found = {str(visit): visit.violations for visit in served if visit.violations}
-    assert not found, json.dumps(found, indent=1)
+def test_axe_finds_no_violation(served: Visit) -> None:
+    found = {f"{look.width} px, {look.theme}": look.violations for look in served.looks}
+    assert len(found) == 4
+    assert not any(found.values()), json.dumps(found, indent=1)
 
 
-def test_no_page_scrolls_sideways(seen: list[Visit]) -> None:
-    assert not {str(visit): visit.seen["overflow"] for visit in seen if visit.seen["overflow"] > 0}
+def test_the_page_does_not_scroll_sideways(visits: list[Visit]) -> None:
+    for visit in visits:
+        wide = {where: pixels for where, pixels in visit.wrong("overflow").items() if pixels > 0}
+        assert not wide, str(visit)
 
 
-def test_every_picture_has_words(seen: list[Visit]) -> None:
-    assert not {str(visit): visit.seen["unnamed"] for visit in seen if visit.seen["unnamed"]}
-    for visit in seen:
-        if visit.page in chapters():
-            assert visit.seen["pictures"], f"{visit} has no picture at all"
+def test_every_picture_has_words(page_name: str, visits: list[Visit]) -> None:
+    for visit in visits:
+        assert not visit.wrong("unnamed"), str(visit)
+        if page_name in chapters():
+            assert all(look.seen["pictures"] for look in visit.looks), f"{visit} has no picture"
 
 
-def test_pictures_load_when_they_come_near(seen: list[Visit]) -> None:
-    assert not {str(visit): visit.seen["eager"] for visit in seen if visit.seen["eager"]}
+def test_pictures_load_when_they_come_near(visits: list[Visit]) -> None:
+    for visit in visits:
+        assert not visit.wrong("eager"), str(visit)
 
 
-def test_formulas_are_in_the_page(seen: list[Visit]) -> None:
-    for visit in seen:
-        assert not visit.seen["unwritten"], f"{visit}: {visit.seen['unwritten']}"
-        raw = re.findall(r"\\\(|\\\[|\$\$|\\frac|\\mathrm", visit.seen["text"])
-        assert not raw, f"{visit} shows TeX: {raw}"
-        if visit.page in chapters():
-            assert visit.seen["maths"] > 10, f"{visit} has {visit.seen['maths']} formulas"
+def test_formulas_are_in_the_page(page_name: str, visits: list[Visit]) -> None:
+    for visit in visits:
+        assert not visit.wrong("unwritten"), str(visit)
+        for look in visit.looks:
+            raw = re.findall(r"\\\(|\\\[|\$\$|\\frac|\\mathrm", look.seen["text"])
+            assert not raw, f"{visit} shows TeX: {raw}"
+            if page_name in chapters():
+                assert look.seen["maths"] > 10, f"{visit} has {look.seen['maths']} formulas"
 
 
-def test_weight_of_the_first_screen(served: list[Visit]) -> None:
-    heaviest: dict[str, int] = defaultdict(int)
-    for visit in served:
-        files = {path for path in visit.local if "_live" not in path.parts}
-        heaviest[visit.page] = max(heaviest[visit.page], sum(map(weight, files)))
-    for page, size in sorted(heaviest.items(), key=lambda item: -item[1]):
-        print(f"{size / 1000:7.1f} kB  {page}")
-    assert min(heaviest.values()) > 50_000, "a page without its style was weighed"
-    assert not {page: size for page, size in heaviest.items() if size > LIMIT}
+def test_weight_of_the_first_screen(page_name: str, visits: list[Visit], folder: Path) -> None:
+    """What either start asks for, a desk in light or a phone in dark, weighs little together."""
+    files = {
+        path.relative_to(folder if visit.where == "file" else SITE)
+        for visit in visits
+        for path in visit.local
+    }
+    size = sum(weight(SITE / path) for path in files if path.parts[0] != LIBRARY.strip("/"))
+    print(f"{size / 1000:7.1f} kB  {page_name}")
+    assert size > 50_000, "a page without its style was weighed"
+    assert size <= LIMIT
 
 
-def test_the_figure_library_comes_only_where_a_figure_is(seen: list[Visit]) -> None:
-    for visit in seen:
-        asked = any(LIBRARY in url for url in visit.requests)
-        assert asked == bool(visit.seen["figures"]), f"{visit}: asked for the library: {asked}"
-    for visit in seen:
-        if visit.page in chapters():
-            assert visit.seen["figures"], f"{visit} has no interactive figure"
-
-
-@pytest.mark.parametrize("where", ["server", "folder"])
-def test_the_search_finds_a_word(browser: Browser, server: str, folder: Path, where: str) -> None:
-    root = server if where == "server" else folder.as_uri() + "/"
-    page = browser.new_page()
-    errors: list[str] = []
-    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    page.goto(f"{root}index.html")
-    page.keyboard.press("Control+k")
-    page.locator("#pst-search-dialog input").fill("logarithm")
-    page.locator("#pst-search-dialog input").press("Enter")
-    page.wait_for_url("**/search.html?q=logarithm")
-    result = page.locator("#search-results ul.search a", has_text="Softmax").first
-    expect(result).to_be_visible()
-    result.click()
-    expect(page.locator("article h1")).to_contain_text("Softmax")
-    page.goto(f"{root}search.html?q=qwertyzxcv")
-    expect(page.locator("#search-results")).to_contain_text("did not match any documents")
-    assert not errors
-    page.close()
-
-
-@pytest.mark.parametrize("slug", chapters())
-def test_the_notebook_is_downloaded_without_a_network(
-    browser: Browser, folder: Path, slug: str, tmp_path: Path
+def test_the_page_can_be_read_without_scripts(
+    page_name: str, still: Page, figures: Figures
 ) -> None:
-    context = browser.new_context(offline=True, accept_downloads=True)
-    page = context.new_page()
-    page.goto(f"{folder.as_uri()}/{slug}.html")
-    page.get_by_role("button", name="Notebook").click()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download notebook").click()
-    download.value.save_as(tmp_path / "got.ipynb")
-    assert download.value.suggested_filename == f"{slug}.ipynb"
-    notebook = json.loads((tmp_path / "got.ipynb").read_text(encoding="utf-8"))
-    assert "course_lib" in "".join(notebook["cells"][0]["source"])
-    assert (tmp_path / "got.ipynb").read_bytes() == (
-        SITE / "_downloads" / f"{slug}.ipynb"
-    ).read_bytes()
-    page.get_by_role("button", name="Notebook").click()
-    colab = page.get_by_role("link", name="Open notebook in Colab").get_attribute("href")
-    assert colab is not None
-    assert colab.endswith(f"/blob/notebooks/chapters/{slug}.ipynb")
-    context.close()
+    if page_name != "search":
+        expect(still.locator("article h1")).to_be_visible()
+    if page_name in chapters():
+        expect(still.locator("article .katex").first).to_be_visible()
+        assert figures.words
+    # The still picture says what the live one says.
+    assert still.evaluate(WORDS, "static") == figures.words
+    for picture in still.locator(".live-figure-static").all():
+        expect(picture).to_be_visible()
+        assert len(picture.get_attribute("aria-label") or "") > 30
 
 
-def test_a_missing_page_is_answered_at_any_depth(browser: Browser, server: str) -> None:
-    for address in ("nothing.html", "deep/below/nothing.html"):
-        page = browser.new_page()
-        answer = page.goto(server + address)
-        assert answer is not None
-        assert answer.status == 404
-        links = page.locator("a").evaluate_all("(all) => all.map((a) => a.getAttribute('href'))")
-        assert len(links) >= len(chapters()) + 2
-        for link in links:
-            assert link.startswith(PREFIX + "/")
-            assert (SITE / link[len(PREFIX) + 1 :]).exists(), link
-        page.get_by_role("link", name="The start of the course").click()
-        expect(page.locator("article h1")).to_be_visible()
-        page.close()
+# -- live figures ----------------------------------------------------------------------------------
 
 
-def test_pages_can_be_read_without_scripts(browser: Browser, server: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    for slug in chapters():
-        page.goto(f"{server}{slug}.html")
-        expect(page.locator("article h1")).to_be_visible()
-        expect(page.locator("article .katex").first).to_be_visible()
-        expect(page.locator("article .live-figure svg").first).to_be_visible()
-    context.close()
+def test_the_figure_library_comes_once_and_only_where_a_figure_is(
+    page_name: str, visits: list[Visit]
+) -> None:
+    for visit in visits:
+        assert not [url for url in visit.first if LIBRARY in url], f"{visit}: before its figure"
+        number = visit.looks[0].seen["figures"]
+        asked = [url for url in visit.requests if LIBRARY in url]
+        assert len(asked) == min(number, 1), f"{visit}: asked for the library {len(asked)} times"
+        if page_name in chapters():
+            assert number, f"{visit} has no interactive figure"
 
 
-def test_every_icon_has_its_glyph() -> None:
-    from fontTools.ttLib import TTFont
-
-    icons = load(ROOT / "book" / "_ext" / "icons.py")
-    sheet = "styles/pydata-sphinx-theme.css"
-    style = (icons.theme_static() / sheet).read_text(encoding="utf-8")
-    points = icons.code_points(style)
-    glyphs = TTFont(SITE / "_static" / icons.FONT).getBestCmap()
-    used = set()
-    for name in pages():
-        html = (SITE / f"{name}.html").read_text(encoding="utf-8")
-        used |= set(re.findall(r"\bfa-([a-z0-9-]+)\b", html)) & set(points)
-    assert {"magnifying-glass", "download"} <= used
-    assert not {name for name in used if points[name] not in glyphs}
-    published = icons.code_points((SITE / "_static" / sheet).read_text(encoding="utf-8"))
-    assert used <= set(published)
-    assert len(published) < 50
-    assert icons.wanted(style) <= set(glyphs)
+def test_the_words_of_a_figure_follow_the_mode(visits: list[Visit]) -> None:
+    for visit in visits:
+        for look in visit.looks:
+            ink = look.seen["ink"]
+            assert len(look.seen["inks"]) == look.seen["figures"]
+            for colours in look.seen["inks"]:
+                assert ink in colours["words"], f"{visit}, {look.theme}: {ink}"
+                assert set(colours["axes"]) <= {ink}, f"{visit}, {look.theme}: {ink}"
+        assert len({look.seen["ink"] for look in visit.looks}) == 2
 
 
-def test_no_page_names_the_machine_that_built_it() -> None:
-    texts = [path for path in SITE.rglob("*") if path.suffix in {".html", ".js", ".ipynb", ".txt"}]
-    assert len(texts) > len(pages())
-    own = (str(ROOT), str(Path.home()) + os.sep, "Warning:")
-    named = {
-        str(path.relative_to(SITE)): word
-        for path in texts
-        for word in own
-        if word in path.read_text(encoding="utf-8") and "_live" not in path.parts
-    }
-    assert not named
+def test_every_control_of_a_figure_has_a_name_and_room(
+    served: Visit, figures: Figures, page_name: str
+) -> None:
+    number = served.looks[0].seen["figures"]
+    assert len(figures.controls) >= number
+    for control in figures.controls:
+        assert len(control["name"]) > 3, control
+        assert control["height"] >= 24, control
+        assert control["out"] <= 1, control
 
 
-def test_no_heavy_file_is_published() -> None:
-    large = {
-        str(path.relative_to(SITE)): path.stat().st_size
-        for path in SITE.rglob("*")
-        if path.is_file() and path.stat().st_size > 1_500_000
-    }
-    assert not large
-    assert os.path.getsize(SITE / "_static/vendor/fontawesome/webfonts/fa-solid-900.woff2") < 4_000
+def test_print_shows_the_still_picture(served: Visit, figures: Figures) -> None:
+    number = served.looks[0].seen["figures"]
+    assert figures.shown == [0, number]
+    assert figures.printed == [number, 0]
+
+
+# -- how a page reads ------------------------------------------------------------------------------
+
+
+def test_no_chapter_goes_on_for_long_without_a_figure(
+    page_name: str, reading: dict[str, Any]
+) -> None:
+    if page_name in chapters():
+        assert len(reading["gaps"]) > 8
+        assert not [gap for gap in reading["gaps"] if gap[0] > SCREENS]
+
+
+def test_no_line_of_code_has_to_be_pushed_aside_on_a_desk(
+    page_name: str, reading: dict[str, Any]
+) -> None:
+    if page_name in chapters():
+        assert reading["listings"] > 20
+    if page_name == "prerequisites":
+        assert reading["cells"] >= 2, "its code is executed"
+    assert not reading["wide listings"]
+
+
+def test_no_formula_has_to_be_pushed_aside_on_a_phone(
+    page_name: str, reading: dict[str, Any]
+) -> None:
+    if page_name in chapters():
+        assert reading["formulas"] >= 3
+    assert not reading["wide formulas"]
+
+
+def test_no_line_of_a_table_leaves_a_phone(page_name: str, reading: dict[str, Any]) -> None:
+    if page_name == "from-the-notes":
+        assert not reading["beyond"]
+
+
+def test_letters_of_a_picture_are_as_large_as_those_of_the_text(
+    page_name: str, reading: dict[str, Any]
+) -> None:
+    if page_name in chapters():
+        assert reading["letters"]
+    for shown, drawn in reading["letters"]:
+        assert 400 <= shown <= 441, "11 points of 4.4 inches are 15 pixels"
+        assert drawn >= 1.9 * shown, "not sharp on a fine screen"
+
+
+def test_no_line_begins_with_the_comma_behind_a_formula(
+    page_name: str, reading: dict[str, Any]
+) -> None:
+    for width, (held, alone) in reading["commas"].items():
+        if page_name in chapters():
+            assert held >= 10
+        assert not alone, width
+
+
+# -- a chapter's notebook --------------------------------------------------------------------------
+
+
+def test_the_notebook_is_downloaded_without_a_network(page_name: str, offline: Unzipped) -> None:
+    assert (offline.download is not None) == (page_name in chapters())
+    if offline.download is not None:
+        assert offline.download.name == f"{page_name}.ipynb"
+        notebook = json.loads(offline.download.content)
+        assert "course_lib" in "".join(notebook["cells"][0]["source"])
+        published = SITE / "_downloads" / f"{page_name}.ipynb"
+        assert offline.download.content == published.read_bytes()
+        assert offline.download.colab.endswith(f"/blob/notebooks/chapters/{page_name}.ipynb")

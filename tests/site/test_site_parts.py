@@ -1,4 +1,4 @@
-"""The site's own parts, each alone: formulas, fingerprint, plain Markdown, the first cell."""
+"""The site's own parts, each alone: formulas, appearance, plain Markdown, the first cell."""
 
 import re
 import sys
@@ -45,28 +45,6 @@ def test_the_fonts_belong_to_the_katex_that_renders() -> None:
     named = {part.split(")")[0] for part in style.split("url(fonts/")[1:]}
     assert named == fonts
     assert ".ttf" not in style
-
-
-def test_the_fingerprint_follows_library_data_and_pins(tmp_path: Path) -> None:
-    execution = load(EXTENSIONS / "execution.py")
-    for name in execution.WATCHED:
-        path = tmp_path / name
-        if "." in name:
-            path.write_text("torch==1", encoding="utf-8")
-        else:
-            (path / "data").mkdir(parents=True)
-            (path / "data" / "heads.npz").write_bytes(b"1")
-    seen = {execution.fingerprint(tmp_path)}
-    (tmp_path / "course_lib" / "data" / "heads.npz").write_bytes(b"2")
-    seen.add(execution.fingerprint(tmp_path))
-    (tmp_path / "requirements.txt").write_text("torch==2", encoding="utf-8")
-    seen.add(execution.fingerprint(tmp_path))
-    (tmp_path / "course_lib" / "new.py").touch()
-    seen.add(execution.fingerprint(tmp_path))
-    assert len(seen) == 4
-    (tmp_path / "course_lib" / "__pycache__").mkdir()
-    (tmp_path / "course_lib" / "__pycache__" / "new.pyc").touch()
-    assert execution.fingerprint(tmp_path) in seen
 
 
 def test_a_change_of_dress_rebuilds_every_page(tmp_path: Path) -> None:

@@ -609,12 +609,15 @@ def test_a_refused_call_leaves_the_cache_as_it_was(
         ),
         (
             lambda: kv_cache_bytes(3, 0, 64, 10, 2),
-            r"G >= 1; G is 0; layers=3, G=0, D=64, T=10, bytes=2",
+            r"num_kv_heads >= 1; num_kv_heads is 0; num_layers = 3, num_kv_heads = 0, head",
         ),
-        (lambda: kv_cache_bytes(3, 8, 64, -1, 2), r"T >= 0; T is -1; layers=3, G=8"),
+        (
+            lambda: kv_cache_bytes(3, 8, 64, -1, 2),
+            r"num_tokens >= 0; num_tokens is -1, with num_layers = 3",
+        ),
         (
             lambda: kv_cache_bytes(3, 8, 64, 10, 2, [128, None]),
-            r"layers is 3 and windows has 2 entries",
+            r"num_layers is 3 and windows has 2 entries",
         ),
         (
             lambda: kv_cache_bytes(2, 8, 64, 10, 2, [128, 0]),

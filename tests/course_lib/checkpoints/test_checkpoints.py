@@ -11,10 +11,12 @@ from torch import Tensor
 
 from course_lib.checkpoints.bert import from_bert
 from course_lib.checkpoints.bloom import from_bloom
+from course_lib.checkpoints.deepseek import from_deepseek
 from course_lib.checkpoints.falcon import from_falcon
 from course_lib.checkpoints.gpt2 import from_gpt2
 from course_lib.checkpoints.interleaved import from_cohere
 from course_lib.checkpoints.llama import from_llama
+from course_lib.checkpoints.mpt import from_mpt
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.config.arrangement import PostNorm
 from course_lib.config.decoder import Unembedding
@@ -27,6 +29,7 @@ EMBEDDINGS = {
     from_gpt2: "transformer.wte.weight",
     from_falcon: "transformer.word_embeddings.weight",
     from_llama: "model.embed_tokens.weight",
+    from_mpt: "transformer.wte.weight",
     from_cohere: "model.embed_tokens.weight",
     from_bloom: "transformer.word_embeddings.weight",
 }
@@ -61,6 +64,14 @@ def test_an_arrangement_without_names_is_refused() -> None:
     config = replace(architecture.ours, layers=(*layers[:2], other, *layers[3:]))
     with pytest.raises(ValueError, match=r"InnerNorm, .*; layer 2 of 7 has PostNorm"):
         architecture.convert(theirs.state_dict(), config)
+
+
+def test_a_deepseek_checkpoint_has_latent_attention() -> None:
+    theirs, _ = make_pair("DeepSeek-V2")
+    ours, llama = ARCHITECTURES["DeepSeek-V2"].ours, ARCHITECTURES["Llama 3"].ours
+    config = replace(ours, layers=(ours.layers[0], *llama.layers[1:]))
+    with pytest.raises(ValueError, match="layer 1 of 7 has CausalAttentionConfig"):
+        from_deepseek(theirs.state_dict(), config)
 
 
 def test_bert_needs_all_its_layers() -> None:

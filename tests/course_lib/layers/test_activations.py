@@ -74,9 +74,9 @@ def test_bfloat16(name: str) -> None:
     x = 3 * normal(0, 4096, dtype=torch.bfloat16)
     exact = along(getattr(naive, name), -1, x)
     error = (getattr(lib, name)(x).double() - exact).abs()
-    # Each step rounds to 8 binary digits, by 0.004 at most. Measured, relative to 1 + |f(x)|: 0 for
-    # relu, 0.0030 for gelu, 0.0040 for gelu_tanh, 0.0035 for silu.
-    assert (error / (1 + exact.abs())).max() <= (0.0 if name == "relu" else 0.006)
+    # Rounded once, to 8 binary digits; relu rounds nothing. 1 % for what float32 itself rounds, and
+    # 1e-14 for the twins, whose 1 + erf and 1 + tanh cancel in float64 near x = -8.
+    assert (error <= (0.0 if name == "relu" else 1.01 * 2**-8) * exact.abs() + 1e-14).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

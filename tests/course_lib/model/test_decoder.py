@@ -23,6 +23,7 @@ from course_lib.config.attention_parts import Everything, Reach, Softmax, Window
 from course_lib.config.decoder import DecoderConfig, LayerConfig, Unembedding
 from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.rope import NoRope, NtkScaling, RopeConfig, YarnScaling
+from course_lib.counts.decoder import cache_bytes
 from course_lib.layers.activations import silu
 from course_lib.masks import causal_mask, window_mask
 from course_lib.model.blocks import Block, block_module
@@ -83,6 +84,34 @@ def test_any_cut_into_chunks_gives_the_same_logits(name: str, data: st.DataObjec
         chunks = [model(chunk, caches) for chunk in tokens.split(sizes, dim=1)]
         assert_close(torch.cat(chunks, dim=1), model(tokens), rtol=1e-9, atol=1e-9)
     assert all(cache.length == T for cache in caches)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_layer_makes_its_cache_and_the_count_is_what_it_holds(name: str) -> None:
+    model, tokens = MODELS[name], ids()
+    caches = model.new_caches()
+    assert len(caches) == L
+    with torch.no_grad():
+        model(tokens, caches)
+    held = sum(cache.nbytes for cache in caches)
+    assert held == B * cache_bytes(model.config, T, bytes_per_element=8)
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "message"),
+    [
+        ("Llama 3", "DeepSeek-V2", "keeps keys and values, in .*; a LatentCache came; new_cache"),
+        ("MPT with 6 heads", "DeepSeek-V2", "keeps keys and values, in .*; a LatentCache came"),
+        ("DeepSeek-V2", "Llama 3", "keeps latent vectors .* in a LatentCache; a KVCache came"),
+    ],
+)
+def test_a_cache_of_another_kind_is_refused_before_any_layer_runs(
+    name: str, other: str, message: str
+) -> None:
+    caches = [*MODELS[name].new_caches()[:-1], MODELS[other].new_caches()[-1]]
+    with pytest.raises(ValueError, match=message):
+        MODELS[name](ids(), caches)
+    assert all(cache.length == 0 for cache in caches)
 
 
 @given(seed=seeds)
