@@ -92,7 +92,7 @@ def learned(
     require_integers(positions=positions)
     require_floats(table=table)
     require_same_device(positions=positions, table=table)
-    require_axes("positions", positions, "T")
+    require_axes("positions", positions, "*batch T")
     require_axes("table", table, "S C")
     outside = (positions < 0) | (positions >= table.shape[0])
     if outside.any():

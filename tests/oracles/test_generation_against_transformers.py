@@ -16,6 +16,11 @@ from transformers import (
 
 from course_lib.generation.choice import greedy, pick, sample, sampler
 from course_lib.generation.logits import temperature_logits, top_k_logits, top_p_logits
+from course_lib.generation.prompts import (
+    continue_prompts,
+    continue_prompts_without_cache,
+    padded_left,
+)
 from course_lib.generation.writing import (
     continue_ids,
     continue_ids_without_cache,
@@ -136,3 +141,30 @@ def test_sequences_end_where_those_of_transformers_end() -> None:
             lengths.add(expected.shape[1] - T)
     assert len(lengths) > 3
     assert min(lengths) < n
+
+
+#: One of each way to know positions: a table, RoPE, RoPE and windows, windows and caps, ALiBi.
+PADDED = ("GPT-2", "Llama 3", "Mistral", "Gemma 2", "BLOOM")
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("name", PADDED)
+def test_prompts_of_different_lengths_are_continued_as_by_transformers(name: str) -> None:
+    # In float32: in float64 their softmax over a row of padding, cast to float32, is NaN.
+    theirs, ours = make_pair(name, seed=4)
+    n = 8
+    given = [torch.randint(V, (length,), generator=generator(length)) for length in (9, 2, 6)]
+    ids, padding = padded_left(given)
+    is_token = torch.arange(ids.shape[1]) >= padding[:, None]
+    with torch.no_grad():
+        whole = theirs.generate(
+            ids,
+            max_new_tokens=n,
+            do_sample=False,
+            attention_mask=is_token.long(),
+            pad_token_id=0,
+        )
+    expected = [row[first:] for row, first in zip(whole, padding.tolist(), strict=True)]
+    for go_on in (continue_prompts, continue_prompts_without_cache):
+        for longer, theirs_alone in zip(go_on(ours, given, n, greedy), expected, strict=True):
+            assert_close(longer, theirs_alone)

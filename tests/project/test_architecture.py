@@ -63,7 +63,9 @@ WITHOUT_TWIN = {
     "course_lib.model.initialise": "it draws, and it counts; there is no formula to write slowly",
     "course_lib.generation.logits.require_choice": "it refuses; the tests of its callers match it",
     "course_lib.generation.choice.sampler": "it puts functions together that have twins",
+    "course_lib.generation.choice.each_its_own": "it hands each row to a function that has a twin",
     "course_lib.generation.writing": "loops around a model; compared with transformers' own",
+    "course_lib.generation.prompts": "see writing; and with each prompt alone",
     "course_lib.on_one_page": "it is itself the plain version of a model; compared with two others",
     "course_lib.training.accumulation.accumulate_gradients": "a loop around a model; compared with "
     "one batch",
@@ -93,6 +95,9 @@ WITHOUT_ORACLE = {
     "course_lib.cache.buffer": "it refuses and copies; the caches have oracles",
     "course_lib.sizes": "it refuses; nobody else has these words",
     "course_lib.generation.logits.require_choice": "it refuses; nobody else has these words",
+    "course_lib.generation.choice.each_its_own": "it hands each row to a function with an oracle",
+    "course_lib.generation.prompts.continue_prompts_until": "continue_until, which has an oracle, "
+    "without what fills its rows up",
     "course_lib.layers.embedding.require_drawn": "it refuses; see above",
     "course_lib.layers.affine": "x @ w + b; the modules that call it are compared with PyTorch's",
     "course_lib.model.encoder.sequence_mask": "padding_mask, which has an oracle, one axis more",

@@ -143,6 +143,7 @@ def test_padding_that_cannot_be_is_refused() -> None:
 # Generation
 
 
+@pytest.mark.usefixtures("without_annotations")  # they cost more than these small models
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_prompt_is_continued_as_alone(kind: str) -> None:
     model, given = decoder(kind), prompts()
@@ -156,6 +157,7 @@ def test_each_prompt_is_continued_as_alone(kind: str) -> None:
             assert torch.equal(longer, expected)
 
 
+@pytest.mark.usefixtures("without_annotations")  # they cost more than these small models
 @pytest.mark.parametrize("kind", MAIN)
 def test_each_prompt_draws_as_alone(kind: str) -> None:
     model, given = decoder(kind), prompts()
@@ -168,6 +170,7 @@ def test_each_prompt_draws_as_alone(kind: str) -> None:
         assert torch.equal(longer, continue_ids(model, prompt[None], 6, draw(seed))[0])
 
 
+@pytest.mark.usefixtures("without_annotations")  # they cost more than these small models
 def test_each_prompt_ends_as_alone() -> None:
     model, given = decoder("windows, every other layer"), prompts()
     n, found = 9, set()
@@ -183,6 +186,7 @@ def test_each_prompt_ends_as_alone() -> None:
     assert {1, n} < found  # some end early, some late, some never
 
 
+@pytest.mark.usefixtures("without_annotations")  # they cost more than these small models
 def test_an_end_in_the_prompt_is_read_like_any_token() -> None:
     model = decoder("RoPE")
     given = [torch.tensor([END, END, 5]), torch.tensor([END])]
@@ -193,6 +197,7 @@ def test_an_end_in_the_prompt_is_read_like_any_token() -> None:
         assert len(longer) > len(prompt)
 
 
+@pytest.mark.usefixtures("without_annotations")  # they cost more than these small models
 def test_nothing_to_write_gives_the_prompts() -> None:
     model, given = decoder("ALiBi"), prompts()
     for longer in (
@@ -203,6 +208,7 @@ def test_nothing_to_write_gives_the_prompts() -> None:
         assert all(torch.equal(row, prompt) for row, prompt in zip(longer, given, strict=True))
 
 
+@pytest.mark.usefixtures("without_annotations")  # they cost more than these small models
 def test_a_prompt_beyond_the_context_beside_a_short_one() -> None:
     model, given = decoder("learned positions"), prompts((CONTEXT + 5, 2, CONTEXT))
     for go_on in (continue_prompts, continue_prompts_without_cache):
