@@ -32,7 +32,12 @@ LONG = {"grading": 0, "book": 1, "site": 2}
 
 
 #: Files whose tests share something dear for each page, and nothing between pages.
-BY_PAGE = {"test_pages", "test_published_notebooks", "test_solution_notebooks"}
+BY_PAGE = {
+    "test_pages",
+    "test_live_figures",
+    "test_published_notebooks",
+    "test_solution_notebooks",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
