@@ -16,7 +16,7 @@ course: env  ## build the book, generate the exercises, grade a sample class
 	@$(RUN) -m grading class
 
 # Two processes; tests that share something dear stay together (tests/conftest.py), in its order.
-PYTEST := $(RUN) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(RUN) -m pytest -n 2 --no-loadscope-reorder
 
 ifdef ONLY
 test: env-dev browser

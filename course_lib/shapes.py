@@ -36,11 +36,12 @@ def require_axes(name: str, tensor: Shaped[Tensor, "*shape"], axes: str) -> None
         ValueError: if there are not.
     """
     require_tensors(**{name: tensor})
-    needed = sum(not axis.startswith("*") for axis in axes.split())
-    fits = tensor.ndim >= needed if axes.startswith("*") else tensor.ndim == needed
+    is_open = axes.startswith("*")
+    needed = len(axes.split()) - is_open
+    fits = tensor.ndim >= needed if is_open else tensor.ndim == needed
     if not fits:
         raise ValueError(
-            f"{name} has the axes {axes}, {'at least ' if '*' in axes else ''}{needed} in number; "
+            f"{name} has the axes {axes}, {'at least ' if is_open else ''}{needed} in number; "
             f"{name} has {tensor.ndim}; shape {tuple(tensor.shape)}"
         )
 

@@ -1,17 +1,21 @@
 """Settings of all tests: annotations are executed, laws are drawn alike each time.
 
-`pytest --only softmax` runs what concerns that chapter. With `-n 2 --dist loadgroup` the tests of a
+`pytest --only softmax` runs what concerns that chapter. With `-n 2` the tests of a
 file go to one process, and those of a file that asks the same of each page go by page.
 """
 
 import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
-from built_site import chapters, find_browser
+from built_site import chapters, find_browser, pages
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
 # The hook must stand before the first import of course_lib. The numeric tower lets an int stand
 # for a float, as type checkers do.
@@ -25,6 +29,15 @@ settings.load_profile("course")
 
 #: Where two processes share the tests, folders with long ones come first and short ones fill up.
 LONG = {"grading": 0, "book": 1, "site": 2}
+
+
+#: Files whose tests share something dear for each page, and nothing between pages.
+BY_PAGE = {
+    "test_pages",
+    "test_live_figures",
+    "test_published_notebooks",
+    "test_solution_notebooks",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,7 +54,23 @@ def page_of(item: pytest.Item) -> str | None:
     return None if page is None else str(page)
 
 
-@pytest.hookimpl(tryfirst=True)
+class ByFileAndPage(LoadScopeScheduling):
+    """Keeps the tests of a file in one process; where they ask each page alike, those of a page."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        given = re.search(r"\[(.*)\]$", nodeid)
+        if Path(file).stem not in BY_PAGE or not given:
+            return file
+        begins = [name for name in pages() if f"{given[1]}-".startswith(f"{name}-")]
+        return f"{file}[{max(begins, key=len, default='')}]"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndPage:
+    return ByFileAndPage(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     only = config.getoption("--only")
     if only is not None and only not in chapters():
@@ -49,9 +78,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError(f"There is no chapter {only!r}. Choose one of: {known}")
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: LONG.get(item.path.parent.name, len(LONG)))
-    for item in items:
-        group = "-".join(filter(None, (item.path.stem, page_of(item))))
-        item.add_marker(pytest.mark.xdist_group(group))
     if only is not None:
         others = [item for item in items if page_of(item) != only]
         config.hook.pytest_deselected(items=others)

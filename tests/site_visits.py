@@ -76,9 +76,10 @@ SCROLL = """async () => {
   scrollTo({top: 0, behavior: "instant"});
 }"""
 # A chapter's formulas and listings are thousands of letters in a few colours, and axe looks at what
-# is behind each. Of the letters of one formula or listing that have the same ink on the same
-# ground, the first is left to axe and the others are out of sight while it runs: half of its time.
-# Only bare letters are: nothing that has an attribute, or parts, which other rules might speak of.
+# is behind each. Of the words of one formula or listing that have the same ink on the same ground,
+# the first is left to axe and the others are out of sight while it runs: half of its time. So are
+# single letters, which axe takes for no text. Only bare words are: nothing that has an attribute,
+# or parts, which other rules might speak of.
 SAME_INK = """() => {
   const ground = (leaf, top) => {
     const parts = [];
@@ -96,8 +97,8 @@ SAME_INK = """() => {
       if (leaf.children.length || !bare || !leaf.textContent.trim()) continue;
       const { color, fontSize, fontWeight, textShadow } = getComputedStyle(leaf);
       const key = [color, fontSize, fontWeight, textShadow, ...ground(leaf, top)].join();
-      if (known.has(key)) alike.push(leaf);
-      known.add(key);
+      if (known.has(key) || leaf.textContent.trim().length === 1) alike.push(leaf);
+      else known.add(key);
     }
   }
   return alike;

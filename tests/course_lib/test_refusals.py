@@ -502,9 +502,18 @@ APART: list[Case] = [
 NOT_FINITE: list[Case] = [
     (lambda: rope_inv_freq(6, NAN), "rotary_dim is 6 and base is nan"),
     (lambda: rope(query[..., :6], positions, INF), "rotary_dim is 6 and base is inf"),
-    (lambda: rotate(query, positions, inv_freq, NAN), "concentration is nan; shape (2, 4, 3, 7)"),
-    (lambda: rotate(query, positions, inv_freq, INF), "concentration is inf; shape (2, 4, 3, 7)"),
-    (lambda: rotate(query, positions, inv_freq, 0.0), "concentration is 0.0; shape (2, 4, 3, 7)"),
+    (
+        lambda: rotate(query, positions, inv_freq, NAN),
+        "concentration is nan; shape (3,) (positions)",
+    ),
+    (
+        lambda: rotate(query, positions, inv_freq, INF),
+        "concentration is inf; shape (3,) (positions)",
+    ),
+    (
+        lambda: rotate(query, positions, inv_freq, 0.0),
+        "concentration is 0.0; shape (3,) (positions)",
+    ),
     (lambda: sinusoidal(3, 4, NAN), "num_positions is 3, d_model is 4, base is nan"),
     (lambda: interpolated_inv_freq(inv_freq, NAN), "so 1 <= factor < infinity; factor is nan"),
     (lambda: ntk_inv_freq(8, 1e4, INF), "so 1 <= factor < infinity; factor is inf"),

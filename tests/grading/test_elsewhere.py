@@ -43,6 +43,11 @@ def elsewhere() -> Iterator[subprocess.Popen[bytes]]:
     process.stdout.close()
 
 
+def shows_example(who: Any) -> bool:
+    """Whether the smallest example is compared too: for one variant of each mistake."""
+    return isinstance(who, str) or who[1] == 0
+
+
 def verdict_there(exercise: Exercise, who: Any, process: subprocess.Popen[bytes]) -> Record:
     assert process.stdin is not None
     assert process.stdout is not None
@@ -50,12 +55,13 @@ def verdict_there(exercise: Exercise, who: Any, process: subprocess.Popen[bytes]
         (exercise.name, who), process.stdin, process.stdout,
         lambda name, arguments: called_back(exercise, name, arguments),
     )  # fmt: skip
-    return judge(exercise, Live(exercise, remote)).record
+    return judge(exercise, Live(exercise, remote), with_example=shows_example(who)).record
 
 
 def verdict_here(exercise: Exercise, who: Any) -> Record:
     function = blank(exercise) if who == "blank" else function_of(exercise, who)
-    return judge(exercise, Live(exercise, Witness(function))).record
+    witness = Witness(function)
+    return judge(exercise, Live(exercise, witness), with_example=shows_example(who)).record
 
 
 @by_name

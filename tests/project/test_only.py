@@ -19,28 +19,26 @@ class Item:
         self.path = ROOT / "tests" / path
         if params:
             self.callspec = SimpleNamespace(params=params)
-        self.groups: list[str] = []
 
-    def add_marker(self, mark: Any) -> None:
-        assert mark.name == "xdist_group"
-        self.groups += mark.args
+
+def hooks(request: pytest.FixtureRequest) -> Any:
+    """Return the settings of all tests."""
+    plugins = request.config.pluginmanager.get_plugins()
+    own = str(ROOT / "tests" / "conftest.py")
+    [found] = [one for one in plugins if getattr(one, "__file__", None) == own]
+    return found
 
 
 def collected(
     request: pytest.FixtureRequest, items: list[Item], only: str | None, *, worker: bool = False
 ) -> tuple[list[Item], list[Item]]:
     """Return the items that are left of a collection, and those that were deselected."""
-    [hooks] = [
-        plugin
-        for plugin in request.config.pluginmanager.get_plugins()
-        if getattr(plugin, "__file__", None) == str(ROOT / "tests" / "conftest.py")
-    ]
     gone: list[Item] = []
     told = SimpleNamespace(pytest_deselected=lambda items: gone.extend(items))
     config = SimpleNamespace(getoption=lambda name: only, hook=told)
     if worker:
         config.workerinput = {}
-    hooks.pytest_collection_modifyitems(config, items)
+    hooks(request).pytest_collection_modifyitems(config, items)
     return items, gone
 
 
@@ -61,21 +59,36 @@ def test_only_what_concerns_the_chapter_is_left(request: pytest.FixtureRequest) 
     assert gone == others
 
 
+@pytest.mark.parametrize(
+    ("nodeid", "scope"),
+    [
+        ("tests/site/test_pages.py::test_a[api-layers]", "tests/site/test_pages.py[api-layers]"),
+        ("tests/site/test_pages.py::test_a[api]", "tests/site/test_pages.py[api]"),
+        (f"tests/x/test_solution_notebooks.py::t[{ONE}-1]",
+         f"tests/x/test_solution_notebooks.py[{ONE}]"),
+        ("tests/book/test_published_notebooks.py::test_a[none]",
+         "tests/book/test_published_notebooks.py[]"),
+        ("tests/grading/test_release.py::test_a[softmax]", "tests/grading/test_release.py"),
+        ("tests/site/test_links.py::test_a", "tests/site/test_links.py"),
+    ],
+)  # fmt: skip
 def test_tests_of_a_file_share_a_process_and_those_of_pages_go_by_page(
-    request: pytest.FixtureRequest,
+    request: pytest.FixtureRequest, nodeid: str, scope: str
 ) -> None:
+    scheduler = hooks(request).ByFileAndPage
+    assert scheduler._split_scope(scheduler.__new__(scheduler), nodeid) == scope
+
+
+def test_long_tests_come_first_where_processes_share_them(request: pytest.FixtureRequest) -> None:
     items = [
         Item("course_lib/test_softmax.py"),
         Item("site/test_pages.py", page_name=ONE),
-        Item("site/test_pages.py", page_name=OTHER),
         Item("grading/test_release.py", number=1),
     ]
-    left, gone = collected(request, items, None, worker=True)
+    left, gone = collected(request, list(items), None, worker=True)
     assert not gone
-    # Long ones first, so that short ones fill up the end.
-    assert [item.groups for item in left] == [
-        ["test_release"], [f"test_pages-{ONE}"], [f"test_pages-{OTHER}"], ["test_softmax"],
-    ]  # fmt: skip
+    assert left == items[::-1]
+    assert collected(request, list(items), None)[0] == items
 
 
 def test_an_unknown_chapter_is_refused_with_those_that_there_are(
@@ -101,4 +114,4 @@ def test_make_hands_the_chapter_to_each_step() -> None:
     assert len(alone) == 3
     assert all('--only "softmax"' in line for line in alone)
     assert "pytest" in whole[-1]
-    assert "-n 2 --dist loadgroup" in whole[-1]
+    assert "-n 2 " in whole[-1]
