@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from grading.exercise import Exercise, Misconception
 from grading.observation.values import Array, Randomness, volume
 from grading.verdict import record
@@ -39,7 +41,8 @@ def judge(exercise: Exercise, asked: Asked, *, with_example: bool = True) -> Ver
     """
     case = Case(exercise, asked)
     try:
-        return _judged(case, with_example)
+        with np.errstate(all="warn", under="ignore"):  # whatever a learner has set for all code
+            return _judged(case, with_example)
     except BaseException as error:  # an answer can be built to break whatever looks at it
         name = str(error) if isinstance(error, UnseenError) else type(error).__name__
         message = f"Looking at your answer raised an error: {name}. "

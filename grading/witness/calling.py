@@ -12,11 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 
 from grading.observation.seen import Error
 
-__all__ = ["Called", "call", "is_engine", "is_foreign", "told_error"]
+__all__ = ["Called", "call", "is_engine", "is_foreign", "settings_kept", "told_error"]
 
 # Whose lines are no learner's: Python's own, installed packages', and the engine's.
 _STANDARD_LIBRARY = str(Path(os.__file__).parent)
@@ -49,19 +50,32 @@ def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> 
     """
     in_main = threading.current_thread() is threading.main_thread()
     by = _with_alarm if hasattr(signal, "setitimer") and in_main else _in_thread
-    with _settings_kept():
+    with settings_kept():
         return by(function, arguments, seconds)
 
 
 @contextmanager
-def _settings_kept() -> Iterator[None]:
-    """Undo what an answer sets for all of PyTorch: it would spoil every check after its own."""
+def settings_kept() -> Iterator[None]:
+    """Run with NumPy's usual warnings and on the CPU, whatever a learner has set for all code.
+
+    What is set inside is undone: it would spoil every check after its own.
+    """
     gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    device = torch.get_default_device()
+    _set_device(torch.device("cpu"))
     try:
-        yield
+        with np.errstate(all="warn", under="ignore"):
+            yield
     finally:
         torch.set_grad_enabled(gradients)
         torch.set_default_dtype(dtype)
+        _set_device(device)
+
+
+def _set_device(device: torch.device) -> None:
+    # Setting it makes every later call slower, so the CPU is set by setting none.
+    if torch.get_default_device() != device:
+        torch.set_default_device(None if device.type == "cpu" else device)
 
 
 def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
