@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from grading.observation.seen import Observation, Request
+from grading.observation.seen import Error, Observation, Request
 from grading.observation.wire import receive, send
 
 __all__ = ["Remote"]
@@ -42,4 +42,8 @@ class Remote:
                 return body
             if kind != "call" or self.call_back is None:
                 raise ValueError(f"a witness sends an observation; this one sent {kind!r}")
-            send(self.call_back(*body), self.requests)
+            try:
+                answered = ("value", self.call_back(*body))
+            except Exception as error:  # it is the answer's call, and its error
+                answered = ("raised", Error.of(error))
+            send(answered, self.requests)

@@ -17,7 +17,15 @@ import torch
 
 from grading.observation.seen import Error
 
-__all__ = ["Called", "call", "is_engine", "is_foreign", "settings_kept", "told_error"]
+__all__ = [
+    "Called",
+    "call",
+    "is_engine",
+    "is_foreign",
+    "settings_kept",
+    "told_error",
+    "undisturbed",
+]
 
 # Whose lines are no learner's: Python's own, installed packages', and the engine's.
 _STANDARD_LIBRARY = str(Path(os.__file__).parent)
@@ -26,6 +34,20 @@ _ENGINE = str(Path(__file__).parent.parent)
 
 class OutOfTimeError(BaseException):
     """Raised inside the learner's function; no ``except Exception`` of theirs can swallow it."""
+
+
+#: Holds an entry while a message is half written or half read; the alarm then rings later.
+_exchanges: list[None] = []
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no alarm tear a message apart; it rings again afterwards."""
+    _exchanges.append(None)
+    try:
+        yield
+    finally:
+        _exchanges.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +114,7 @@ def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: flo
     over = False
 
     def ring(number: int, frame: FrameType | None) -> None:
-        if not over:
+        if not over and not _exchanges:
             raise OutOfTimeError
 
     handler = signal.signal(signal.SIGALRM, ring)
@@ -126,12 +148,7 @@ def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: floa
 
 def told_error(error: BaseException) -> Error:
     """Return an error as plain data; one whose text raises is still an error."""
-    kinds = tuple(kind.__name__ for kind in type(error).__mro__ if kind is not object)
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    return Error(kinds, text, _learner_line(error))
+    return Error.of(error, _learner_line(error))
 
 
 def _learner_line(error: BaseException) -> tuple[int, str] | None:
