@@ -6,7 +6,11 @@ from typing import Any, BinaryIO
 from grading.observation.seen import Error, Observation, Request
 from grading.observation.wire import receive, send
 
-__all__ = ["Remote"]
+__all__ = ["GoneError", "Remote"]
+
+
+class GoneError(Exception):
+    """The process in which an answer ran has ended."""
 
 
 class Remote:
@@ -26,15 +30,24 @@ class Remote:
         call_back: Callable[[str, tuple[Any, ...]], Any] | None = None,
     ) -> None:
         self.requests, self.replies, self.call_back = requests, replies, call_back
-        send(("begin", name), requests)
+        self.name, self.has_begun = name, False
 
     def observe(self, request: Request) -> Observation:
         """Ask for one observation.
 
         Raises:
-            EOFError: if the witness is gone.
+            GoneError: if the witness is gone.
             ValueError: if it sends what is no observation.
         """
+        try:
+            return self._observed(request)
+        except (EOFError, BrokenPipeError) as error:
+            raise GoneError("the process of the answer ended") from error
+
+    def _observed(self, request: Request) -> Observation:
+        if not self.has_begun:
+            send(("begin", self.name), self.requests)
+            self.has_begun = True
         send(("observe", request), self.requests)
         while True:
             kind, body = receive(self.replies)

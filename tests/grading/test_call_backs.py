@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from grading.observation.remote import Remote
+from grading.asking import Live
+from grading.exercises import find
+from grading.observation.remote import GoneError, Remote
 from grading.observation.seen import Observation, Request
 from grading.observation.values import Named, Other
+from grading.verdict.judge import judge
 
 TESTS = Path(__file__).parent.parent
 
@@ -74,3 +77,22 @@ def test_a_number_too_large_is_told_in_words(process: subprocess.Popen[bytes]) -
 
 def test_what_is_printed_there_is_told_here(process: subprocess.Popen[bytes]) -> None:
     assert seen_of(process, "prints").said == "here\n"
+
+
+def test_an_answer_that_ends_its_process_is_told_so(process: subprocess.Popen[bytes]) -> None:
+    for _ in range(2):  # the second one finds a process that is gone
+        with pytest.raises(GoneError, match="ended"):
+            seen_of(process, "leaves")
+        process.wait(timeout=30)
+
+
+def test_a_dead_witness_is_judged_by_a_rule_of_its_own(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait(timeout=30)
+    exercise = find("attention_scores")
+    assert exercise is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
+    record = judge(exercise, Live(exercise, Remote("right", process.stdin, process.stdout))).record
+    assert (record.passed, record.rule) == (False, "its process goes on")
+    assert "The process in which your function ran ended" in record.parts[0]
