@@ -132,8 +132,13 @@ class Case:
             outputs=numbers(one.outputs),
             returned=one.outputs,
             seen=one.seen,
-            observe=lambda who, inputs: self.observe(who, inputs),
+            observe=lambda who, inputs: self.observe(self._who(who), inputs),
         )
+
+    def _who(self, name: str) -> Who:
+        """Return whom an exercise's own judge or law means; a code is a mistake's first variant."""
+        codes = [mistake.code for mistake in self.exercise.misconceptions]
+        return (name, 0) if name in codes and name not in self.exercise.functions else name
 
     def _view(self, one: Trial) -> tuple[Any, list[Numbers] | None]:
         if one.outputs is None:

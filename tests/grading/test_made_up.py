@@ -145,6 +145,20 @@ def test_a_law_may_ask_the_answer_on_other_inputs() -> None:
     assert "Row 2 moves the rows before it by 0.333" in mean.parts[0]
 
 
+def test_a_law_may_ask_a_mistake_by_its_code() -> None:
+    def broken(one: Seen) -> str | None:
+        seen = one.observe("S-MEAN", {"x": tensor(one.inputs["x"])})
+        assert seen is not None
+        return "It is the mean." if np.allclose(seen.value.numbers, one.outputs[0]) else None
+
+    exercise = dataclasses.replace(
+        SUMS, laws=(Law(rule="no mean", broken=broken),),
+        misconceptions=(wrong("S-MEAN", lambda x: x - x.mean(0)),),
+    )  # fmt: skip
+    assert verdict(exercise, lambda x: x.cumsum(0)).passed
+    assert verdict(exercise, lambda x: x - x.mean(0)).rule == "no mean"
+
+
 def ring_sum(own: Any, ranks: int) -> Any:
     total, passed = own, own
     for _ in range(ranks - 1):
