@@ -9,6 +9,7 @@ from grading.late import torch
 from grading.observation.seen import Observation, Request
 from grading.observation.values import Inputs
 from grading.verdict.case import ANSWER, REFERENCE, Variant, Who, varied
+from grading.witness.calling import settings_kept
 from grading.witness.conversion import given, plain
 from grading.witness.observe import Witness
 
@@ -29,8 +30,9 @@ class Stand(Protocol):
 def draw(exercise: Exercise, probe: Probe) -> Inputs:
     """Draw a probe's inputs as plain data; the same ones every time."""
     seed = zlib.crc32(f"{exercise.name}/{probe.name}".encode())
-    drawn = probe.draw(torch.Generator().manual_seed(seed))
-    return {name: plain(value) for name, value in drawn.items()}
+    with settings_kept():
+        drawn = probe.draw(torch.Generator().manual_seed(seed))
+        return {name: plain(value) for name, value in drawn.items()}
 
 
 def function_of(exercise: Exercise, who: Who) -> Answer:
@@ -48,7 +50,8 @@ def function_of(exercise: Exercise, who: Who) -> Answer:
 
 def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> Any:
     """Run one of the exercise's functions for a witness that asks for it; plain data both ways."""
-    return plain(exercise.functions[name](*(given(argument) for argument in arguments)))
+    with settings_kept():
+        return plain(exercise.functions[name](*(given(argument) for argument in arguments)))
 
 
 class Live:

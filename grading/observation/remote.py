@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from grading.observation.seen import Observation, Request
+from grading.observation.seen import Error, Observation, Request
 from grading.observation.wire import receive, send
 
-__all__ = ["Remote"]
+__all__ = ["GoneError", "Remote"]
+
+
+class GoneError(Exception):
+    """The process in which an answer ran has ended."""
 
 
 class Remote:
@@ -26,15 +30,24 @@ class Remote:
         call_back: Callable[[str, tuple[Any, ...]], Any] | None = None,
     ) -> None:
         self.requests, self.replies, self.call_back = requests, replies, call_back
-        send(("begin", name), requests)
+        self.name, self.has_begun = name, False
 
     def observe(self, request: Request) -> Observation:
         """Ask for one observation.
 
         Raises:
-            EOFError: if the witness is gone.
+            GoneError: if the witness is gone.
             ValueError: if it sends what is no observation.
         """
+        try:
+            return self._observed(request)
+        except (EOFError, BrokenPipeError) as error:
+            raise GoneError("the process of the answer ended") from error
+
+    def _observed(self, request: Request) -> Observation:
+        if not self.has_begun:
+            send(("begin", self.name), self.requests)
+            self.has_begun = True
         send(("observe", request), self.requests)
         while True:
             kind, body = receive(self.replies)
@@ -42,4 +55,8 @@ class Remote:
                 return body
             if kind != "call" or self.call_back is None:
                 raise ValueError(f"a witness sends an observation; this one sent {kind!r}")
-            send(self.call_back(*body), self.requests)
+            try:
+                answered = ("value", self.call_back(*body))
+            except Exception as error:  # it is the answer's call, and its error
+                answered = ("raised", Error.of(error))
+            send(answered, self.requests)

@@ -52,6 +52,16 @@ class Error:
     text: str
     line: tuple[int, str] | None = None
 
+    @classmethod
+    def of(cls, error: BaseException, line: tuple[int, str] | None = None) -> "Error":
+        """Return an error as plain data; one whose text raises is still an error."""
+        kinds = tuple(kind.__name__ for kind in type(error).__mro__ if kind is not object)
+        try:
+            text = str(error)
+        except Exception:
+            text = ""
+        return cls(kinds, text, line)
+
     @property
     def first_line(self) -> str:
         """The first line of its text, without a full stop."""

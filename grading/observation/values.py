@@ -19,6 +19,7 @@ __all__ = [
     "Randomness",
     "as_arrays",
     "described",
+    "framed",
     "numbers",
     "tensor",
     "volume",
@@ -122,22 +123,39 @@ def numbers(value: Any) -> Any:
 
 
 def as_arrays(values: Any) -> list[Numbers]:
-    """Return what holds numbers as arrays: a list of them with one axis, one number without any.
+    """Return what holds numbers as arrays: a list of them with one axis, one number without any."""
+    return framed(values)[1]
 
-    What holds no numbers, a string for example, is dropped.
+
+def framed(values: Any) -> tuple[Any, list[Numbers]]:
+    """Return several values without their numbers, and these numbers as arrays.
+
+    Two values are the same where their frames are equal and their arrays agree. What cannot be
+    looked into, an odd tensor or a generator, leaves a frame that is equal to no other one.
     """
-    arrays = []
-    for value in values:
-        held = numbers(value)
-        if isinstance(held, bool):
-            arrays.append(np.asarray(held))
-        elif isinstance(held, int | float):
-            arrays.append(np.asarray(float(held)))
-        elif isinstance(held, list) and all(isinstance(one, int | float) for one in held):
-            arrays.append(np.asarray(held, dtype=np.float64))
-        elif isinstance(held, np.ndarray | np.generic) and held.dtype.kind in "fiub":
-            arrays.append(np.asarray(held))
-    return arrays
+    arrays: list[Numbers] = []
+    return tuple(_frame(value, arrays) for value in values), arrays
+
+
+def _frame(value: Any, arrays: list[Numbers]) -> Any:
+    held = numbers(value)
+    if (isinstance(held, np.ndarray | np.generic) and held.dtype.kind in "fiub") or isinstance(
+        held, bool
+    ):
+        arrays.append(np.asarray(held))
+    elif isinstance(held, int | float):
+        arrays.append(np.asarray(float(held)))
+    elif isinstance(held, list) and all(isinstance(one, int | float) for one in held):
+        arrays.append(np.asarray(held, dtype=np.float64))
+    elif isinstance(held, list | tuple):
+        return type(held)(_frame(entry, arrays) for entry in held)
+    elif isinstance(held, dict):
+        return {name: _frame(held[name], arrays) for name in sorted(held, key=repr)}
+    elif isinstance(held, Module):
+        return (held.training, _frame(held.state, arrays))
+    else:
+        return held if held is None or isinstance(held, str | bytes) else object()
+    return ...
 
 
 def described(value: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from grading.observation import seen, values
 
-__all__ = ["pack", "receive", "send", "unpack"]
+__all__ = ["pack", "receive", "send", "send_packed", "unpack"]
 
 #: The only classes that can come out of a message.
 CLASSES: dict[str, Any] = {
@@ -54,7 +54,11 @@ def unpack(data: bytes) -> Any:
 
 def send(value: Any, stream: BinaryIO) -> None:
     """Write plain data to a stream, with its size before it."""
-    data = pack(value)
+    send_packed(pack(value), stream)
+
+
+def send_packed(data: bytes, stream: BinaryIO) -> None:
+    """Write what is packed already."""
     stream.write(_SIZE.pack(len(data)) + data)
     stream.flush()
 

@@ -8,9 +8,10 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from grading.exercise import Exercise, Probe, Seen
+from grading.exercise import Exercise, Probe, Seen, Tolerance
 from grading.observation.seen import Observation
-from grading.observation.values import Array, Inputs, Randomness, as_arrays, numbers
+from grading.observation.values import Array, Inputs, Randomness, framed, numbers
+from grading.verdict.compare import same
 
 __all__ = [
     "ANSWER",
@@ -69,7 +70,8 @@ class Trial:
         inputs: what it was given.
         seen: what was observed.
         outputs: its results, one per output of the exercise; None where it did not return those.
-        view: what is compared and shown.
+        view: the numbers that are compared and shown.
+        frame: all else that is compared; it holds the places of the numbers.
     """
 
     probe: Probe
@@ -77,6 +79,13 @@ class Trial:
     seen: Observation
     outputs: tuple[Any, ...] | None
     view: list[Numbers] | None
+    frame: Any = ()
+
+    def agrees(self, other: "Trial", tolerance: Tolerance) -> bool:
+        """Return whether two hold the same numbers in the same frame; nothing agrees with none."""
+        if self.view is None or other.view is None or not self.frame or self.frame != other.frame:
+            return False
+        return same(self.view, other.view, tolerance)
 
 
 @dataclass(slots=True, eq=False)
@@ -112,7 +121,8 @@ class Case:
             return None
         outputs = _outputs(self.exercise, seen)
         one = Trial(probe, given, seen, outputs, None)
-        return Trial(probe, given, seen, outputs, self._view(one))
+        frame, view = self._view(one)
+        return Trial(probe, given, seen, outputs, view, frame)
 
     def judged(self, one: Trial) -> Seen:
         """Return an answer as the exercise's own judge, laws and view see it."""
@@ -122,20 +132,25 @@ class Case:
             outputs=numbers(one.outputs),
             returned=one.outputs,
             seen=one.seen,
-            observe=lambda who, inputs: self.observe(who, inputs),
+            observe=lambda who, inputs: self.observe(self._who(who), inputs),
         )
 
-    def _view(self, one: Trial) -> list[Numbers] | None:
+    def _who(self, name: str) -> Who:
+        """Return whom an exercise's own judge or law means; a code is a mistake's first variant."""
+        codes = [mistake.code for mistake in self.exercise.misconceptions]
+        return (name, 0) if name in codes and name not in self.exercise.functions else name
+
+    def _view(self, one: Trial) -> tuple[Any, list[Numbers] | None]:
         if one.outputs is None:
-            return None
+            return (), None
         if self.exercise.view is None:
-            return as_arrays(one.outputs)
+            return framed(one.outputs)
         try:
             with quiet():
-                return as_arrays(self.exercise.view(self.judged(one)))
+                return framed(self.exercise.view(self.judged(one)))
         except Exception:
             # The view expects results of the right kind; a wrong kind is another rule's finding.
-            return None
+            return (), None
 
 
 def _outputs(exercise: Exercise, seen: Observation) -> tuple[Any, ...] | None:

@@ -67,9 +67,7 @@ def _by_values(case: Case, known: Sequence[Misconception], pairs: Pairs) -> Misc
 
 def _wrong_on(case: Case, pairs: Pairs) -> bool:
     return any(
-        not one.view
-        or not right.view
-        or not same(one.view, right.view, one.probe.tolerance or case.exercise.tolerance)
+        not one.agrees(right, one.probe.tolerance or case.exercise.tolerance)
         for one, right in pairs
     )
 
@@ -91,9 +89,7 @@ def _behaves_like(case: Case, mistake: Misconception, pairs: Pairs) -> bool:
 def _alike(case: Case, one: Trial, other: Trial) -> bool:
     if not one.seen.returned or not other.seen.returned:
         return _same_error(one.seen.error, other.seen.error)
-    if one.view is None or other.view is None:
-        return False
-    return same(one.view, other.view, case.exercise.alike)
+    return one.agrees(other, case.exercise.alike)
 
 
 def _same_error(one: Error | None, other: Error | None) -> bool:

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from grading.exercise import Exercise, Misconception
+from grading.observation.remote import GoneError
 from grading.observation.values import Array, Randomness, volume
 from grading.verdict import record
 from grading.verdict.case import ANSWER, REFERENCE, Asked, Case, Trial, UnseenError
@@ -39,7 +42,13 @@ def judge(exercise: Exercise, asked: Asked, *, with_example: bool = True) -> Ver
     """
     case = Case(exercise, asked)
     try:
-        return _judged(case, with_example)
+        with np.errstate(all="warn", under="ignore"):  # whatever a learner has set for all code
+            return _judged(case, with_example)
+    except GoneError:
+        message = "The process in which your function ran ended before it returned. Look for what "
+        message += "ends Python, os._exit for example, or for memory that grows without an end."
+        finding = Finding("its process goes on", message)
+        return Verdict(_failed(exercise, finding), finding)
     except BaseException as error:  # an answer can be built to break whatever looks at it
         name = str(error) if isinstance(error, UnseenError) else type(error).__name__
         message = f"Looking at your answer raised an error: {name}. "

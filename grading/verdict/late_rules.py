@@ -56,7 +56,7 @@ def works_in_single(case: Case) -> Finding | None:
         kinds = kind_finding(case, mine)
         if kinds is not None:
             return kinds
-        if not mine.view or not right.view or not same(mine.view, right.view, SINGLE):
+        if not mine.agrees(right, SINGLE):
             return Finding("it works in float32", "With float32 inputs its values are not right.")
     return None
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from grading.exercise import SINGLE
 from grading.observation.values import volume
 from grading.verdict.case import ANSWER, Case, Trial, quiet
-from grading.verdict.compare import first_difference, same
+from grading.verdict.compare import first_difference
 from grading.verdict.contract import FORM, TOO_LONG_IN_ALL
 from grading.verdict.finding import Finding
 from grading.verdict.late_rules import costs, draws_rightly, gradients_flow, works_in_single
@@ -69,13 +69,17 @@ def _value(case: Case, mine: Trial, right: Trial) -> Finding | None:
         with quiet():
             sentence = exercise.judge(case.judged(mine))
         return None if sentence is None else Finding(rule, sentence, "values")
-    if not mine.view or not right.view or len(mine.view) != len(right.view):
+    if mine.view is None or right.view is None or len(mine.frame) != len(right.frame):
         return Finding(rule, "The results cannot be compared with the expected ones.", "values")
     tolerance = mine.probe.tolerance or exercise.tolerance
-    found = first_difference(mine.view, right.view, tolerance)
-    if found is None:
+    differ = [a != b for a, b in zip(mine.frame, right.frame, strict=True)]
+    if any(differ):
+        output = differ.index(True)
+    elif found := first_difference(mine.view, right.view, tolerance):
+        output = found.output
+    else:
         return None
-    name = exercise.outputs[min(found.output, len(exercise.outputs) - 1)].name
+    name = exercise.outputs[min(output, len(exercise.outputs) - 1)].name
     message = f"{name} differs from what the contract asks for ({mine.probe.name})."
     return Finding(rule, message, "values")
 
@@ -91,7 +95,7 @@ def _values(case: Case, pairs: Sequence[Pair]) -> Finding | None:
 
 def _rounding(case: Case, pairs: Sequence[Pair]) -> str:
     """Say what may explain a difference that shows in late digits only."""
-    if not all(same(mine.view or [], right.view or [], SINGLE) for mine, right in pairs):
+    if not all(mine.agrees(right, SINGLE) for mine, right in pairs):
         return ""
     if any(case.seen(ANSWER, mine.probe, "narrow").narrow for mine, _ in pairs):
         return (

@@ -112,7 +112,7 @@ def _is_special(probe: Probe) -> int:
 
 
 def _difference(mine: Trial, right: Trial, tolerance: Tolerance) -> Difference | None:
-    if not mine.view or not right.view or len(mine.view) != len(right.view):
+    if not mine.view or not right.view or mine.frame != right.frame:
         return None
     if [value.shape for value in mine.view] != [value.shape for value in right.view]:
         return None

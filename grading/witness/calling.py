@@ -12,11 +12,20 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 
 from grading.observation.seen import Error
 
-__all__ = ["Called", "call", "is_engine", "is_foreign", "told_error"]
+__all__ = [
+    "Called",
+    "call",
+    "is_engine",
+    "is_foreign",
+    "settings_kept",
+    "told_error",
+    "undisturbed",
+]
 
 # Whose lines are no learner's: Python's own, installed packages', and the engine's.
 _STANDARD_LIBRARY = str(Path(os.__file__).parent)
@@ -25,6 +34,20 @@ _ENGINE = str(Path(__file__).parent.parent)
 
 class OutOfTimeError(BaseException):
     """Raised inside the learner's function; no ``except Exception`` of theirs can swallow it."""
+
+
+#: Holds an entry while a message is half written or half read; the alarm then rings later.
+_exchanges: list[None] = []
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let no alarm tear a message apart; it rings again afterwards."""
+    _exchanges.append(None)
+    try:
+        yield
+    finally:
+        _exchanges.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +72,32 @@ def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> 
     """
     in_main = threading.current_thread() is threading.main_thread()
     by = _with_alarm if hasattr(signal, "setitimer") and in_main else _in_thread
-    with _settings_kept():
+    with settings_kept():
         return by(function, arguments, seconds)
 
 
 @contextmanager
-def _settings_kept() -> Iterator[None]:
-    """Undo what an answer sets for all of PyTorch: it would spoil every check after its own."""
+def settings_kept() -> Iterator[None]:
+    """Run with NumPy's usual warnings and on the CPU, whatever a learner has set for all code.
+
+    What is set inside is undone: it would spoil every check after its own.
+    """
     gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    device = torch.get_default_device()
+    _set_device(torch.device("cpu"))
     try:
-        yield
+        with np.errstate(all="warn", under="ignore"):
+            yield
     finally:
         torch.set_grad_enabled(gradients)
         torch.set_default_dtype(dtype)
+        _set_device(device)
+
+
+def _set_device(device: torch.device) -> None:
+    # Setting it makes every later call slower, so the CPU is set by setting none.
+    if torch.get_default_device() != device:
+        torch.set_default_device(None if device.type == "cpu" else device)
 
 
 def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
@@ -78,7 +114,7 @@ def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: flo
     over = False
 
     def ring(number: int, frame: FrameType | None) -> None:
-        if not over:
+        if not over and not _exchanges:
             raise OutOfTimeError
 
     handler = signal.signal(signal.SIGALRM, ring)
@@ -112,12 +148,7 @@ def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: floa
 
 def told_error(error: BaseException) -> Error:
     """Return an error as plain data; one whose text raises is still an error."""
-    kinds = tuple(kind.__name__ for kind in type(error).__mro__ if kind is not object)
-    try:
-        text = str(error)
-    except Exception:
-        text = ""
-    return Error(kinds, text, _learner_line(error))
+    return Error.of(error, _learner_line(error))
 
 
 def _learner_line(error: BaseException) -> tuple[int, str] | None:

@@ -70,6 +70,8 @@ def _native(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | Array | Randomness | Named | EachRank | Other):
         return value
     # A subclass may say of itself what it likes: its plain value counts.
+    if isinstance(value, int) and not -(2**63) <= int(value) < 2**63:
+        return Other("an int of more than 64 bits")
     kinds: tuple[Any, ...] = (int, float, str, bytes)
     for kind in kinds:
         if isinstance(value, kind):

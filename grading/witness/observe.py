@@ -11,7 +11,7 @@ import torch
 
 from grading.observation.seen import Observation, Request, Signature
 from grading.observation.values import Array, EachRank, described
-from grading.witness.calling import Called, call, told_error
+from grading.witness.calling import Called, call, settings_kept, told_error
 from grading.witness.conversion import plain
 from grading.witness.footprint import largest_tensor, makes_narrow
 from grading.witness.gradients import gradients
@@ -43,8 +43,9 @@ class Witness:
         """Run the function as the request says; nothing is raised, whatever it is or does."""
         try:
             seen = Observation()
-            for aspect in request.see:
-                seen = _ASPECTS[aspect](self, request, seen)
+            with settings_kept():
+                for aspect in request.see:
+                    seen = _ASPECTS[aspect](self, request, seen)
             return seen
         except BaseException as error:  # an answer can be built to break whatever looks at it
             return Observation(unseen=type(error).__name__)

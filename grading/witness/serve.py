@@ -1,10 +1,15 @@
 """A witness in a process of its own: it answers one request after the other over a pipe."""
 
+import builtins
 import os
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, BinaryIO
 
-from grading.observation.wire import receive, send
+from grading.observation.seen import Error, Observation
+from grading.observation.wire import pack, receive, send, send_packed
+from grading.witness.calling import undisturbed
 from grading.witness.observe import Witness
 
 __all__ = ["over_pipes", "serve"]
@@ -15,7 +20,8 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
 
     A message is ``("begin", name)``, which starts a check of another function, with time of its
     own, or ``("observe", request)``. Between a request and its observation the witness may send
-    ``("call", (name, arguments))``, which is answered with plain data.
+    ``("call", (name, arguments))``, which is answered with ``("value", plain data)`` or with
+    ``("raised", error)``.
 
     Args:
         find: returns the function of that name.
@@ -23,9 +29,18 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
         replies: where observations go.
     """
 
+    is_running, lock = False, threading.Lock()
+
     def call_back(name: str, arguments: tuple[Any, ...]) -> Any:
-        send(("call", (name, arguments)), replies)
-        return receive(requests)
+        with lock:
+            if not is_running:
+                raise RuntimeError(f"{name} can be called only while the answer runs")
+            with undisturbed():
+                send(("call", (name, arguments)), replies)
+                kind, body = receive(requests)
+        if kind == "raised":
+            raise _error(body)
+        return body
 
     witness = Witness(None)
     while True:
@@ -36,7 +51,33 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
         if kind == "begin":
             witness = Witness(find(body), call_back)
         else:
-            send(("seen", witness.observe(body)), replies)
+            is_running = True
+            seen = witness.observe(replace(body, aloud=False))  # nobody here listens
+            with lock:  # a thread that was left behind may be asking
+                is_running = False
+            _tell(seen, replies)
+
+
+def _tell(seen: Observation, replies: BinaryIO) -> None:
+    """Send an observation, or that it cannot be sent."""
+    try:
+        data = pack(("seen", seen))
+    except Exception as error:
+        data = pack(("seen", Observation(unseen=type(error).__name__)))
+    send_packed(data, replies)
+
+
+def _error(told: Error) -> Exception:
+    """Return an error of the judge's as the answer would have met it here."""
+    known = [getattr(builtins, name, None) for name in told.kinds]
+    at = next(n for n, one in enumerate(known) if isinstance(one, type))
+    kind: Any = known[at]
+    for name in reversed(told.kinds[:at]):
+        kind = type(name, (kind,), {})
+    try:
+        return kind(told.text)  # type: ignore[no-any-return]
+    except TypeError:  # some take more than a text
+        return RuntimeError(told.text)
 
 
 def over_pipes(find: Callable[[Any], Any]) -> None:

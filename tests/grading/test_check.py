@@ -7,7 +7,7 @@ import json
 import random
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -503,3 +503,48 @@ def test_two_codes_are_joined() -> None:
     )
     assert CheckResult(record).misconception == "SC-KQ+SC-SCALED"
     assert 'data-misconception="SC-KQ+SC-SCALED"' in CheckResult(record).html
+
+
+# -- what a learner sets for all code --------------------------------------------------------------
+
+
+@pytest.fixture
+def usual_settings() -> Iterator[None]:
+    recordings.forget()
+    with np.errstate():
+        yield
+    torch.set_default_device(None)
+    recordings.forget()
+
+
+SETTINGS = {
+    "NumPy's errors": lambda: np.seterr(all="raise"),
+    "PyTorch's device": lambda: torch.set_default_device("meta"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("usual_settings")
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", ["attention_by_loops", "attention_scores"])
+def test_a_setting_above_the_answer_refuses_no_right_answer(setting: str, name: str) -> None:
+    SETTINGS[setting]()
+    exercise = find(name)
+    assert exercise is not None
+    for answer in exercise.alternatives:
+        result = check(answer, exercise=name)
+        assert result.passed, str(result)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("usual_settings")
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_setting_inside_an_answer_is_undone(setting: str) -> None:
+    before = np.geterr(), torch.get_default_device()
+
+    def sets(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        SETTINGS[setting]()
+        return query @ key.mT
+
+    check(sets, exercise="attention_scores")
+    assert (np.geterr(), torch.get_default_device()) == before

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from grading.asking import Live, called_back
@@ -144,6 +145,20 @@ def test_a_law_may_ask_the_answer_on_other_inputs() -> None:
     assert "Row 2 moves the rows before it by 0.333" in mean.parts[0]
 
 
+def test_a_law_may_ask_a_mistake_by_its_code() -> None:
+    def broken(one: Seen) -> str | None:
+        seen = one.observe("S-MEAN", {"x": tensor(one.inputs["x"])})
+        assert seen is not None
+        return "It is the mean." if np.allclose(seen.value.numbers, one.outputs[0]) else None
+
+    exercise = dataclasses.replace(
+        SUMS, laws=(Law(rule="no mean", broken=broken),),
+        misconceptions=(wrong("S-MEAN", lambda x: x - x.mean(0)),),
+    )  # fmt: skip
+    assert verdict(exercise, lambda x: x.cumsum(0)).passed
+    assert verdict(exercise, lambda x: x - x.mean(0)).rule == "no mean"
+
+
 def ring_sum(own: Any, ranks: int) -> Any:
     total, passed = own, own
     for _ in range(ranks - 1):
@@ -265,3 +280,44 @@ def test_a_step_of_training_is_judged_by_the_models_parameters() -> None:
     still = verdict(STEP, lambda model, optimiser, x: (model, model(x).sum().item()))
     assert "in training mode" in still.parts[0]
     assert "The model has to come back" in verdict(STEP, lambda *given: (3, 1.0)).parts[0]
+
+
+# What holds no numbers at all
+
+
+MERGES = made_up(
+    "merges", lambda generator: {"text": "aaab"}, lambda text: [(b"a", b"a"), (b"aa", b"b")],
+    Output(name="merges", kind="any"),
+    misconceptions=(wrong("BPE-LAST", lambda text: [(b"b", b"a")]),
+                    wrong("BPE-ONE", lambda text: [(b"a", b"a")])),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "judge_of", [None, lambda one: None if len(one.outputs[0]) == 2 else "Other merges."]
+)
+def test_bytes_are_compared_and_only_the_mistake_itself_is_named(judge_of: Any) -> None:
+    exercise = dataclasses.replace(MERGES, judge=judge_of)
+    assert verdict(exercise, lambda text: [(b"a", b"a"), (b"aa", b"b")]).passed
+    for rubbish in ("rubbish", [(b"c", b"c")], {1}, iter([1]), torch.eye(2).to_sparse(), []):
+        record = verdict(exercise, lambda text, rubbish=rubbish: rubbish)
+        assert (record.passed, record.misconceptions) == (False, ()), rubbish
+    for mistake in exercise.misconceptions:
+        assert verdict(exercise, mistake.wrong).misconceptions == (mistake.code,)
+
+
+PARAMETERS = made_up(
+    "parameters", lambda generator: {"n": 2},
+    lambda n: {"w": torch.ones(n), "b": (1, "tied", None)}, Output(name="parameters", kind="any"),
+    misconceptions=(wrong("PAR-ZERO", lambda n: {"w": torch.zeros(n), "b": (1, "tied", None)}),),
+)  # fmt: skip
+
+
+def test_a_dict_of_tensors_is_compared_name_by_name() -> None:
+    assert verdict(PARAMETERS, lambda n: {"b": (1, "tied", None), "w": torch.ones(n)}).passed
+    zero = verdict(PARAMETERS, lambda n: {"w": torch.zeros(n), "b": (1, "tied", None)})
+    assert zero.misconceptions == ("PAR-ZERO",)
+    for other in ({"w": torch.ones(2)}, {"w": torch.ones(2), "b": (1, "free", None)}):
+        record = verdict(PARAMETERS, lambda n, other=other: other)
+        assert (record.passed, record.misconceptions) == (False, ())
+        assert "parameters differs from what the contract asks for" in record.parts[0]
