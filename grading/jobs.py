@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,7 +75,40 @@ def in_processes(
         Each job with its finished future, the first to finish first. The future holds the result,
         or the exception that the call raised or its process died of.
     """
+    waiting = dict(jobs)
+    while waiting:
+        suspects = {}
+        for job, run in _until_one_dies(call, waiting, processes):
+            if died(run):
+                suspects[job] = jobs[job]
+            else:
+                yield job, run
+        # A dead process takes all that ran beside it along; alone, a job dies of itself only.
+        for job, arguments in suspects.items():
+            yield from _until_one_dies(call, {job: arguments}, 1)
+
+
+def died(run: "Future[Any]") -> bool:
+    """Return whether a job's process ended before it gave a result."""
+    return isinstance(run.exception(), BrokenProcessPool)
+
+
+def _until_one_dies(
+    call: Callable[..., Result], waiting: dict[Key, tuple[Any, ...]], processes: int
+) -> Iterator[tuple[Key, "Future[Result]"]]:
+    """Take jobs from those that wait until none is left or a process dies; yield those taken."""
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        runs = {pool.submit(call, *arguments): job for job, arguments in jobs.items()}
-        for run in as_completed(runs):
-            yield runs[run], run
+        runs: dict[Future[Result], Key] = {}
+        is_whole = True
+        while runs or (waiting and is_whole):
+            while waiting and is_whole and len(runs) < processes:
+                job, arguments = next(iter(waiting.items()))
+                try:
+                    runs[pool.submit(call, *arguments)] = job
+                except BrokenProcessPool:  # a process died after it had given its result
+                    is_whole = False
+                else:
+                    del waiting[job]
+            for run in wait(runs, return_when=FIRST_COMPLETED).done:
+                is_whole &= not died(run)
+                yield runs.pop(run), run

@@ -67,7 +67,7 @@ def decoder_parameters(config: DecoderConfig) -> int:
     Returns:
         The number of parameters.
 
-    Source: a sum of the above. ``tests/test_counts.py`` compares it with the released models'
+    Source: a sum of the above. ``tests/course_lib/counts/test_counts.py`` compares it with the released models'
     counts and with the tensors of our own.
     """
     count = config.vocab_size * config.d_model * (1 if config.is_tied else 2)

@@ -23,7 +23,7 @@ from grading.classroom.course_directory import (
 )
 from grading.classroom.release import files_below, generate_all
 from grading.classroom.sample_learners import ANSWERS, Learner, learners, submission
-from grading.jobs import Stamps, digest, flat, in_processes
+from grading.jobs import Stamps, died, digest, flat, in_processes
 from grading.notebooks import ROOT, notebook, slugs
 from grading.words.links import local_book
 
@@ -142,7 +142,9 @@ def grade_changed(course: Path, handed_in: dict[PAIR, str]) -> int:
     enter_learners(course, {learner for learner, _ in todo})
     with tqdm(total=len(todo), desc="class: grade", unit="notebook") as bar:
         for pair, run in in_processes(grade, todo):
-            stamps.note(job_name(pair), handed_in[pair], outcome(run))
+            # No submission has the hash "": what a process died of is tried again by the next run.
+            inputs = "" if died(run) else handed_in[pair]
+            stamps.note(job_name(pair), inputs, outcome(run))
             bar.update()
     return len(todo)
 

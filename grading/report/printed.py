@@ -7,6 +7,8 @@ from grading.report.marks import CheckRow, read_course
 from grading.report.tables import histogram, table, write_csv
 
 DEFAULT = str(Path("_build") / "class")
+#: The marks, which `nbgrader export` writes, and each check.
+TABLES = ("grades.csv", "checks.csv")
 
 
 def a_feedback_page(course: Path, rows: list[CheckRow]) -> Path | None:
@@ -33,6 +35,7 @@ def print_report(course: Path, about: dict[str, str] | None = None) -> None:
     print(histogram(rows))
     page = a_feedback_page(course, rows)
     print(f"\nfeedback of one learner   {near(page) if page else 'none yet'}")
-    print(f"marks, and each check     {near(course / 'grades.csv')}, {near(course / 'checks.csv')}")
+    tables = [near(course / name) for name in TABLES if (course / name).exists()]
+    print(f"as tables                 {', '.join(tables)}")
     place = "" if near(course) == DEFAULT else f" {near(course)}"
     print(f"gradebook (formgrader)    {near(Path(sys.executable))} -m grading formgrader{place}")

@@ -4,19 +4,26 @@ from nbformat.notebooknode import NotebookNode
 
 from grading.verdict.record import MIME, Record
 
+#: What the report says where a cell shows something else under a record's name.
+UNREADABLE = "(no readable record)"
+
 
 def record_of(cell: NotebookNode) -> Record | None:
-    """Return the record of the result that a cell shows, or None where there is none to read."""
+    """Return the record of the result that a cell shows, or None where it shows none.
+
+    Raises:
+        ValueError: if what it shows as a record is none.
+    """
     for output in cell.get("outputs", []):
         if output.output_type == "execute_result" and MIME in output.data:
-            try:
-                return Record.from_json(output.data[MIME])
-            except ValueError:  # what a learner's cell shows can be anything
-                return None
+            return Record.from_json(output.data[MIME])
     return None
 
 
 def misconception(cell: NotebookNode) -> str:
     """Return the codes of the mistakes that a check cell names, joined with +; "" for none."""
-    record = record_of(cell)
+    try:
+        record = record_of(cell)
+    except ValueError:  # what a learner's cell shows can be anything
+        return UNREADABLE
     return "+".join(record.misconceptions) if record is not None else ""

@@ -35,7 +35,8 @@ def table(marks: list[Mark], rows: list[CheckRow], about: dict[str, str]) -> str
 
 def histogram(rows: list[CheckRow]) -> str:
     """Return how often each mistake was named, per check."""
-    counts = Counter((row.check, row.misconception) for row in rows if row.misconception)
+    named = [(row.check, row.misconception.split("+")) for row in rows if row.misconception]
+    counts = Counter((check, code) for check, codes in named for code in codes)
     if not counts:
         return "no named mistakes"
     width = max(len(check) for check, _ in counts)

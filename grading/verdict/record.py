@@ -1,7 +1,7 @@
 """A verdict as a record: what a check found, as data that travels as JSON."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,6 +95,7 @@ class Record:
             ValueError: if that is no record: a field is missing, unknown, or of another kind.
         """
         try:
+            _refuse_other_kinds(data)
             plain = {name: _read(value) for name, value in data.items()}
             example, picture = plain.get("example"), plain.get("picture")
             plain["misconceptions"] = tuple(plain["misconceptions"])
@@ -106,8 +107,70 @@ class Record:
                 grid = tuple(tuple(row) for row in picture["rows"])
                 plain["picture"] = Picture(title=picture["title"], rows=grid)
             return cls(**plain)
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"this is no record of a check: {error!r}") from error
+
+
+# What a learner's cell shows can be anything, and those who read a record trust its fields.
+def _refuse_other_kinds(data: Mapping[str, Any]) -> None:
+    example, picture = data.get("example"), data.get("picture")
+    kinds = {
+        "exercise": _is_text(data["exercise"]),
+        "passed": isinstance(data["passed"], bool),
+        "points": _is_points(data["points"]),
+        "max_points": _is_points(data["max_points"]),
+        "rule": data.get("rule") is None or _is_text(data["rule"]),
+        "misconceptions": _is_list(data["misconceptions"], _is_text),
+        "parts": _is_list(data["parts"], _is_text),
+        "link": _is_text(data.get("link", "")),
+        "example": example is None or _is_example(example),
+        "picture": picture is None
+        or (_is_text(picture["title"]) and _is_list(picture["rows"], _is_row)),
+    }
+    for name, is_right in kinds.items():
+        if not is_right:
+            raise ValueError(f"this is no record of a check: {name} is {data[name]!r:.80}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _is_points(value: Any) -> bool:
+    return _is_number(value) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_list(value: Any, is_entry: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list | tuple) and all(is_entry(entry) for entry in value)
+
+
+def _is_row(value: Any) -> bool:
+    return _is_list(value, _is_number) and len(value) > 0
+
+
+def _is_shown(value: Any) -> bool:
+    """Whether it is a number, a text, None, or lists of these: what an example's tables show."""
+    read = _read(value)
+    if isinstance(read, list):
+        return all(_is_shown(entry) for entry in value)
+    return read is None or _is_number(read) or _is_text(getattr(read, "words", read))
+
+
+def _is_example(one: Any) -> bool:
+    return (
+        _is_text(one["probe"])
+        and isinstance(one["smallest"], bool)
+        and isinstance(one["inputs"], Mapping)
+        and all(_is_shown(value) for value in one["inputs"].values())
+        and _is_text(one["output"])
+        and _is_list(one["index"], lambda entry: type(entry) is int)
+        and _is_list(one["yours"], _is_shown)
+        and _is_list(one["expected"], _is_shown)
+    )
 
 
 # JSON has no NaN and no infinity, and a sentence is no string that a learner handed over.

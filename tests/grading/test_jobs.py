@@ -1,10 +1,14 @@
 """Only what changed is done again, and one job that dies stops no other."""
 
 import os
+import threading
+import time
 
 import pytest
 
-from grading.jobs import Stamps, digest, flat, in_processes
+from grading.jobs import Stamps, died, digest, flat, in_processes
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 def test_two_texts_are_not_one():
@@ -60,3 +64,30 @@ def test_each_job_ends_with_its_own_result_or_error():
 def test_a_process_that_ends_itself_is_an_error_of_its_job():
     runs = dict(in_processes(os._exit, {"ends": (3,)}, processes=1))
     assert type(runs["ends"].exception()).__name__ == "BrokenProcessPool"
+
+
+def wait_then(end, result):
+    """A job of half a second, which gives its result or ends its process."""
+    time.sleep(0.5)
+    return end(3) if end else result
+
+
+def test_a_process_that_dies_stops_no_other_job():
+    jobs = {name: (os._exit if name == "second" else None, name) for name in ORDINALS}
+    runs = list(in_processes(wait_then, jobs))
+    assert sorted(job for job, _ in runs) == sorted(jobs)
+    assert {job for job, run in runs if died(run)} == {"second"}
+    assert all(run.result() == job for job, run in runs if job != "second")
+
+
+def test_a_process_that_dies_after_its_result_stops_no_other_job():
+    jobs = {number: (number,) for number in range(5)}
+    runs = dict(in_processes(die_later, jobs, processes=1))
+    assert sorted(run.result() for run in runs.values()) == [0, 1, 2, 3, 4]
+
+
+def die_later(number):
+    """A job that gives its result and whose process ends soon after."""
+    if number == 1:
+        threading.Timer(0.2, os._exit, [3]).start()
+    return number

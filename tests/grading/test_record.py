@@ -62,6 +62,43 @@ def test_what_is_no_record_is_refused(broken):
         Record.from_json(broken)
 
 
+def example_with(**fields):
+    return {"example": RECORD.to_json()["example"] | fields}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("exercise", {"exercise": 3}),
+        ("passed", {"passed": "yes"}),
+        *(("points", {"points": value}) for value in ("many", True, None, -1.0, {"number": "nan"})),
+        *(("points", {"points": value}) for value in (math.nan, math.inf, -math.inf)),
+        ("max_points", {"max_points": [1.0]}),
+        ("max_points", {"max_points": math.inf}),
+        ("rule", {"rule": 1}),
+        ("misconceptions", {"misconceptions": [1]}),
+        ("misconceptions", {"misconceptions": "abc"}),
+        ("parts", {"parts": [2]}),
+        ("link", {"link": None}),
+        ("example", example_with(inputs=3)),
+        ("example", example_with(inputs={"x": {"told": 3}})),
+        ("example", example_with(inputs={"x": [[1.0], {"y": 2}]})),
+        ("example", example_with(probe=1)),
+        ("example", example_with(smallest=1)),
+        ("example", example_with(output=None)),
+        ("example", example_with(index=["0"])),
+        ("example", example_with(yours="12")),
+        ("example", example_with(expected=[{"a": 1}])),
+        ("picture", {"picture": {"title": 1, "rows": [[1.0]]}}),
+        ("picture", {"picture": {"title": "T", "rows": [["1"]]}}),
+        ("picture", {"picture": {"title": "T", "rows": [[]]}}),
+    ],
+)
+def test_a_field_of_another_kind_is_refused_by_its_name(name, fields):
+    with pytest.raises(ValueError, match=f"this is no record of a check: {name} is "):
+        Record.from_json(RECORD.to_json() | fields)
+
+
 def test_the_records_mime_type_is_json_of_our_own():
     assert MIME.startswith("application/vnd.")
     assert MIME.endswith("+json")

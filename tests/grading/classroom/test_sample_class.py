@@ -5,11 +5,14 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 
 import nbformat
 import pytest
 
+from grading.classroom import sample_class
 from grading.classroom.sample_learners import learners
 from grading.notebooks import notebook
 
@@ -105,7 +108,9 @@ def test_every_member_has_a_row_with_the_marks_earned(printed):
 
 def test_the_mistake_is_named_and_counted(printed):
     assert line_of(printed, "learner-03").count("DOUBLE-SQUARE") == 2
-    assert "one-double  DOUBLE-SQUARE+DOUBLE-LATE # 1" in printed
+    lines = [line.split() for line in printed.splitlines()]
+    assert ["one-double", "DOUBLE-SQUARE", "#", "1"] in lines
+    assert ["one-double", "DOUBLE-LATE", "#", "1"] in lines
     assert "NOT-READ" not in printed
 
 
@@ -160,6 +165,27 @@ def test_only_what_changed_is_graded_again(root, printed):
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"learner-03/one/one.ipynb", "learner-03/two/two.ipynb"}
     learner.write_text(original)
+
+
+def test_what_a_process_died_of_is_told_and_tried_again(tmp_path, monkeypatch):
+    pair = ("learner-01", "one")
+    ends: Future[str] = Future()
+    tried = []
+
+    def dying(call, jobs):
+        tried.append(list(jobs))
+        return [(pair, ends)]
+
+    monkeypatch.setattr(sample_class, "in_processes", dying)
+    monkeypatch.setattr(sample_class, "enter_learners", lambda course, names: None)
+    ends.set_exception(BrokenProcessPool("killed"))
+    sample_class.grade_changed(tmp_path, {pair: "inputs"})
+    assert "BrokenProcessPool" in sample_class.stamps_of(tmp_path).reason("learner-01--one")
+    ends = Future()
+    ends.set_result("the file is damaged")
+    assert sample_class.grade_changed(tmp_path, {pair: "inputs"}) == 1
+    assert sample_class.grade_changed(tmp_path, {pair: "inputs"}) == 0
+    assert tried == [[pair], [pair]]
 
 
 def test_a_changed_assignment_starts_a_new_gradebook(root, printed):

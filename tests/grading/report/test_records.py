@@ -35,9 +35,10 @@ def test_what_a_learner_displays_beside_the_result_is_no_record():
     assert record_of(cell({MIME: REFUSED.to_json()}, "display_data")) is None
 
 
-def test_something_else_under_the_records_name_is_no_record():
-    for forged in ({"misconceptions": ["X"]}, "text", ["X"], 1, None):
-        assert misconception(cell({"text/plain": "0.0", MIME: forged})) == ""
+def test_something_else_under_the_records_name_is_said_and_stops_nothing():
+    typed = REFUSED.to_json() | {"misconceptions": [1]}
+    for forged in ({"misconceptions": ["X"]}, "text", ["X"], 1, None, typed):
+        assert misconception(cell({"text/plain": "0.0", MIME: forged})) == "(no readable record)"
 
 
 def test_a_passed_check_and_a_cell_without_outputs_name_no_mistake():
