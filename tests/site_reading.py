@@ -39,6 +39,7 @@ DRAWN = """async () => {
 }"""
 GAPS = """() => {
   const article = document.querySelector("article");
+  if (!article) return [];  // the search page has none
   const figures = [...article.querySelectorAll("figure, .live-figure")]
     .filter((figure) => !figure.parentElement.closest("figure"));
   const title = (y) => [...article.querySelectorAll("h1, h2, h3")]

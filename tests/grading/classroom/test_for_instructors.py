@@ -137,7 +137,11 @@ def environment_of(clone: Path, home: Path) -> dict[str, str]:
     # The environment is linked and complete: `true` instead of Python sets up nothing.
     own = {"HOME": str(home), "PYTHONPATH": str(clone), "PYTHON": "true"}
     places = {f"JUPYTER_{kind}_DIR": str(home / kind) for kind in ("CONFIG", "RUNTIME")}
-    return os.environ | own | places
+    # Under `make test` a make of its own would inherit the outer one's level and options.
+    outer = {
+        name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    return outer | own | places
 
 
 @pytest.fixture(scope="module")
