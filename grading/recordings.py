@@ -24,8 +24,13 @@ __all__ = ["Recorded", "Recording", "forget", "of", "save"]
 
 PACKAGE = Path(__file__).resolve().parent
 FOLDER = PACKAGE.parent / "_build" / "observations"
-#: What makes an observation, beside the exercise's own chapter.
-MAKERS = ("observation", "witness", "exercise.py", "asking.py", "late.py", "exercises/shared")
+#: What makes an observation and its inputs, beside the exercise's own chapter.
+MAKERS = (
+    "observation", "witness", "exercise.py", "asking.py", "late.py", "exercises/shared",
+    "verdict/case.py",
+)  # fmt: skip
+#: What a folder of code computes with.
+CODE = {".py", ".npz"}
 
 
 @dataclass(slots=True, eq=False)
@@ -131,7 +136,8 @@ def made_by(exercise: Exercise) -> str:
 @cache
 def _hash(place: Path) -> str:
     """Return the hash of a file, or of all Python files and arrays of a folder."""
-    files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    inside = (path for path in sorted(place.rglob("*")) if path.suffix in CODE)
+    files = list(inside) if place.is_dir() else [place]
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.relative_to(place.parent)} ".encode())
