@@ -67,8 +67,8 @@ def decoder_parameters(config: DecoderConfig) -> int:
     Returns:
         The number of parameters.
 
-    Source: a sum of the above. ``tests/course_lib/counts/test_counts.py`` compares it with the released models'
-    counts and with the tensors of our own.
+    Source: a sum of the above. ``tests/course_lib/counts/test_counts.py`` compares it with the
+    released models' counts and with the tensors of our own.
     """
     count = config.vocab_size * config.d_model * (1 if config.is_tied else 2)
     for step in config.embedding_steps:
