@@ -57,9 +57,9 @@ def encoder_decoder_parameters(config: EncoderDecoderConfig) -> int:
         table 3 prints 65 million: see the Source.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), table 3. Its rows (but for "big") all fit one
-    shared table of 41,004 to 41,208 entries, as
-    ``tests/course_lib/model/test_vaswani.py`` computes. "About 37000 tokens" (sec. 5.1) gives 63
-    million. What the other 4,000 entries are could not be verified.
+    shared table of 41,004 to 41,208 entries, as ``tests/course_lib/model/test_vaswani.py``
+    computes. "About 37000 tokens" (sec. 5.1) gives 63 million. What the other 4,000
+    entries are could not be verified.
     """
     layers = config.layers
     attention = 4 * layers.d_model * layers.num_heads * layers.head_dim
