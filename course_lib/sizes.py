@@ -3,7 +3,13 @@
 import math
 import operator
 
-__all__ = ["require_above_zero", "require_factor", "require_positive", "require_whole"]
+__all__ = [
+    "require_above_zero",
+    "require_eps",
+    "require_factor",
+    "require_positive",
+    "require_whole",
+]
 
 
 def require_whole(**numbers: object) -> None:
@@ -66,6 +72,22 @@ def require_above_zero(name: str, number: float, what: str) -> None:
     """
     if not (number > 0 and math.isfinite(number)):
         raise ValueError(f"{what} is positive and finite; {name} is {number}")
+
+
+def require_eps(eps: float) -> None:
+    """Refuse an eps of a norm that is negative, infinite or NaN.
+
+    Args:
+        eps: added inside a root.
+
+    Returns:
+        Nothing, if it is at least 0 and finite.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not (eps >= 0 and math.isfinite(eps)):
+        raise ValueError(f"eps keeps a root off zero, so it is at least 0 and finite; eps is {eps}")
 
 
 def require_factor(factor: float) -> None:

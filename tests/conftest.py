@@ -54,6 +54,11 @@ def page_of(item: pytest.Item) -> str | None:
     return None if page is None else str(page)
 
 
+def folder(path: Path) -> str:
+    """Return the first folder below tests/."""
+    return path.relative_to(Path(__file__).parent).parts[0]
+
+
 class ByFileAndPage(LoadScopeScheduling):
     """Keeps the tests of a file in one process; where they ask each page alike, those of a page."""
 
@@ -77,7 +82,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         known = ", ".join(chapters())
         raise pytest.UsageError(f"There is no chapter {only!r}. Choose one of: {known}")
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: LONG.get(item.path.parent.name, len(LONG)))
+        items.sort(key=lambda item: LONG.get(folder(item.path), len(LONG)))
     if only is not None:
         others = [item for item in items if page_of(item) != only]
         config.hook.pytest_deselected(items=others)

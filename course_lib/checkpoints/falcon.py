@@ -8,6 +8,7 @@ from torch import Tensor
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.checkpoints.renaming import Names, renamed
 from course_lib.config.arrangement import Parallel, ParallelTwoNorms
+from course_lib.config.attention import AlibiAttentionConfig
 from course_lib.config.decoder import DecoderConfig
 
 __all__ = ["from_falcon"]
@@ -39,10 +40,17 @@ def from_falcon(
         Our names -> tensors, for ``Decoder.load_state_dict``.
 
     Raises:
-        ValueError: if a tensor is missing or left over, the blocks are not parallel, or the model
-            is tied and the checkpoint's logits have a table of their own.
+        ValueError: if a tensor is missing or left over, the blocks are not parallel, a layer
+            has ALiBi, or the model is tied and the checkpoint's logits have a table of their own.
 
     Source: the names in transformers' Falcon model, with ``multi_query`` or
     ``new_decoder_architecture``.
     """
+    layers = enumerate(config.layers)
+    biased = [i for i, one in layers if isinstance(one.attention, AlibiAttentionConfig)]
+    if biased:
+        raise ValueError(
+            "Falcon divides ALiBi by the root of D as it does the scores, so its biases are not "
+            f"ours; {len(biased)} of {config.num_layers} layers have ALiBi, layer {biased[0]} first"
+        )
     return renamed(Checkpoint(tensors), config, _NAMES)

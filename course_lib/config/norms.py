@@ -1,7 +1,8 @@
 """Which norm a layer has, and how queries and keys are normalised."""
 
-import math
 from dataclasses import dataclass
+
+from course_lib.sizes import require_eps
 
 __all__ = [
     "HeadQKNorm",
@@ -27,7 +28,7 @@ class LayerNormConfig:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        _require_eps(self.eps)
+        require_eps(self.eps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class LayerNormWithoutShiftConfig:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        _require_eps(self.eps)
+        require_eps(self.eps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class RMSNormConfig:
     eps: float
 
     def __post_init__(self) -> None:
-        _require_eps(self.eps)
+        require_eps(self.eps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class UnitOffsetRMSNormConfig:
     eps: float = 1e-6
 
     def __post_init__(self) -> None:
-        _require_eps(self.eps)
+        require_eps(self.eps)
 
 
 NormConfig = LayerNormConfig | LayerNormWithoutShiftConfig | RMSNormConfig | UnitOffsetRMSNormConfig
@@ -103,8 +104,3 @@ class ProjectionQKNorm:
 
 
 QKNormConfig = NoQKNorm | HeadQKNorm | ProjectionQKNorm
-
-
-def _require_eps(eps: float) -> None:
-    if not (eps >= 0 and math.isfinite(eps)):
-        raise ValueError(f"eps keeps a root off zero, so it is at least 0 and finite; eps is {eps}")

@@ -9,6 +9,7 @@ from torch import Tensor
 from course_lib.kinds import require_floats
 from course_lib.precision import at_least_float32
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_eps
 
 __all__ = ["layer_norm", "rms_norm", "rms_norm_unit_offset"]
 
@@ -121,6 +122,7 @@ def _in_range(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 
     Squares of float32 end at 1.8e19, and a power of two changes no digit.
     """
+    require_eps(eps)
     wide = at_least_float32(x)
     least = math.sqrt(max(eps, torch.finfo(wide.dtype).tiny))  # so that eps / power² is at most 4
     size = wide.detach().abs().amax(-1, keepdim=True).clamp(min=least)

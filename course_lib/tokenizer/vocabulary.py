@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import regex
 
+from course_lib.sizes import require_whole
 from course_lib.tokenizer.bpe import BYTE_RANKS, bpe_encode
 from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens, o200k_pre_tokens
 
@@ -71,6 +72,13 @@ class Tokenizer:
             raise ValueError(
                 "a special token is found in a text by its name, so the name has a character; "
                 f"that of id {self.specials['']} is {''!r}, with {len(self.specials)} names in all"
+            )
+        require_whole(**self.specials)
+        below = {name: special for name, special in self.specials.items() if special < 0}
+        if below:
+            raise ValueError(
+                f"an id is a row of a table, so it is at least 0; {len(below)} of "
+                f"{len(self.specials)} special tokens have less: {below}"
             )
         missing = BYTE_RANKS.keys() - self.ranks.keys()
         if missing:

@@ -17,6 +17,7 @@ class Item:
 
     def __init__(self, path: str, **params: Any) -> None:
         self.path = ROOT / "tests" / path
+        assert self.path.exists()
         if params:
             self.callspec = SimpleNamespace(params=params)
 
@@ -45,13 +46,13 @@ def collected(
 def test_only_what_concerns_the_chapter_is_left(request: pytest.FixtureRequest) -> None:
     wanted = [
         Item("site/test_pages.py", page_name=ONE),
-        Item("grading/test_solution_notebooks.py", slug=ONE),
+        Item("grading/classroom/test_solution_notebooks.py", slug=ONE),
         Item("grading/test_exercises.py", exercise=SimpleNamespace(slug=ONE), code="X"),
     ]
     others = [
         Item("site/test_pages.py", page_name=OTHER),
         Item("grading/test_exercises.py", exercise=SimpleNamespace(slug=OTHER)),
-        Item("grading/test_release.py"),
+        Item("grading/classroom/test_release.py"),
         Item("project/test_docstrings.py", module=Path("x")),
     ]
     left, gone = collected(request, [*others, *wanted], ONE)
@@ -68,7 +69,8 @@ def test_only_what_concerns_the_chapter_is_left(request: pytest.FixtureRequest) 
          f"tests/x/test_solution_notebooks.py[{ONE}]"),
         ("tests/book/test_published_notebooks.py::test_a[none]",
          "tests/book/test_published_notebooks.py[]"),
-        ("tests/grading/test_release.py::test_a[softmax]", "tests/grading/test_release.py"),
+        ("tests/grading/classroom/test_release.py::t[softmax]",
+         "tests/grading/classroom/test_release.py"),
         ("tests/site/test_links.py::test_a", "tests/site/test_links.py"),
     ],
 )  # fmt: skip
@@ -83,7 +85,7 @@ def test_long_tests_come_first_where_processes_share_them(request: pytest.Fixtur
     items = [
         Item("course_lib/test_softmax.py"),
         Item("site/test_pages.py", page_name=ONE),
-        Item("grading/test_release.py", number=1),
+        Item("grading/classroom/test_release.py", number=1),
     ]
     left, gone = collected(request, list(items), None, worker=True)
     assert not gone

@@ -66,6 +66,14 @@ def test_an_arrangement_without_names_is_refused() -> None:
         architecture.convert(theirs.state_dict(), config)
 
 
+def test_falcons_alibi_is_not_ours() -> None:
+    ours, mpt = (ARCHITECTURES[name].ours for name in ("Falcon", "MPT with 8 heads"))
+    other = replace(ours.layers[3], attention=mpt.layers[0].attention)
+    config = replace(ours, layers=(*ours.layers[:3], other, *ours.layers[4:]))
+    with pytest.raises(ValueError, match=r"not ours; 1 of 7 layers have ALiBi, layer 3 first"):
+        from_falcon({}, config)
+
+
 def test_a_deepseek_checkpoint_has_latent_attention() -> None:
     theirs, _ = make_pair("DeepSeek-V2")
     ours, llama = ARCHITECTURES["DeepSeek-V2"].ours, ARCHITECTURES["Llama 3"].ours

@@ -1,5 +1,6 @@
 """The norms: equal to their loops, lawful, differentiable, exact in half precision."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -190,3 +191,17 @@ def test_a_gain_or_shift_of_another_size_is_refused() -> None:
             lib.layer_norm(x, wrong, right, 1e-5)
         with pytest.raises(ValueError, match=pattern.format("b", "b", count, shape)):
             lib.layer_norm(x, right, wrong, 1e-5)
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("eps", [-1.0, math.nan, math.inf])
+def test_an_eps_that_cannot_be_is_refused(eps: float) -> None:
+    x, g = normal(0, B, T, C), normal(1, C)
+    calls = (
+        lambda: lib.layer_norm(x, g, g, eps),
+        lambda: lib.rms_norm(x, g, eps),
+        lambda: lib.rms_norm_unit_offset(x, g, eps),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match=rf"at least 0 and finite; eps is {eps}"):
+            call()

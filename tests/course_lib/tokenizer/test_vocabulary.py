@@ -229,3 +229,11 @@ def test_ranks_are_base64_and_nothing_else(tmp_path: Path, token: str) -> None:
     path.write_text(f"YQ== 0\n{token} 1\n", encoding="ascii", newline="\n")
     with pytest.raises(ValueError, match=r"line 2 of wrong\.tiktoken is b"):
         load_ranks(path)
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_the_id_of_a_special_token_is_a_row_of_a_table() -> None:
+    with pytest.raises(ValueError, match=r"at least 0; 1 of 2 .* have less: \{'<\|a\|>': -1\}"):
+        Tokenizer(ranks=BYTE_RANKS, specials={"<|a|>": -1, "<|b|>": 300})
+    with pytest.raises(ValueError, match=r"<\|a\|> = 300\.5"):
+        Tokenizer(ranks=BYTE_RANKS, specials={"<|a|>": 300.5})
