@@ -75,7 +75,9 @@ def parts(sheet: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def refuse_changes(root: Path, wanted: dict[str, Assignment]) -> None:
-    """Stop where cells would change under submissions that the gradebook holds.
+    """Stop where cells would change under submissions: graded ones, or collected in submitted/.
+
+    The gradebook says which cells were released; where there is none, nothing was graded.
 
     Raises:
         SystemExit: with what changed and the two ways on.
@@ -84,23 +86,32 @@ def refuse_changes(root: Path, wanted: dict[str, Assignment]) -> None:
         return
     with opened(root) as gradebook:
         refused = [
-            refusal(one.name, changed, submissions=len(one.submissions))
+            refusal(one.name, changed, held)
             for one in gradebook.assignments
-            if one.name in wanted and one.submissions
+            if one.name in wanted and (held := holds(root, one))
             if (changed := changed_parts(described(one), wanted[one.name]))
         ]
     if refused:
         raise SystemExit("\n\n".join(refused))
 
 
-def refusal(slug: str, changed: list[str], *, submissions: int) -> str:
+def holds(root: Path, assignment: Any) -> str:
+    """Return where submissions of an assignment lie and how many; "" where there are none."""
+    collected = len(list((root / "submitted").glob(f"*/{assignment.name}")))
+    where, number = "gradebook.db", len(assignment.submissions)
+    if not number:
+        where, number = "submitted/", collected
+    counted = "1 submission" if number == 1 else f"{number} submissions"
+    return f"{where} holds {counted}" if number else ""
+
+
+def refusal(slug: str, changed: list[str], held: str) -> str:
     """Return why a release stops, and what to do."""
-    held = "1 submission" if submissions == 1 else f"{submissions} submissions"
     return (
-        f"gradebook.db holds {held} of {slug}, but solutions/{slug} has other cells now. "
+        f"{held} of {slug}, but solutions/{slug} has other cells now. "
         "Nothing was written.\n"
         f"  changed, new or gone: {', '.join(changed)}\n"
-        f"To keep the marks, put solutions/{slug} back as it was when you released it.\n"
+        f"To keep what was handed in, put solutions/{slug} back as it was when you released it.\n"
         "To grade everybody anew, move gradebook.db, autograded/ and feedback/ to a safe place,\n"
         f"then `make release` and `.venv/bin/nbgrader autograde {slug}`. submitted/ stays."
     )

@@ -152,3 +152,25 @@ def test_cells_that_changed_after_submissions_stop_it_and_nothing_is_touched(mak
     course.nbgrader("autograde", course.slug)
     assert course.points("learner-17")["double"] == 2.0
     assert points_in_gradebook(course.root) == {"tiny-double": 2.0, "tiny-explain": 3.0}
+
+
+def test_cells_that_changed_under_collected_submissions_stop_it_before_any_is_graded(
+    make_tiny_course,
+):
+    course = make_tiny_course({"double": "return 2.0"}, generates=False)
+    run(course.root, "release")
+    course.answer("learner-17", {"double": "return 2.0"})
+    edit_explanation(notebook(course.root / "solutions", course.slug), 3.0)
+    before = everything(course.root)
+    for call in ("release", "update_exercises"):
+        said = run(course.root, call, fails=True)
+        assert "submitted/ holds 1 submission of tiny" in said
+        assert "changed, new or gone: tiny-explain\n" in said
+        assert "put solutions/tiny back" in said
+    assert everything(course.root) == before
+
+    # The way on that it names: only the gradebook is there to be moved.
+    (course.root / "gradebook.db").rename(course.root / "gradebook-before.db")
+    assert run(course.root, "release") == [["exercises/tiny/tiny.ipynb"], ["tiny"]]
+    course.nbgrader("autograde", course.slug)
+    assert points_in_gradebook(course.root) == {"tiny-double": 2.0, "tiny-explain": 3.0}
