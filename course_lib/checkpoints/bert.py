@@ -31,7 +31,7 @@ def from_bert(
 
     Args:
         tensors: the checkpoint, foreign name -> tensor.
-        num_layers: L.
+        num_layers: L blocks.
 
     Returns:
         Our names -> tensors, for ``BertEncoder.load_state_dict``.

@@ -27,7 +27,7 @@ class PaddedReading(Reading):
             padding: columns of each row before its first token, counted from the first column of
                 all, which the caches hold.
             start: columns before these.
-            num_tokens: T.
+            num_tokens: T of them.
             device: where the layers compute.
 
         Raises:

@@ -27,7 +27,7 @@ class Reading:
 
         Args:
             start: tokens before them: the position of the first.
-            num_tokens: T.
+            num_tokens: T of them.
             device: where the layers compute.
         """
         self.start = start

@@ -31,7 +31,7 @@ def llama(
         parameters: a Decoder's ``state_dict()``, with Llama's weights in it.
         ids: tokens.
         num_layers: L, the number of blocks.
-        num_heads: H.
+        num_heads: H of them.
         num_kv_heads: G; divides H, and is H in Llama 2 7B.
         rope_base: what RoPE's frequencies are powers of: 10,000 in Llama 2, 500,000 in Llama 3.
 

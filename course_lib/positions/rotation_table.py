@@ -73,8 +73,8 @@ def rotate_by_table(
         The turned rows, in the dtype of x; half precision is computed in float32 and rounded once.
 
     Raises:
-        ValueError: if x has no axis of rows, the table not one row for each of them, or 2n exceeds
-            D.
+        ValueError: if x has no axis of rows, the table not one row for each of them, or 2n is
+            more than D.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 34, half-split as in ``rotate``.
     Cost: 6 n FLOPs a row.

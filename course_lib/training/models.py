@@ -38,8 +38,8 @@ def small_rotary(vocab_size: int, num_layers: int, d_model: int, num_heads: int)
     """Put a small decoder of Llama's kind together: positions turn queries and keys.
 
     Args:
-        vocab_size: V.
-        num_layers: L.
+        vocab_size: V words.
+        num_layers: L blocks.
         d_model: C; F is 2 C.
         num_heads: H, which divides C; D = C / H is even.
 
@@ -73,8 +73,8 @@ def small_learned(vocab_size: int, num_layers: int, d_model: int, num_heads: int
     """Put a small decoder of GPT-2's kind together: a learned vector for each position.
 
     Args:
-        vocab_size: V.
-        num_layers: L.
+        vocab_size: V words.
+        num_layers: L blocks.
         d_model: C; F is 4 C.
         num_heads: H, which divides C.
 
@@ -110,7 +110,7 @@ def small_encoder_decoder(
     """Put a small Transformer of 2017 together.
 
     Args:
-        vocab_size: V.
+        vocab_size: V words.
         num_layers: L, of the encoder and of the decoder each.
         d_model: C; F is 2 C.
         num_heads: H, which divides C.
@@ -174,8 +174,8 @@ def draw_seq2seq(
 
     Args:
         kind: the class, with attention or without.
-        vocab_size: V.
-        num_units: N.
+        vocab_size: V words.
+        num_units: N units.
         generator: where the randomness comes from.
 
     Returns:

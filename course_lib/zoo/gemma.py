@@ -47,9 +47,9 @@ def gemma2_layers(
     """Alternate layers with the window, which come first, and layers that read everything.
 
     Args:
-        num_layers: L.
+        num_layers: L blocks.
         attention: the attention of a layer with a window.
-        d_ff: F.
+        d_ff: F, the width inside the feed-forward network.
 
     Returns:
         The layers.
@@ -67,10 +67,10 @@ def gemma3_layers(
     """Let every sixth layer read everything, with slower rotations.
 
     Args:
-        num_layers: L.
+        num_layers: L blocks.
         attention: the attention of a layer with a window.
         global_rope: the rotations of the layers without one.
-        d_ff: F.
+        d_ff: F, the width inside the feed-forward network.
 
     Returns:
         The layers.

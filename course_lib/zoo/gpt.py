@@ -21,10 +21,10 @@ def gpt_config(
     """Put a model of GPT-2's kind together.
 
     Args:
-        num_layers: L.
+        num_layers: L blocks.
         num_heads: H; D is d_model / H.
         d_model: C; F is 4 C.
-        vocab_size: V.
+        vocab_size: V words.
         context_length: tokens, the rows of the table of positions.
 
     Returns:
