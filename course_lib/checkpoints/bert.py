@@ -6,6 +6,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
+from course_lib.sizes import require_positive
 
 __all__ = ["from_bert"]
 
@@ -37,10 +38,11 @@ def from_bert(
         Our names -> tensors, for ``BertEncoder.load_state_dict``.
 
     Raises:
-        ValueError: if a tensor is missing or left over.
+        ValueError: if a tensor is missing or left over, or there is no layer.
 
     Source: the names in transformers' BERT model.
     """
+    require_positive(num_layers=num_layers)
     source = Checkpoint(tensors)
     ours = {
         "embedding": source.take("embeddings.word_embeddings.weight"),
