@@ -12,7 +12,7 @@ from course_lib.config.norms import (
     UnitOffsetRMSNormConfig,
 )
 from course_lib.layers.norms import layer_norm, rms_norm, rms_norm_unit_offset
-from course_lib.sizes import require_positive
+from course_lib.sizes import require_eps, require_positive
 
 __all__ = ["LayerNorm", "LayerNormWithoutShift", "RMSNorm", "UnitOffsetRMSNorm", "norm_module"]
 
@@ -22,6 +22,7 @@ class LayerNorm(nn.Module):
 
     def __init__(self, size: int, eps: float) -> None:
         require_positive(size=size)
+        require_eps(eps)
         super().__init__()
         self.eps = eps
         self.gain = nn.Parameter(torch.ones(size))
@@ -37,6 +38,7 @@ class LayerNormWithoutShift(nn.Module):
 
     def __init__(self, size: int, eps: float) -> None:
         require_positive(size=size)
+        require_eps(eps)
         super().__init__()
         self.eps = eps
         self.gain = nn.Parameter(torch.ones(size))
@@ -51,6 +53,7 @@ class RMSNorm(nn.Module):
 
     def __init__(self, size: int, eps: float) -> None:
         require_positive(size=size)
+        require_eps(eps)
         super().__init__()
         self.eps = eps
         self.gain = nn.Parameter(torch.ones(size))
@@ -65,6 +68,7 @@ class UnitOffsetRMSNorm(nn.Module):
 
     def __init__(self, size: int, eps: float) -> None:
         require_positive(size=size)
+        require_eps(eps)
         super().__init__()
         self.eps = eps
         self.gain = nn.Parameter(torch.zeros(size))
