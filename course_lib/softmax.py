@@ -8,6 +8,7 @@ from course_lib.kinds import require_floats
 from course_lib.masks import require_mask
 from course_lib.precision import at_least_float32
 from course_lib.shapes import require_entries
+from course_lib.sizes import require_number
 
 __all__ = [
     "log_softmax",
@@ -180,6 +181,8 @@ def softmax_with_sink(
     require_entries(scores, -1)
     if isinstance(sink, Tensor):
         require_floats(scores=scores, sink=sink)
+    else:
+        require_number(sink=sink)
     wide = at_least_float32(scores)
     logit = torch.as_tensor(sink, dtype=wide.dtype, device=wide.device)
     if logit.ndim > 0:

@@ -20,6 +20,7 @@ from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import initialise
 from course_lib.model.vaswani import EncoderDecoder
 from course_lib.recurrence import seq2seq
+from course_lib.sizes import require_positive
 
 __all__ = [
     "draw_decoder",
@@ -46,8 +47,12 @@ def small_rotary(vocab_size: int, num_layers: int, d_model: int, num_heads: int)
     Returns:
         The configuration.
 
+    Raises:
+        ValueError: if a size is below 1, or no whole number.
+
     Source: Touvron et al. 2023 (arXiv:2302.13971), sec. 2.2, with a narrower network.
     """
+    require_positive(num_layers=num_layers, d_model=d_model, num_heads=num_heads)
     head_dim = d_model // num_heads
     layer = LayerConfig(
         attention=CausalAttentionConfig(
@@ -81,8 +86,12 @@ def small_learned(vocab_size: int, num_layers: int, d_model: int, num_heads: int
     Returns:
         The configuration.
 
+    Raises:
+        ValueError: if a size is below 1, or no whole number.
+
     Source: Radford et al. 2019 (GPT-2), sec. 2.3, without the tie.
     """
+    require_positive(num_layers=num_layers, d_model=d_model, num_heads=num_heads)
     layer = LayerConfig(
         attention=CausalAttentionConfig(
             num_heads=num_heads,
@@ -118,8 +127,12 @@ def small_encoder_decoder(
     Returns:
         The configuration.
 
+    Raises:
+        ValueError: if a size is below 1, or no whole number.
+
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.
     """
+    require_positive(num_layers=num_layers, d_model=d_model, num_heads=num_heads)
     layers = EncoderConfig(
         d_model=d_model,
         num_heads=num_heads,

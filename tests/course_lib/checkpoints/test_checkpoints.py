@@ -166,11 +166,19 @@ def oldest(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {re.sub(r"(c_\w+)\.weight$", r"\1.w", short[key]): state[key] for key in state}
 
 
+def tensorflow(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As TensorFlow's files name a norm's gain and shift: gamma and beta."""
+    gains = {key: re.sub(r"(ln_\w)\.weight$", r"\1.gamma", key) for key in state}
+    return {re.sub(r"(ln_\w)\.bias$", r"\1.beta", gains[key]): state[key] for key in state}
+
+
 OLDER = {
     "masks": older,
     "no prefix": bare,
     "no prefix, masks": lambda state: bare(older(state)),
     "g, w and b": oldest,
+    "gamma and beta": tensorflow,
+    "gamma and beta, no prefix": lambda state: bare(tensorflow(state)),
     "g, w and b, no prefix": lambda state: bare(oldest(state)),
 }
 
