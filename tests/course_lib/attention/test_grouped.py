@@ -221,10 +221,10 @@ def test_one_position_reads_itself() -> None:
     assert_close(lib.grouped_query_attention(query, key, value), expected)
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 2e-2), (torch.float16, 2.5e-3)])
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 1.2e-2), (torch.float16, 2e-3)])
 def test_half_precision_is_near(dtype: torch.dtype, bound: float) -> None:
-    # Scores, weights and outputs are rounded to 8 (11) bits each; measured over 500 seeds at most
-    # 1.7e-2 and 2.1e-3. With a softmax in half precision as well it was 2.1e-2 and 2.5e-3.
+    # Scores, weights and outputs are rounded to 8 (11) bits each; measured for these seeds at most
+    # 1.09e-2 and 1.86e-3. With a softmax in half precision as well, bfloat16 gives 1.9e-2.
     for seed in range(0, 90, 3):
         tensors = qkv((6, 2), seed, dtype=dtype)
         low = lib.grouped_query_attention(*tensors)
