@@ -6,7 +6,21 @@ import pytest
 import torch
 from allocations import Allocations
 from hypothesis import given
-from strategies import DV, B, C, D, S, T, arrays, mask, normal, permutation, seeds, stacked
+from strategies import (
+    DV,
+    B,
+    C,
+    D,
+    S,
+    T,
+    arrays,
+    assert_equals_twin,
+    mask,
+    normal,
+    permutation,
+    seeds,
+    stacked,
+)
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -31,10 +45,6 @@ def qkv(
     )
 
 
-def close(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
-    assert_close(actual, expected.to(dtype), **(EXACT if dtype == torch.float64 else {}))
-
-
 # Equal to the twin
 
 
@@ -44,10 +54,10 @@ def test_scores_and_mix_equal_their_loops(heads: tuple[int, int], dtype: torch.d
     query, key, value = qkv(heads, dtype=dtype)
     scores = lib.grouped_scores(query, key)
     expected = stacked(naive.grouped_scores(*arrays(query[b], key[b])) for b in range(B))
-    close(scores, expected, dtype)
+    assert_equals_twin(scores, expected, dtype)
     weights = scores.softmax(-1)
     expected = stacked(naive.grouped_mix(*arrays(weights[b], value[b])) for b in range(B))
-    close(lib.grouped_mix(weights, value), expected, dtype)
+    assert_equals_twin(lib.grouped_mix(weights, value), expected, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -69,7 +79,7 @@ def test_grouped_query_attention_equals_its_loops(
             allowed = may_attend.expand(B, heads[0], T, S)[b].numpy()
         parts = arrays(*(tensor[b] for tensor in tensors))
         expected = naive.grouped_query_attention(*parts, allowed)
-        close(output[b], torch.from_numpy(expected), dtype)
+        assert_equals_twin(output[b], torch.from_numpy(expected), dtype)
 
 
 @pytest.mark.parametrize("heads", HEADS)
