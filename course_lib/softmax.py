@@ -195,10 +195,10 @@ def softmax_with_sink(
             )
         logit = logit[:, None, None]
     maximum = torch.maximum(_maximum(wide, -1), logit.detach())
-    shift = maximum.masked_fill(maximum == -torch.inf, 0.0)  # (-inf) - (-inf) would be NaN
+    shift = maximum.clamp(min=torch.finfo(maximum.dtype).min)  # (-inf) - (-inf) would be NaN
     exponentials = (wide - shift).exp()
     total = exponentials.sum(-1, keepdim=True) + (logit - shift).exp()
-    weights = exponentials / total.masked_fill(total == 0, 1.0)  # no sink, and nothing to read
+    weights = exponentials / total.clamp(min=1.0)  # no sink, and nothing to read
     return weights.to(scores.dtype)
 
 
@@ -235,12 +235,12 @@ def masked_softmax(
     """
     require_mask(may_attend, scores)
     require_entries(scores, -1)
-    readable = at_least_float32(scores).masked_fill(~may_attend, -torch.inf)
+    readable = torch.where(may_attend, at_least_float32(scores), -torch.inf)
     maximum = _maximum(readable, -1)
-    shift = maximum.masked_fill(maximum == -torch.inf, 0.0)  # (-inf) - (-inf) would be NaN
+    shift = maximum.clamp(min=torch.finfo(maximum.dtype).min)  # (-inf) - (-inf) would be NaN
     exponentials = (readable - shift).exp()
     total = exponentials.sum(-1, keepdim=True)
-    return (exponentials / total.masked_fill(total == 0, 1.0)).to(scores.dtype)
+    return (exponentials / total.clamp(min=1.0)).to(scores.dtype)
 
 
 def _maximum(x: Tensor, axis: int) -> Tensor:

@@ -193,6 +193,23 @@ def test_gradients_of_norms_beyond_the_squares() -> None:
         assert_close(x.grad * scale, unit.grad)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-5, 1e3, 1e8, 1e11, 1e15, 1e18, 1e30])
+@pytest.mark.parametrize("eps", [0.0, 1e-38, 1e-18])
+def test_gradients_of_norms_of_every_size(scale: float, eps: float) -> None:
+    """Nothing is divided out of ordinary numbers; where that begins and ends, no gradient shows."""
+    factor = tensor(scale, dtype=torch.float32)
+    for norm in (
+        lambda x, eps: rms_norm(x, torch.ones(3, dtype=x.dtype), eps),
+        lambda x, eps: layer_norm(x, torch.ones(3, dtype=x.dtype), torch.zeros_like(x), eps),
+    ):
+        gradients = []
+        for dtype in (torch.float32, torch.float64):
+            x = (factor * tensor(3.0, 4.0, -2.0, dtype=torch.float32)).to(dtype).requires_grad_()
+            (gradient,) = torch.autograd.grad(norm(x, eps)[0], x)
+            gradients.append(gradient.double() * math.hypot(scale, math.sqrt(eps)))
+        assert_close(*gradients, rtol=1e-6, atol=1e-6)  # of numbers near 1, in float32
+
+
 @pytest.mark.parametrize("scale", [1e20, 3e37, 1.0, 1e-25])
 def test_cosines_of_any_length(scale: float) -> None:
     query = scale * tensor([3.0, 4.0], dtype=torch.float32)

@@ -254,6 +254,16 @@ def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
         assert "print" not in used_names(path), "a library does not print"
 
 
+@pytest.mark.parametrize("path", sources(ROOT / "book" / "_ext"), ids=identify)
+def test_a_part_of_the_site_is_small_too(path: Path) -> None:
+    """Sphinx says how many arguments it hands over, and a build prints."""
+    assert ast.get_docstring(tree(path)), "a module starts with one line on its idea"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            assert lines_of_code(node) <= 30, f"{node.name} is long"
+
+
 @pytest.mark.parametrize("path", [*ROOMS, *NAIVE], ids=identify)
 def test_public_is_what_all_lists(path: Path) -> None:
     if path.stem == "__init__":

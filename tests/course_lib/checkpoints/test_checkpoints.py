@@ -56,13 +56,16 @@ def test_a_tensor_without_a_place_is_named(name: str) -> None:
         architecture.convert(state, architecture.ours)
 
 
-def test_an_arrangement_without_names_is_refused() -> None:
-    theirs, _ = make_pair("Llama 3")
-    architecture = ARCHITECTURES["Llama 3"]
+@pytest.mark.parametrize(
+    ("name", "known"), [("Llama 3", "InnerNorm, .*"), ("MPT with 8 heads", "PreNorm")]
+)
+def test_an_arrangement_without_names_is_refused(name: str, known: str) -> None:
+    theirs, _ = make_pair(name)
+    architecture = ARCHITECTURES[name]
     layers = architecture.ours.layers
     other = replace(layers[2], arrangement=PostNorm())
     config = replace(architecture.ours, layers=(*layers[:2], other, *layers[3:]))
-    with pytest.raises(ValueError, match=r"InnerNorm, .*; layer 2 of 7 has PostNorm"):
+    with pytest.raises(ValueError, match=rf"{known}; layer 2 of 7 has PostNorm"):
         architecture.convert(theirs.state_dict(), config)
 
 
