@@ -7,7 +7,7 @@ from grading import recordings
 from grading.exercise import Answer, Exercise, Probe
 from grading.late import torch
 from grading.observation.seen import Observation, Request
-from grading.observation.values import Inputs
+from grading.observation.values import DATA, Inputs
 from grading.verdict.case import ANSWER, REFERENCE, Variant, Who, varied
 from grading.witness.calling import settings_kept
 from grading.witness.conversion import given, plain
@@ -32,7 +32,10 @@ def draw(exercise: Exercise, probe: Probe) -> Inputs:
     seed = zlib.crc32(f"{exercise.name}/{probe.name}".encode())
     with settings_kept():
         drawn = probe.draw(torch.Generator().manual_seed(seed))
-        return {name: plain(value) for name, value in drawn.items()}
+        return {
+            name: value if isinstance(value, DATA) else plain(value)
+            for name, value in drawn.items()
+        }
 
 
 def function_of(exercise: Exercise, who: Who) -> Answer:

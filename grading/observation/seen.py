@@ -6,7 +6,10 @@ from typing import Any
 
 from grading.observation.values import Array
 
-__all__ = ["Error", "Observation", "Request", "Signature", "Warned"]
+__all__ = ["LONG", "Error", "Observation", "Request", "Signature", "Warned"]
+
+#: So many characters of an error's or a warning's text are kept.
+LONG = 10**4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class Error:
         """Return an error as plain data; one whose text raises is still an error."""
         kinds = tuple(kind.__name__ for kind in type(error).__mro__ if kind is not object)
         try:
-            text = str(error)
+            text = str(error)[:LONG]
         except Exception:
             text = ""
         return cls(kinds, text, line)

@@ -76,7 +76,8 @@ def kind_finding(case: Case, mine: Trial, right: Trial | None = None) -> Finding
             message = f"{output.name} has to be {wanted}; yours is {described(value)}."
             return Finding("results have the right type", message)
         if isinstance(value, Array) and value.odd:
-            message = f"{output.name} is {value.odd} tensor; an ordinary, dense one in memory is "
+            noun = "tensor" if value.kind == "tensor" else "array"
+            message = f"{output.name} is {value.odd} {noun}; an ordinary, dense one in memory is "
             return Finding("results have the right type", message + "needed.")
         finding = _dtype(output, value, mine)
         if finding is not None:

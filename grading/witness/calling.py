@@ -22,6 +22,7 @@ __all__ = [
     "call",
     "is_engine",
     "is_foreign",
+    "outcome",
     "settings_kept",
     "told_error",
     "undisturbed",
@@ -100,14 +101,22 @@ def _set_device(device: torch.device) -> None:
         torch.set_default_device(None if device.type == "cpu" else device)
 
 
-def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
-    # A function of its own: Python 3.11 passes over a handler in the frame of `while True: pass`.
+def outcome(function: Callable[..., Any], arguments: list[Any]) -> Called:
+    """Return what a function does, where a clock is running already; its end passes through."""
     try:
         return Called(value=function(*arguments))
     except OutOfTimeError:
-        return Called(timed_out=True)
+        raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt are outcomes as well
         return Called(error=error)
+
+
+def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
+    # A function of its own: Python 3.11 passes over a handler in the frame of `while True: pass`.
+    try:
+        return outcome(function, arguments)
+    except OutOfTimeError:
+        return Called(timed_out=True)
 
 
 def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
