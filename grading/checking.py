@@ -5,6 +5,7 @@ from typing import Any
 
 from grading.asking import Live, called_back
 from grading.exercises import find, names
+from grading.observation.seen import UnanswerableError
 from grading.observation.values import described
 from grading.verdict.judge import Verdict, judge
 from grading.verdict.record import Record
@@ -43,7 +44,10 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
     except Exception as error:
         return _refusal("", f"The exercises could not be read: {type(error).__name__}: {error}")
     witness = Witness(answer, lambda name, given: called_back(task, name, given))
-    verdict = judge(task, Live(task, witness))
+    try:
+        verdict = judge(task, Live(task, witness))
+    except UnanswerableError as error:
+        return _refusal(task.name, f"Your answer was not judged, and that is our fault: {error}.")
     _say_again(verdict)
     return CheckResult(verdict.record)
 

@@ -39,16 +39,20 @@ class OutOfTimeError(BaseException):
 
 #: Holds an entry while a message is half written or half read; the alarm then rings later.
 _exchanges: list[None] = []
+#: Holds an entry where it rang meanwhile.
+_rang: list[None] = []
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let no alarm tear a message apart; it rings again afterwards."""
+    """Let no alarm tear a message apart; one that rings meanwhile counts as soon as it is whole."""
     _exchanges.append(None)
     try:
         yield
     finally:
         _exchanges.pop()
+    if _rang and threading.current_thread() is threading.main_thread():
+        raise OutOfTimeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +127,12 @@ def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: flo
     over = False
 
     def ring(number: int, frame: FrameType | None) -> None:
-        if not over and not _exchanges:
+        if not over and _exchanges:
+            _rang.append(None)
+        elif not over:
             raise OutOfTimeError
 
+    _rang.clear()
     handler = signal.signal(signal.SIGALRM, ring)
     earlier, _ = signal.getitimer(signal.ITIMER_REAL)
     start = time.monotonic()
@@ -137,6 +144,7 @@ def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: flo
         called = Called(timed_out=True)
     finally:
         over = True
+        _rang.clear()
         # Whoever had set an alarm gets it back, with the time that it has left.
         left = max(earlier - (time.monotonic() - start), 1e-3) if earlier else 0.0
         signal.setitimer(signal.ITIMER_REAL, 0)

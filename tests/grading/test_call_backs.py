@@ -12,7 +12,7 @@ import pytest
 
 from grading.asking import Live
 from grading.exercises import find
-from grading.observation.remote import GoneError, Remote
+from grading.observation.remote import LostError, Remote
 from grading.observation.seen import Observation, Request
 from grading.observation.values import Named, Other
 from grading.verdict.judge import judge
@@ -42,9 +42,7 @@ def seen_of(process: subprocess.Popen[bytes], name: str, seconds: float = 5.0) -
             raise TypeError("no nonsense")
         return 7
 
-    assert process.stdin is not None
-    assert process.stdout is not None
-    remote = Remote(name, process.stdin, process.stdout, call_back)
+    remote = Remote(name, process, call_back)
     return remote.observe(Request(inputs={"f": Named("seven")}, seconds=seconds, aloud=True))
 
 
@@ -81,7 +79,7 @@ def test_what_is_printed_there_is_told_here(process: subprocess.Popen[bytes]) ->
 
 def test_an_answer_that_ends_its_process_is_told_so(process: subprocess.Popen[bytes]) -> None:
     for _ in range(2):  # the second one finds a process that is gone
-        with pytest.raises(GoneError, match="ended"):
+        with pytest.raises(LostError, match="ended"):
             seen_of(process, "leaves")
         process.wait(timeout=30)
 
@@ -91,8 +89,6 @@ def test_a_dead_witness_is_judged_by_a_rule_of_its_own(process: subprocess.Popen
     process.wait(timeout=30)
     exercise = find("attention_scores")
     assert exercise is not None
-    assert process.stdin is not None
-    assert process.stdout is not None
-    record = judge(exercise, Live(exercise, Remote("right", process.stdin, process.stdout))).record
+    record = judge(exercise, Live(exercise, Remote("right", process))).record
     assert (record.passed, record.rule) == (False, "its process goes on")
     assert "The process in which your function ran ended" in record.parts[0]
