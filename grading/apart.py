@@ -28,8 +28,8 @@ class Apart:
         answer: stands beside the answer; or says which function of the catalogue is the answer.
         recording: what the catalogue's own functions do on the probes.
         others: gives who stands beside a function of the catalogue, for what is not recorded. Where
-            there is nobody, an example is not cut down, and a judge that runs functions on a
-            learner's own inputs says that it could not.
+            there is nobody, an example is not cut down, and an exercise whose judge runs functions
+            on a learner's own inputs cannot be judged: that is an UnanswerableError.
     """
 
     def __init__(
@@ -80,6 +80,9 @@ class Apart:
         known, place = self.recording.known, self.recording.place(named, inputs)
         if place is not None and (named, *place, see) in known:
             return known[named, *place, see]
+        if self.others is None and request.inputs and named in exercise.functions:
+            # Without them nothing true can be said of an answer that chose these inputs.
+            raise UnanswerableError(f"{named!r} of {exercise.name} has to be run, and nobody can")
         if self.others is None:
             return None
         seen = self.others(named).observe(request)

@@ -23,6 +23,12 @@ class Blocker(MetaPathFinder):
             raise ModuleNotFoundError(f"there is no {name} here")
 
 
+def started() -> "subprocess.Popen[bytes]":
+    """A process with PyTorch, and a witness."""
+    command = [sys.executable, str(Path(__file__).with_name("answers_elsewhere.py"))]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 def main() -> None:
     sys.meta_path.insert(0, Blocker())
     import grading.verdict
@@ -37,10 +43,7 @@ def main() -> None:
     for package in (grading.verdict, grading.words):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    elsewhere = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("answers_elsewhere.py"))],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+    elsewhere, catalogue = started(), started()
     recordings = unpack(sys.stdin.buffer.read())
     records = {}
     for exercise in all_exercises():
@@ -49,10 +52,17 @@ def main() -> None:
             recording = Recording(inputs, dict(known))
             recorded = judge(exercise, Apart(exercise, who, recording)).record
             remote = Remote((exercise.name, who), elsewhere)
-            live = judge(exercise, Apart(exercise, remote, recording)).record
+
+            def beside(other: Any, name: str = exercise.name) -> Remote:
+                return Remote((name, other), catalogue)
+
+            # A diagnosis brings inputs of its own, and somebody has to run the functions on them.
+            others = beside if exercise.kind == "bug" else None
+            live = judge(exercise, Apart(exercise, remote, recording, others)).record
             records[repr((exercise.name, who))] = [recorded.to_json(), live.to_json()]
     assert not [name for name in sys.modules if name.split(".")[0] in BLOCKED]
     elsewhere.communicate()
+    catalogue.communicate()
     print(json.dumps(records))
 
 

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -59,6 +58,12 @@ def warn(message: Warning) -> int:
     return 1
 
 
+def once_then_for_ever() -> Any:
+    """Warning itself asks for the text once."""
+    told: list[int] = []
+    return lambda self: for_ever() if told else (told.append(1), "once")[1]
+
+
 #: By what hangs: a function of x, a tensor, and n, a list.
 HANGING: dict[str, Callable[[Any, Any], Any]] = {
     "an error's __str__": lambda x, n: raises(made(ValueError, __str__=for_ever)),
@@ -71,13 +76,10 @@ HANGING: dict[str, Callable[[Any, Any], Any]] = {
     "a string's __str__": lambda x, n: made(str, __str__=for_ever),
     "a tensor's detach": lambda x, n: x.as_subclass(type("T", (torch.Tensor,), {
         "__getattribute__": for_ever})),
-    "an array's dtype": lambda x, n: np.ones(2).view(type("A", (np.ndarray,), {
-        "__array_finalize__": lambda self, source: None, "dtype": property(for_ever)})),
     "a module's state_dict": lambda x, n: made(torch.nn.Module, state_dict=for_ever),
     "an entry of a result": lambda x, n: [1, (made(Held, __len__=for_ever),)],
     "an entry of a changed list": lambda x, n: put(n, made(Held, __len__=for_ever)),
     "a key of a dict": lambda x, n: {made(str, __str__=for_ever): 1},
-    "what is told when it goes": lambda x, n: made(object, __del__=for_ever),
 }  # fmt: skip
 
 
@@ -99,7 +101,7 @@ def test_what_a_learners_object_does_when_it_is_looked_at_is_stopped(what: str) 
 def test_a_warnings_text_is_told_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grading.witness.observe.TELLING", LIMIT)
     start = time.monotonic()
-    seen = observed(lambda x, n: warn(made(UserWarning, __str__=for_ever)), "value")
+    seen = observed(lambda x, n: warn(made(UserWarning, __str__=once_then_for_ever())), "value")
     assert time.monotonic() - start < 2
     assert (seen.value, seen.warned, seen.timed_out) == (1, (), False)
 
@@ -159,6 +161,7 @@ def test_the_time_of_telling_counts_for_all_together(monkeypatch: pytest.MonkeyP
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     known = find(NAME)
     assert known is not None
+    check(lambda query, key: query @ key.mT, NAME)  # the first calls of all take longer
     task = dataclasses.replace(known, time_limit=LIMIT)
     monkeypatch.setattr("grading.checking.find", lambda name: task if name == NAME else None)
     monkeypatch.setattr("grading.checking.SECONDS", LIMIT)
@@ -206,13 +209,7 @@ def test_what_is_handed_in_without_a_name_is_looked_at_under_the_clock() -> None
 @pytest.mark.usefixtures("short")
 def test_a_warning_is_shown_under_the_clock() -> None:
     def talks(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-        told = [0]
-
-        def text(self: Any) -> str:
-            told[0] += 1
-            return "once" if told[0] == 1 else for_ever()
-
-        warn(made(UserWarning, __str__=text))
+        warn(made(UserWarning, __str__=once_then_for_ever()))
         return query @ key.mT
 
     start = time.monotonic()
