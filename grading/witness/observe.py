@@ -81,7 +81,9 @@ class Witness:
 
     def _value(self, request: Request, seen: Observation) -> Observation:
         traffic: list[Any] = []
-        work = partial(self._ran, request, seen, traffic)
+        # Building arguments is our work, and imports much: it costs the function no time.
+        given = [] if ranks(request.inputs) else self._given(request.inputs)
+        work = partial(self._ran, request, seen, given, traffic)
         with warnings_kept() as caught:
             if request.aloud:
                 seen, said = self._clocked(request, seen, work), ""
@@ -95,9 +97,10 @@ class Witness:
             call(show, [warned], TELLING)
         return replace(seen, traffic=tuple(traffic), said=said, warned=warned)
 
-    def _ran(self, request: Request, seen: Observation, traffic: list[Any]) -> Observation:
+    def _ran(
+        self, request: Request, seen: Observation, given: list[Any], traffic: list[Any]
+    ) -> Observation:
         """Run the function and tell what it did."""
-        given = [] if ranks(request.inputs) else self._given(request.inputs)
         before = states(given)
         called = self._called(request, given, traffic)
         return replace(
@@ -145,8 +148,10 @@ class Witness:
         def run(given: list[Any]) -> Any:
             return self._called(request, given).value
 
+        given = self._given(request.inputs)
+
         def work() -> Observation:  # what flows back can be the learner's code as well
-            return replace(seen, gradients=gradients(run, self._given(request.inputs)))
+            return replace(seen, gradients=gradients(run, given))
 
         return self._quietly(request, seen, work)
 
