@@ -194,6 +194,29 @@ def test_an_unknown_name_is_our_error_and_the_process_goes_on(
     assert seen_of(process, "right").value == 7
 
 
+def test_where_nobody_can_be_called_back_it_is_our_fault(
+    process: subprocess.Popen[bytes],
+) -> None:
+    request = Request(inputs={"f": Named("seven")})
+    assert Remote("prints", process).observe(request).said == "here\n"  # it calls nothing
+    with pytest.raises(UnanswerableError, match="'seven' is called back, and nobody is there"):
+        Remote("right", process).observe(request)
+    assert process.poll() is not None, "it would wait for ever"
+
+
+def test_a_call_of_what_was_not_handed_over_is_garbled() -> None:
+    sent = io.BytesIO()
+    send(("call", ("seven", ())), sent)
+    code = f"import sys; sys.stdout.buffer.write({sent.getvalue()!r}); sys.stdin.buffer.read()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with pytest.raises(LostError, match=r"nothing was handed over .* it calls 'seven'") as caught:
+        Remote("anything", process).observe(Request())
+    assert caught.value.how == "garbled"
+    process.communicate()
+
+
 # What is too large
 
 
