@@ -12,8 +12,9 @@ import torch
 
 from grading import check
 from grading.exercises import find
-from grading.observation.seen import Observation, Request
+from grading.observation.seen import PATIENCE, Observation, Request
 from grading.observation.values import tensor
+from grading.witness.calling import Clock
 from grading.witness.observe import Witness
 
 NAME = "attention_scores"
@@ -202,6 +203,39 @@ def test_the_time_of_telling_counts_for_all_together(monkeypatch: pytest.MonkeyP
     assert [(one.timed_out, one.in_total) for one in seen] == [
         (True, False), (True, True), (True, True),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_who_waits_for_a_busy_machine_is_not_stopped_yet(
+    in_thread: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asleep, a process computes as little as where others have the machine."""
+    if in_thread:
+        monkeypatch.delattr("signal.setitimer")
+
+    def waits(x: Any, n: Any) -> int:
+        time.sleep(1.5 * LIMIT)
+        return 1
+
+    assert observed(waits, "value").value == 1
+    start = time.monotonic()
+    assert observed(lambda x, n: time.sleep(FOR_EVER), "value").timed_out
+    assert time.monotonic() - start < FOR_EVER / 2
+
+
+@pytest.mark.parametrize(
+    ("wall", "computed", "spent"), [(4, 4, 4), (6, 4, 4), (6, 0, 2), (6, 1, 2), (2, 16, 2)]
+)
+def test_what_a_process_computed_counts_or_a_third_of_its_waiting(
+    wall: float, computed: float, spent: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("time.monotonic", lambda: clock.start + wall)
+    monkeypatch.setattr("time.process_time", lambda: clock.computed + computed)
+    found = clock.spent
+    monkeypatch.undo()
+    assert found == pytest.approx(spent, rel=1e-9)  # the start is a large number
+    assert PATIENCE == 3
 
 
 # -- and what a check says of it -------------------------------------------------------------------
