@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from grading.classroom import release_command
+
 EPILOG = """
 For learners:      lab, lab-copies, reset, check
 For instructors:   release, class, report, formgrader, solutions
@@ -23,31 +25,6 @@ def check_answers(arguments: argparse.Namespace) -> int:
     from grading.catalogue.answers import check_file
 
     return check_file(arguments.file, arguments.names)
-
-
-def release(arguments: argparse.Namespace) -> int:
-    """Generate exercises/, or say whether it is in step."""
-    from grading.classroom import release as step
-    from grading.notebooks import ROOT
-
-    if arguments.check:
-        wrong = step.check()
-        for name in wrong:
-            print(f"{name} is not what solutions/ gives.", file=sys.stderr)
-        if wrong:
-            print("Run `make release`; exercises/ is never edited by hand.", file=sys.stderr)
-        return 1 if wrong else 0
-    entered: list[str] = []
-    if arguments.no_gradebook:
-        written = step.update_exercises()
-    else:
-        written, entered = step.release()
-    lines = [f"wrote {name}" for name in written]
-    lines += [f"entered {slug} into gradebook.db" for slug in entered]
-    print("\n".join(lines) or "exercises/ is up to date.")
-    for name in step.unknown_files(ROOT):
-        print(f"{name} has no source in solutions/; remove it by hand.", file=sys.stderr)
-    return 0
 
 
 def sample_class(arguments: argparse.Namespace) -> int:
@@ -174,10 +151,8 @@ def add_for_learners(command: Adder) -> None:
 
 def add_for_instructors(command: Adder) -> None:
     """Add the commands that an instructor types."""
-    one = command("release", release, "Generate exercises/ from solutions/, ready to be graded.")
-    how = one.add_mutually_exclusive_group()
-    how.add_argument("--check", action="store_true", help="write nothing; fail if they differ")
-    how.add_argument("--no-gradebook", action="store_true", help="enter nothing into gradebook.db")
+    text = "Generate exercises/ from solutions/, ready to be graded."
+    release_command.add(command("release", release_command.release, text))
     command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
     place = Path("_build") / "class"
