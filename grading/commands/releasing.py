@@ -5,15 +5,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grading.commands import Adder
+
 if TYPE_CHECKING:
     from grading.classroom.release import Released
 
 
-def add(command: argparse.ArgumentParser) -> None:
-    """Say what the command takes."""
+def add(command: Adder) -> None:
+    """Add the command."""
+    text = "Generate exercises/ from solutions/, ready to be graded."
+    one = command("release", release, text)
     text = "a folder with nbgrader_config.py and solutions/; default: here"
-    command.add_argument("--course", type=Path, default=Path(), metavar="DIR", help=text)
-    how = command.add_mutually_exclusive_group()
+    one.add_argument("--course", type=Path, default=Path(), metavar="DIR", help=text)
+    how = one.add_mutually_exclusive_group()
     how.add_argument("--check", action="store_true", help="write nothing; fail if they differ")
     how.add_argument("--no-gradebook", action="store_true", help="enter nothing into gradebook.db")
     text = "give a class the new version of an assignment that is graded otherwise now"
