@@ -13,8 +13,9 @@ from tqdm import tqdm
 from grading.classroom.course_directory import nbgrader_api, write_settings
 from grading.classroom.course_update import Update, kept, update
 from grading.classroom.enrolment import Assignment, assignments
+from grading.classroom.hand_out import add_notice, notice
 from grading.jobs import digest, flat
-from grading.notebooks import ROOT, slugs
+from grading.notebooks import ROOT, notebook, slugs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +46,14 @@ def inputs_digest(root: Path) -> str:
     sources = files_below(root / "solutions", slugs(root))
     settings = (ROOT / "nbgrader_config.py").read_bytes()
     version = importlib.metadata.version("nbgrader")
-    return digest([version, settings, Path(__file__).read_bytes(), *flat(sources)])
+    code = Path(__file__).read_bytes()
+    return digest([version, settings, code, notice().source, *flat(sources)])
 
 
 def generate_all(course: Path, *, title: str) -> None:
-    """Make a folder with solutions/ a course directory, in which nbgrader generates the exercises.
+    """Make a folder with a copy of solutions/ a course directory, and let nbgrader generate there.
+
+    Each notebook of the copy gets the cell that says how to install the course.
 
     Raises:
         SystemExit: with nbgrader's log, if it could not.
@@ -57,6 +61,7 @@ def generate_all(course: Path, *, title: str) -> None:
     write_settings(course)
     api = nbgrader_api(course)
     for slug in tqdm(slugs(course), desc=title, unit="notebook"):
+        add_notice(notebook(course / "solutions", slug))
         result = api.generate_assignment(slug)
         if not result["success"]:
             raise SystemExit(f"nbgrader could not release {slug}:\n{result.get('log', '')}")

@@ -187,9 +187,8 @@ def test_the_first_cell_is_quiet_and_knows_the_address(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     downloads = load(EXTENSIONS / "downloads.py")
-    repository = downloads.repository_address()
-    cell = downloads.setup_cell(repository, "softmax")
-    assert f"git+{repository}" in cell.source
+    cell = downloads.setup_cell("softmax")
+    assert f'"{downloads.repository_address()}/archive/refs/heads/main.zip"' in cell.source
     monkeypatch.setattr(sys, "executable", "no-such-python")
     exec(compile(cell.source, "cell", "exec"), {})
     assert capsys.readouterr() == ("", ""), "where the course is installed the cell does nothing"
