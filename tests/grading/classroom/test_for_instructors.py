@@ -131,20 +131,19 @@ def hand_in_again(one: Walk) -> None:
     one.type("by hand", ".venv/bin/nbgrader autograde softmax --student learner-17 --force")
 
 
-def marks(clone: Path) -> list[tuple]:
+def marks(clone: Path) -> list[tuple[str, ...]]:
     """Return what the class has on each cell: points of the machine, of a person, a comment."""
+    found = []
     with opened(clone) as gradebook:
-        return sorted(
-            (handed_in.student.id, row.name, *found)
-            for handed_in in gradebook.find_assignment("softmax").submissions
-            for sheet in handed_in.notebooks
-            for rows, found in (
-                (sheet.grades, ("auto_score", "manual_score")),
-                (sheet.comments, ("manual_comment",)),
-            )
-            for row in rows
-            for found in [[str(getattr(row, column)) for column in found]]
-        )
+        for handed_in in gradebook.find_assignment("softmax").submissions:
+            learner = handed_in.student.id
+            for sheet in handed_in.notebooks:
+                for grade in sheet.grades:
+                    points = (str(grade.auto_score), str(grade.manual_score))
+                    found.append((learner, grade.name, *points))
+                for comment in sheet.comments:
+                    found.append((learner, comment.name, str(comment.manual_comment)))
+    return sorted(found)
 
 
 BEFORE = {
