@@ -150,7 +150,7 @@ def test_a_course_changes_under_a_class_in_every_way(make_tiny_course):
     # Other points: the class keeps what it has, in the gradebook and in exercises/.
     edit_explanation(solution, 3.0)
     files = everything(course.root)
-    for words in ((), ("--no-gradebook",), ()):
+    for words in ((), ("--no-gradebook",)):
         said = run(course.root, *words)
         assert said.startswith(
             UP_TO_DATE + "\ntiny stays as your class has it: gradebook.db holds 1"
