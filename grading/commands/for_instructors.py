@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from grading.collection.command import add_collect
 from grading.commands import REST, Adder
 
 
@@ -88,6 +89,7 @@ def add_for_instructors(command: Adder) -> None:
     how = one.add_mutually_exclusive_group()
     how.add_argument("--check", action="store_true", help="write nothing; fail if they differ")
     how.add_argument("--no-gradebook", action="store_true", help="enter nothing into gradebook.db")
+    add_collect(command)
     command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
     place = Path("_build") / "class"

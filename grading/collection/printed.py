@@ -1,0 +1,71 @@
+"""A plan as it is printed: a table, what was left out, and what could not be placed."""
+
+import sys
+from collections import Counter
+from typing import TextIO
+
+from grading.collection.entry import Refused
+from grading.collection.places import EARLIER
+from grading.collection.plan import Plan, Row
+from grading.collection.sources import where
+from grading.collection.times import Zone, shown
+
+HEADINGS = ("learner", "assignment", "file", "time (UTC)", "state")
+DOWNLOADS = (
+    "{} of these times are those of the download: Moodle and Canvas write no other into their "
+    "zips. Moodle's worksheet of the assignment, as the roster, has those of the hand-ins."
+)
+
+
+def print_plan(plan: Plan, zone: Zone) -> None:
+    """Print what becomes of each notebook; on stderr, what is not placed and why."""
+    lines = [cells(row) for row in plan.rows]
+    lines += [("?", "?", printable(one.where), "", "unplaced") for one in plan.unplaced]
+    if lines:
+        print_table([HEADINGS, *lines], sys.stdout)
+    print_summary(plan, zone)
+    for one in plan.unplaced:
+        print(f"not placed: {printable(one.where)}: {printable(one.why)}", file=sys.stderr)
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return a row of the table."""
+    one = row.hand_in
+    state = f"{row.state} ({row.remark})" if row.remark else row.state
+    line = (one.learner, one.slug, where(one.entry), shown(one.moment), state)
+    return tuple(map(printable, line))
+
+
+def print_table(lines: list[tuple[str, ...]], file: TextIO) -> None:
+    """Print lines in columns; the last is as wide as it is."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)][:-1]
+    for line in lines:
+        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+        print("  ".join([*padded, line[-1]]), file=file)
+
+
+def print_summary(plan: Plan, zone: Zone) -> None:
+    """Print how many of each state there are, what was left out, and what the times are."""
+    counts = Counter(row.state for row in plan.rows) + Counter(unplaced=len(plan.unplaced))
+    print(f"\n{', '.join(f'{number} {state}' for state, number in counts.items()) or 'nothing'}")
+    if counts["resubmission"]:
+        print(f"What a resubmission replaces is kept in {EARLIER}/.")
+    if counts["older"]:
+        print("Older ones are left out: what lies in submitted/ was handed in later.")
+    downloads = sum(row.hand_in.is_download for row in plan.rows)
+    if downloads:
+        print(DOWNLOADS.format(downloads))
+    if any(row.hand_in.entry.is_from_archive for row in plan.rows):
+        print(f"Times without a zone are read in {zone.name}; --timezone names another.")
+    for one in plan.left_out:
+        print(f"left out: {left_out(one)}")
+
+
+def left_out(one: Refused) -> str:
+    """Return what was left out, and why."""
+    return printable(f"{one.where}: {one.why}")
+
+
+def printable(text: str) -> str:
+    """Return a text without what could move a terminal's cursor: names come from strangers."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,0 +1,152 @@
+"""Each notebook that was found: whose it is, and of which assignment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from grading.collection.entry import Entry, Refused, RefusedError
+from grading.collection.owners import Owners
+from grading.collection.released import Released, is_notebook, slug_by_name, slug_of
+from grading.collection.roster import Learner, Roster
+from grading.collection.sources import Source, where
+
+ALONE = "it is no notebook, and {} handed in nothing else here; ask for the .ipynb"
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """A notebook whose learner and assignment are known.
+
+    Attributes:
+        learner: the id.
+        slug: the assignment.
+        entry: the file.
+        moment: when it was handed in, as far as LMS and roster know.
+        is_download: whether that is when an LMS made its zip, the only time that it tells.
+    """
+
+    learner: str
+    slug: str
+    entry: Entry
+    moment: datetime
+    is_download: bool
+
+
+@dataclass
+class Sorted:
+    """What the sources hold: hand-ins by source, what cannot be placed, and what is no notebook."""
+
+    hand_ins: list[list[HandIn]] = field(default_factory=list)
+    unplaced: list[Refused] = field(default_factory=list)
+    left_out: list[Refused] = field(default_factory=list)
+
+    def refuse(self, entry: Entry, why: str) -> None:
+        """Note that a file cannot be placed."""
+        self.unplaced.append(Refused(where(entry), why))
+
+
+class Sorter:
+    """Sorts files by learner and assignment.
+
+    Args:
+        known: the assignments.
+        roster: the class; None takes each id from the path.
+        slug: the one assignment that is collected; "" takes each notebook's own.
+    """
+
+    def __init__(self, known: Mapping[str, Released], roster: Roster | None, slug: str) -> None:
+        self.known = known
+        self.roster = roster
+        self.slug = slug
+
+    def sort(self, sources: list[Source]) -> Sorted:
+        """Return what the sources hold."""
+        found = Sorted()
+        for source in sources:
+            found.unplaced += source.refused
+            owners = Owners(source, self.known, self.roster)
+            hand_ins: list[HandIn] = []
+            for entry, slug in self._slugs(source, found).items():
+                try:
+                    hand_ins += [
+                        hand_in(one, slug, entry, owners.claims[entry].lms)
+                        for one in owners.of(entry)
+                    ]
+                except RefusedError as refusal:
+                    found.refuse(entry, str(refusal))
+            found.hand_ins.append(hand_ins)
+            self._no_notebooks(source, owners, found)
+            if not source.entries and not source.refused:
+                found.unplaced.append(Refused(source.name, "it holds no file"))
+        return found
+
+    def _slugs(self, source: Source, found: Sorted) -> dict[Entry, str]:
+        """Return each notebook's assignment; of damaged ones by their name or their neighbours."""
+        slugs: dict[Entry, str] = {}
+        for entry in source.entries:
+            try:
+                if entry.is_notebook:
+                    slugs[entry] = self._slug(entry)
+            except RefusedError as refusal:
+                found.refuse(entry, str(refusal))
+        around = set(slugs.values()) - {""}
+        for entry in [entry for entry, slug in slugs.items() if not slug]:
+            named = slug_by_name(entry.path, self.known) or slug_by_name(source.name, self.known)
+            slugs[entry] = named or (around.pop() if len(around) == 1 else "")
+            if not slugs[entry]:
+                del slugs[entry]
+                found.refuse(entry, "it is damaged; say of which assignment with --assignment")
+        return slugs
+
+    def _slug(self, entry: Entry) -> str:
+        """Return the assignment of a notebook; "" where it is damaged beyond telling.
+
+        Raises:
+            RefusedError: if it is another assignment's than asked for, or none's.
+        """
+        data = entry.read()
+        try:
+            slug = slug_of(data, self.known)
+        except RefusedError:
+            if not self.slug:
+                raise
+            slug = self.slug
+        if slug and self.slug not in ("", slug):
+            raise RefusedError(
+                f"it holds tasks of {slug} and not of {self.slug}; collect it without --assignment"
+            )
+        if not slug and is_notebook(data):
+            asked = self.slug or ", ".join(self.known)
+            raise RefusedError(f"it holds no task of {asked}; ask for the right notebook")
+        return slug or self.slug
+
+    def _no_notebooks(self, source: Source, owners: Owners, found: Sorted) -> None:
+        """Note what is no notebook: beside one it is left out, alone it is not placed."""
+        served = {owners.claims[entry] for entry in source.entries if entry.is_notebook}
+        learners = [one for hand_ins in found.hand_ins[-1:] for one in hand_ins]
+        ids = {one.learner for one in learners}
+        for entry in source.entries:
+            if entry.is_notebook or entry.path.endswith("timestamp.txt"):
+                continue
+            claimed = owners.claims[entry]
+            try:
+                whose = (
+                    {one.id for one in owners.of(entry)} if self.roster or claimed.lms else set()
+                )
+            except RefusedError:
+                whose = set(claimed.names[:1]) if claimed.lms else set()
+            if whose and not whose & ids and claimed not in served:
+                found.refuse(entry, ALONE.format(" and ".join(sorted(whose))))
+            else:
+                found.left_out.append(Refused(where(entry), "no notebook"))
+
+
+def hand_in(learner: Learner, slug: str, entry: Entry, lms: str) -> HandIn:
+    """Return a learner's hand-in, with the time that the worksheet of this assignment gives.
+
+    A later one would be that of a hand-in which this zip does not hold yet.
+    """
+    dated = learner.handed_in if lms == "Moodle" else None
+    if dated is None or dated > entry.moment:
+        return HandIn(learner.id, slug, entry, entry.moment, lms != "" and entry.is_from_archive)
+    return HandIn(learner.id, slug, entry, dated, False)
