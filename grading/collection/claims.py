@@ -66,7 +66,10 @@ def claim(parts: tuple[str, ...], slugs: Iterable[str]) -> Claim:
     known = {letters(slug) for slug in slugs} | WRAPPERS
     folders = [bare(part) for part in parts[:-1]]
     folders = [part for part in folders if letters(part) not in known]
-    return Claim("", tuple(unique([*folders, *pieces(parts[-1], known)])))
+    named = pieces(parts[-1], known)
+    # Google's folders hold all learners, other folders one.
+    is_google = " - " in bare(parts[-1])
+    return Claim("", tuple(unique([*named, *folders] if is_google else [*folders, *named])))
 
 
 def pieces(name: str, known: set[str]) -> list[str]:

@@ -34,6 +34,7 @@ Exit code: 0 all is placed, 1 something is not (stderr says what and why), 2 a w
 
 def collect(arguments: argparse.Namespace) -> int:
     """Place what was handed in; or say what would be placed."""
+    from grading.collection.learners import LockedError
     from grading.collection.roster_file import read_roster
     from grading.collection.times import Zone
 
@@ -48,6 +49,9 @@ def collect(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    except LockedError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def require_paths(arguments: argparse.Namespace) -> None:

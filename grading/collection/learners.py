@@ -71,10 +71,36 @@ def changes(learner: Learner, known: Learner) -> dict[str, str]:
     }
 
 
-def enter(learners: list[Learner], course: Path) -> None:
-    """Enter learners into the gradebook, all or none."""
+class LockedError(Exception):
+    """The gradebook is in use."""
+
+
+def enter(learners: list[Learner], course: Path, tries: int = 6) -> None:
+    """Enter learners into the gradebook, all or none.
+
+    Raises:
+        LockedError: if another program keeps the gradebook to itself.
+    """
     if not learners:
         return
+    from sqlalchemy.exc import OperationalError
+
+    # SQLite itself waits for five seconds each time.
+    for _ in range(tries):
+        try:
+            write(learners, course)
+        except OperationalError as error:
+            if "locked" not in str(error):
+                raise
+        else:
+            return
+    raise LockedError(
+        "gradebook.db is in use by another program, so nothing was placed; close it and try again"
+    )
+
+
+def write(learners: list[Learner], course: Path) -> None:
+    """Write learners to the gradebook in one step."""
     from nbgrader.api import Student
 
     with opened(course) as gradebook:

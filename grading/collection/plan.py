@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from grading.collection.entry import Refused
@@ -12,6 +13,8 @@ from grading.collection.sorting import HandIn, Sorted
 from grading.collection.sources import where
 from grading.doctor.choosing import best_notebook
 
+#: The states of what is written.
+PLACED = ("new", "resubmission")
 SAME_TIME = (
     "{} has another notebook of the very same time, so which is the later one cannot be told; move "
     "that folder away to take this one, or get the worksheet or zip once more"
@@ -25,13 +28,13 @@ class Row:
     Attributes:
         hand_in: the notebook, its learner, assignment and time.
         state: "new", "resubmission", "unchanged" or "older".
-        digest: a hash of its bytes.
+        moment: when it was handed in; of an unchanged one, as it stands in submitted/.
         remark: what else is to be known.
     """
 
     hand_in: HandIn
     state: str
-    digest: str
+    moment: datetime
     remark: str = ""
 
 
@@ -65,9 +68,11 @@ def planned(found: Sorted, known: Mapping[str, Released], course: Path) -> Plan:
             why = SAME_TIME.format(f"submitted/{one.learner}/{one.slug}")
             plan.unplaced.append(Refused(where(one.entry), why))
             continue
-        if state in ("new", "resubmission"):
+        before = held[key]
+        moment = before.moment if before and state == "unchanged" else one.moment
+        if state in PLACED:
             held[key] = Held(frozenset([new]), one.moment)
-        plan.rows.append(Row(one, state, new, remark))
+        plan.rows.append(Row(one, state, moment, remark))
     plan.rows.sort(key=lambda row: (row.hand_in.slug, row.hand_in.learner, row.hand_in.moment))
     return plan
 
@@ -116,6 +121,6 @@ def best(group: list[HandIn], released: bytes, plan: Plan) -> tuple[HandIn, str]
 def carry_out(plan: Plan, course: Path) -> None:
     """Place what is new, the earliest first."""
     for row in sorted(plan.rows, key=lambda row: row.hand_in.moment):
-        if row.state in ("new", "resubmission"):
+        if row.state in PLACED:
             place = Place(course, row.hand_in.learner, row.hand_in.slug)
             place.put(row.hand_in.entry.read(), row.hand_in.moment)

@@ -1,28 +1,29 @@
 """A plan as it is printed: a table, what was left out, and what could not be placed."""
 
 import sys
+import unicodedata
 from collections import Counter
-from typing import TextIO
 
 from grading.collection.entry import Refused
 from grading.collection.places import EARLIER
-from grading.collection.plan import Plan, Row
+from grading.collection.plan import PLACED, Plan, Row
 from grading.collection.sources import where
 from grading.collection.times import Zone, shown
 
 HEADINGS = ("learner", "assignment", "file", "time (UTC)", "state")
 DOWNLOADS = (
     "{} of these times are those of the download: Moodle and Canvas write no other into their "
-    "zips. Moodle's worksheet of the assignment, as the roster, has those of the hand-ins."
+    "zips, and nbgrader takes them for those of the hand-ins. Moodle's worksheet of the "
+    "assignment, as the roster, has the right ones."
 )
 
 
 def print_plan(plan: Plan, zone: Zone) -> None:
     """Print what becomes of each notebook; on stderr, what is not placed and why."""
     lines = [cells(row) for row in plan.rows]
-    lines += [("?", "?", printable(one.where), "", "unplaced") for one in plan.unplaced]
+    lines += [unplaced(one) for one in plan.unplaced]
     if lines:
-        print_table([HEADINGS, *lines], sys.stdout)
+        print_table([HEADINGS, *lines])
     print_summary(plan, zone)
     for one in plan.unplaced:
         print(f"not placed: {printable(one.where)}: {printable(one.why)}", file=sys.stderr)
@@ -32,16 +33,28 @@ def cells(row: Row) -> tuple[str, ...]:
     """Return a row of the table."""
     one = row.hand_in
     state = f"{row.state} ({row.remark})" if row.remark else row.state
-    line = (one.learner, one.slug, where(one.entry), shown(one.moment), state)
+    line = (one.learner, one.slug, where(one.entry), shown(row.moment), state)
     return tuple(map(printable, line))
 
 
-def print_table(lines: list[tuple[str, ...]], file: TextIO) -> None:
+def unplaced(one: Refused) -> tuple[str, ...]:
+    """Return a row for what is not placed, without what to do about it."""
+    why = one.why.split("; ")[0]
+    return ("?", "?", printable(one.where), "", printable(f"unplaced ({why})"))
+
+
+def print_table(lines: list[tuple[str, ...]]) -> None:
     """Print lines in columns; the last is as wide as it is."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)][:-1]
+    widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        print("  ".join([*padded, line[-1]]), file=file)
+        blanks = [" " * (width - columns(cell)) for cell, width in zip(line, widths, strict=True)]
+        print("  ".join(cell + blank for cell, blank in zip(line, blanks, strict=True)).rstrip())
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
 
 
 def print_summary(plan: Plan, zone: Zone) -> None:
@@ -52,7 +65,7 @@ def print_summary(plan: Plan, zone: Zone) -> None:
         print(f"What a resubmission replaces is kept in {EARLIER}/.")
     if counts["older"]:
         print("Older ones are left out: what lies in submitted/ was handed in later.")
-    downloads = sum(row.hand_in.is_download for row in plan.rows)
+    downloads = sum(row.hand_in.is_download for row in plan.rows if row.state in PLACED)
     if downloads:
         print(DOWNLOADS.format(downloads))
     if any(row.hand_in.entry.is_from_archive for row in plan.rows):

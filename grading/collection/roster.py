@@ -83,8 +83,8 @@ class Roster:
             )
         if not meant:
             raise RefusedError(
-                f"nobody in {self.name} is {shown(claimed)}; add the learner to it, or put the "
-                "file into a folder of the learner's id"
+                f"nobody in {self.name} is {shown(claimed)}; name a roster with this learner, or "
+                "put the file into a folder of the learner's id"
             )
         return next(iter(meant.values()))
 

@@ -1,8 +1,8 @@
 """Each notebook that was found: whose it is, and of which assignment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from grading.collection.entry import Entry, Refused, RefusedError
 from grading.collection.owners import Owners
@@ -68,13 +68,11 @@ class Sorter:
             hand_ins: list[HandIn] = []
             for entry, slug in self._slugs(source, found).items():
                 try:
-                    hand_ins += [
-                        hand_in(one, slug, entry, owners.claims[entry].lms)
-                        for one in owners.of(entry)
-                    ]
+                    lms = owners.claims[entry].lms
+                    hand_ins += [hand_in(one, slug, entry, lms) for one in owners.of(entry)]
                 except RefusedError as refusal:
                     found.refuse(entry, str(refusal))
-            found.hand_ins.append(hand_ins)
+            found.hand_ins.append(with_kind_of_time(hand_ins))
             self._no_notebooks(source, owners, found)
             if not source.entries and not source.refused:
                 found.unplaced.append(Refused(source.name, "it holds no file"))
@@ -150,3 +148,11 @@ def hand_in(learner: Learner, slug: str, entry: Entry, lms: str) -> HandIn:
     if dated is None or dated > entry.moment:
         return HandIn(learner.id, slug, entry, entry.moment, lms != "" and entry.is_from_archive)
     return HandIn(learner.id, slug, entry, dated, False)
+
+
+def with_kind_of_time(hand_ins: list[HandIn]) -> list[HandIn]:
+    """Return hand-ins, as dated where the times of a zip lie apart: a download takes minutes."""
+    moments = [one.moment for one in hand_ins if one.is_download]
+    if not moments or max(moments) - min(moments) < timedelta(hours=1):
+        return hand_ins
+    return [replace(one, is_download=False) for one in hand_ins]

@@ -60,25 +60,26 @@ class Reader:
     def read(self, paths: list[Path]) -> list[Source]:
         """Return what lies in zips and folders."""
         sources: dict[str, Source] = {}
-        for path in paths:
-            whole = DRIVE_PART.sub(r"\1", str(path))
-            source = sources.setdefault(whole, Source(str(path)))
+        names = [path.resolve().name for path in paths]
+        for path, name in zip(paths, names, strict=True):
+            shown = name if names.count(name) == 1 else str(path)
+            source = sources.setdefault(DRIVE_PART.sub(r"\1", str(path)), Source(shown))
             if path.is_dir():
-                self._folder(path, source)
+                self._folder(path, shown, source)
             else:
                 file = self.opened.enter_context(path.open("rb"))
-                self._archive(file, path.name, Outer(str(path), "", file_time(path)), source)
+                self._archive(file, path.name, Outer(shown, "", file_time(path)), source)
         return list(sources.values())
 
-    def _folder(self, folder: Path, source: Source) -> None:
+    def _folder(self, folder: Path, shown: str, source: Source) -> None:
         for path in files_in(folder):
             name = unicodedata.normalize("NFC", path.relative_to(folder).as_posix())
             if path.is_symlink():
-                source.refused.append(Refused(f"{folder}: {name}", LINK))
+                source.refused.append(Refused(f"{shown}: {name}", LINK))
                 continue
             moment = file_time(path)
             entry = Entry(
-                source=str(folder),
+                source=shown,
                 path=name,
                 moment=moment,
                 saved=moment,
@@ -87,7 +88,7 @@ class Reader:
             )
             if ARCHIVE.search(name) and not entry.is_litter:
                 file = self.opened.enter_context(path.open("rb"))
-                self._archive(file, name, Outer(str(folder), f"{name}/", moment), source)
+                self._archive(file, name, Outer(shown, f"{name}/", moment), source)
             else:
                 add(entry, source)
 

@@ -31,7 +31,7 @@ class Zone:
 
     def __init__(self, name: str = "") -> None:
         self.zone: tzinfo | None = zone_named(name) if name else None
-        self.name = name or "this computer's time zone"
+        self.name = name or f"this computer's time zone ({datetime.now().astimezone().tzname()})"
 
     def utc(self, moment: datetime) -> datetime:
         """Return a time without zone in UTC."""
@@ -104,7 +104,7 @@ def moodle_date(text: str, zone: Zone) -> datetime | None:
 
 
 def read_stamp(text: str) -> datetime | None:
-    """Return the time in a timestamp.txt; None where it cannot be read."""
+    """Return the time in a timestamp.txt, as nbgrader reads it; None where it is none."""
     from nbgrader.utils import parse_utc
 
     try:
