@@ -62,7 +62,7 @@ def read(content: bytes) -> Read:
     found, reason = [], ""
     for side in sides:
         try:
-            found.append(loaded(side))
+            found.append(loaded(side, repairs))
         except UngradableError as error:
             reason = reason or str(error)
     if not found:
@@ -72,9 +72,7 @@ def read(content: bytes) -> Read:
             "The file held the marks of a conflict that Git could not merge; of its two sides, "
             "the one with more of the answers was graded."
         )
-    if any(rest for _, rest in found):
-        repairs.append("Behind the notebook's end the file held other text, which was left out.")
-    return Read(versions=tuple(value for value, _ in found), repairs=tuple(repairs))
+    return Read(versions=tuple(found), repairs=tuple(dict.fromkeys(repairs)))
 
 
 def refuse_other_files(content: bytes) -> None:
@@ -118,16 +116,36 @@ def sides_of(text: str) -> list[str]:
     return [CONFLICT.sub(itemgetter(side), text) for side in ("ours", "theirs")]
 
 
-def loaded(text: str) -> tuple[dict[str, Any], str]:
-    """Return the JSON object at the start of a text, and what stands behind it."""
+def loaded(text: str, repairs: list[str]) -> dict[str, Any]:
+    """Return the notebook at the start of a text; add to the repairs what was mended."""
     text = text.strip().lstrip("\ufeff")
-    try:
-        value, end = json.JSONDecoder(strict=False).raw_decode(text)
-    except json.JSONDecodeError as error:
-        raise UngradableError(why_no_json(text, error)) from None
-    except RecursionError:
-        raise UngradableError(f"The file is nested too deeply to be a notebook; {AGAIN}.") from None
-    return notebook_within(value), text[end:].strip()
+    decoder = json.JSONDecoder(strict=False)  # allows line ends within texts
+    while True:
+        try:
+            value, end = decoder.raw_decode(text)
+            break
+        except json.JSONDecodeError as error:
+            comma = needless_comma(text, error.pos)
+            if comma is None:
+                raise UngradableError(why_no_json(text, error)) from None
+            text = text[:comma] + text[comma + 1 :]
+            repairs.append("The file held a comma too many, as editing by hand leaves it.")
+        except RecursionError:
+            reason = f"The file is nested too deeply to be a notebook; {AGAIN}."
+            raise UngradableError(reason) from None
+    if text[end:].strip():
+        repairs.append("Behind the notebook's end the file held other text, which was left out.")
+    return notebook_within(value)
+
+
+def needless_comma(text: str, place: int) -> int | None:
+    """Return where a comma stands before a closing bracket that JSON stumbled over, or None."""
+    before = text[: place + 1].rstrip()
+    if not before.endswith((",", "]", "}")):
+        return None
+    comma = len(before) - 1 if before.endswith(",") else len(before[:-1].rstrip()) - 1
+    is_last = text[comma + 1 :].lstrip()[:1] in ("]", "}")
+    return comma if comma >= 0 and text[comma] == "," and is_last else None
 
 
 def why_no_json(text: str, error: json.JSONDecodeError) -> str:

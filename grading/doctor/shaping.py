@@ -90,8 +90,12 @@ def shaped_cell(cell: dict[str, Any], seen: set[str]) -> dict[str, Any]:
 
 
 def text_of(source: Any) -> str:
-    """Return a cell's text, whatever holds it; half a surrogate pair becomes a question mark."""
+    """Return a cell's text, whatever holds it.
+
+    Half of a surrogate pair, which no file can hold, becomes a question mark. A zero byte, over which
+    a kernel hangs, is left out.
+    """
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
-    text = source if isinstance(source, str) else ""
+    text = source.replace("\0", "") if isinstance(source, str) else ""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
