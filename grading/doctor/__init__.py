@@ -1,1 +1,1 @@
-"""What is mended in a submission before it is graded, and what cannot be; files in, files out."""
+"""A damaged hand-in -> a notebook that can be graded, and in sentences what was mended."""
