@@ -74,14 +74,14 @@ def require_paths(arguments: argparse.Namespace) -> None:
 def collected(arguments: argparse.Namespace, zone: "Zone", roster: "Roster | None") -> int:
     """Plan, place unless this is a dry run, and print what was done."""
     from grading.collection import learners, places
+    from grading.collection.assignments import known_assignments
     from grading.collection.plan import carry_out, planned
     from grading.collection.printed import print_plan
-    from grading.collection.released import released
     from grading.collection.sorting import Sorter
     from grading.collection.sources import Reader
 
     course, slug = arguments.course, arguments.assignment
-    known = released(course)
+    known = known_assignments(course)
     if slug and slug not in known:
         raise ValueError(f"There is no assignment {slug!r}. Choose one of: {', '.join(known)}.")
     new = []

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from grading.doctor.reading import LARGEST
+
 #: A browser that does not know notebooks saves them as softmax.ipynb.txt or softmax.ipynb.json.
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)
 ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.gz)$", re.IGNORECASE)
@@ -30,7 +32,7 @@ class Limits:
         files: how many files an archive may hold.
     """
 
-    file: int = 100 * 2**20
+    file: int = LARGEST
     total: int = 8 * 2**30
     files: int = 100_000
 

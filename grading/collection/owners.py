@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from grading.collection.claims import Claim, bare, claim, safe
+from grading.collection.claims import Claim, bare, claim, letters, safe
 from grading.collection.entry import Entry, RefusedError
 from grading.collection.roster import Learner, Roster
 from grading.collection.sources import Source
@@ -27,9 +27,9 @@ class Owners:
     def __init__(self, source: Source, slugs: Iterable[str], roster: Roster | None) -> None:
         self.source = source.name
         self.roster = roster
-        self.claims = without_wrappers(
-            {entry: claim(entry.parts, slugs) for entry in source.entries}
-        )
+        claims = {entry: claim(entry.parts, slugs) for entry in source.entries}
+        # A roster knows a learner in whatever folder.
+        self.claims = claims if roster else without_wrappers(claims, source.name)
 
     def of(self, entry: Entry) -> tuple[Learner, ...]:
         """Return whose a file is: one learner, or the members of a group.
@@ -72,12 +72,25 @@ class Owners:
         return safe(name)
 
 
-def without_wrappers(claims: dict[Entry, Claim]) -> dict[Entry, Claim]:
+def without_wrappers(claims: dict[Entry, Claim], source: str) -> dict[Entry, Claim]:
     """Return claims without the folders that hold the notebooks of all learners."""
     plain = {entry: one for entry, one in claims.items() if entry.is_notebook and not one.lms}
-    while len({one.names[:1] for one in plain.values()}) == 1:
-        seconds = {one.names[1:2] for one in plain.values()}
-        if len(seconds) < 2 or () in seconds:
-            break
+    while (
+        plain and len({one.names[:1] for one in plain.values()}) == 1 and is_wrapper(plain, source)
+    ):
         plain = {entry: replace(one, names=one.names[1:]) for entry, one in plain.items()}
     return claims | plain
+
+
+def is_wrapper(claims: dict[Entry, Claim], source: str) -> bool:
+    """Return whether the folder in which all notebooks lie is no learner.
+
+    It holds learners; or it is the zip's own; or it holds one file's name several times, as Google
+    hands out what learners uploaded.
+    """
+    first = next(iter(claims.values())).names[:1]
+    seconds = {one.names[1:2] for one in claims.values()}
+    names = [bare(entry.parts[-1]) for entry in claims]
+    is_of_zip = bool(first) and letters(source).startswith(letters(first[0]))
+    has_copies = len(set(names)) < len(names)
+    return bool(first) and (is_of_zip or has_copies if () in seconds else len(seconds) > 1)

@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from grading.collection.assignments import Assignment
 from grading.collection.entry import Refused
 from grading.collection.places import Held, Place, digest
-from grading.collection.released import Released
 from grading.collection.sorting import HandIn, Sorted
 from grading.collection.sources import where
-from grading.doctor.choosing import best_notebook
+from grading.doctor.choosing import choice_of, rank
+from grading.doctor.errors import UngradableError
+from grading.doctor.released import Released
 
 #: The states of what is written.
 PLACED = ("new", "resubmission")
+#: Between a blank notebook and any with work.
+UNREADABLE = (0.5, 0)
 SAME_TIME = (
     "{} has another notebook of the very same time, so which is the later one cannot be told; move "
     "that folder away to take this one, or get the worksheet or zip once more"
@@ -47,7 +51,7 @@ class Plan:
     left_out: list[Refused] = field(default_factory=list)
 
 
-def planned(found: Sorted, known: Mapping[str, Released], course: Path) -> Plan:
+def planned(found: Sorted, known: Mapping[str, Assignment], course: Path) -> Plan:
     """Return what becomes of each hand-in, given what lies in submitted/.
 
     Args:
@@ -91,31 +95,43 @@ def state_of(one: HandIn, new: str, held: Held | None) -> str:
 
 
 def choices(
-    hand_ins: list[HandIn], known: Mapping[str, Released], plan: Plan
+    hand_ins: list[HandIn], known: Mapping[str, Assignment], plan: Plan
 ) -> list[tuple[HandIn, str]]:
     """Return one notebook for each learner and assignment of a source, and what to know of it."""
     groups: dict[tuple[str, str], list[HandIn]] = defaultdict(list)
     for one in hand_ins:
         groups[one.learner, one.slug].append(one)
-    return [best(group, known[slug].notebook, plan) for (_, slug), group in groups.items()]
+    return [best(group, known[slug].released, plan) for (_, slug), group in groups.items()]
 
 
-def best(group: list[HandIn], released: bytes, plan: Plan) -> tuple[HandIn, str]:
-    """Return the notebook with the most work of the learner's own; of equal ones, the latest."""
-    latest_first = sorted(group, key=lambda one: one.entry.saved, reverse=True)
-    by_path = {one.entry.path: one for one in latest_first}
-    choice = best_notebook({path: one.entry.read() for path, one in by_path.items()}, released)
-    remark = "" if choice.work != 0 else "nothing of the learner's own is in it"
-    if choice.work is None:
-        remark = "it cannot be read as a notebook"
-    if choice.tied:
-        remark = f"as much work as in {', '.join(choice.tied)}; the one saved last was taken"
-    plan.left_out += [
-        Refused(where(one.entry), f"{one.learner}'s work is taken from {choice.name}")
-        for one in latest_first
-        if one.entry.path != choice.name
-    ]
-    return by_path[choice.name], remark
+def best(group: list[HandIn], released: Released, plan: Plan) -> tuple[HandIn, str]:
+    """Return the notebook with the most work of the learner's own; of equal ones, the latest.
+
+    One that cannot be read comes before a blank one: it may be the one with the work.
+    """
+    ranks = {one: work(one.entry.read(), released) for one in group}
+    taken = max(group, key=lambda one: (ranks[one], one.entry.saved))
+    remark = "it cannot be read as a notebook" if ranks[taken] == UNREADABLE else ""
+    if ranks[taken][0] == 0:
+        remark = "nothing of the learner's own is in it"
+    for one in group:
+        if one is taken:
+            continue
+        is_tie = ranks[one] == ranks[taken] and one.entry.read() != taken.entry.read()
+        if is_tie:
+            remark = f"as much work is in {one.entry.parts[-1]}; the one saved last was taken"
+        plan.left_out.append(
+            Refused(where(one.entry), f"{one.learner}'s work is taken from {taken.entry.path}")
+        )
+    return taken, remark
+
+
+def work(data: bytes, released: Released) -> tuple[float, int]:
+    """Return how much of the learner's own a notebook holds, and how many released cells."""
+    try:
+        return rank(choice_of("", data, released).nb, released)
+    except UngradableError:
+        return UNREADABLE
 
 
 def carry_out(plan: Plan, course: Path) -> None:

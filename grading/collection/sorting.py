@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from grading.collection.assignments import Assignment, is_notebook, slug_by_name, slug_of
 from grading.collection.entry import Entry, Refused, RefusedError
 from grading.collection.owners import Owners
-from grading.collection.released import Released, is_notebook, slug_by_name, slug_of
 from grading.collection.roster import Learner, Roster
 from grading.collection.sources import Source, where
 
@@ -54,7 +54,7 @@ class Sorter:
         slug: the one assignment that is collected; "" takes each notebook's own.
     """
 
-    def __init__(self, known: Mapping[str, Released], roster: Roster | None, slug: str) -> None:
+    def __init__(self, known: Mapping[str, Assignment], roster: Roster | None, slug: str) -> None:
         self.known = known
         self.roster = roster
         self.slug = slug

@@ -1,6 +1,5 @@
 """Of which assignment a notebook is: by its tasks, wherever it lies and whatever it is called."""
 
-import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -10,46 +9,48 @@ from pathlib import Path
 from grading.classroom.enrolment import assignments
 from grading.collection.claims import letters
 from grading.collection.entry import RefusedError
-from grading.notebooks import ROOT
+from grading.doctor.reading import decoded
+from grading.doctor.released import Released, released_notebook
+from grading.notebooks import ROOT, read_notebook
 
 #: What a task is called where the metadata is lost: def softmax(…), check(softmax).
 FUNCTION = re.compile(r"\b(?:def\s+|check\(\s*(?:\\?[\"'])?)([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True)
-class Released:
-    """An assignment as it was handed out.
+class Assignment:
+    """What tells the notebooks of one assignment from those of the others.
 
     Attributes:
-        slug: its name.
-        notebook: the notebook; empty where only the gradebook knows it.
+        released: the notebook as it was handed out; without cells where the gradebook alone has it.
         grade_ids: the names of its cells.
         functions: the names of its functions, and no other assignment's.
     """
 
-    slug: str
-    notebook: bytes
+    released: Released
     grade_ids: frozenset[str]
     functions: frozenset[str]
 
 
-def released(course: Path) -> dict[str, Released]:
+def known_assignments(course: Path) -> dict[str, Assignment]:
     """Return the assignments of a course directory: handed out, or in its gradebook."""
     folder = course / "exercises"
     if not folder.is_dir():
         folder = ROOT / "exercises"
-    files = {path.stem: path for path in sorted(folder.glob("*/*.ipynb"))}
-    notebooks = {
-        slug: path.read_bytes() for slug, path in files.items() if path.parent.name == slug
-    }
-    ids = {slug: set(grade_ids(data)) for slug, data in notebooks.items()}
+    paths = [path for path in sorted(folder.glob("*/*.ipynb")) if path.stem == path.parent.name]
+    found = {path.stem: released_notebook(path.stem, read_notebook(path)) for path in paths}
+    ids = {slug: set(one.by_grade_id) for slug, one in found.items()}
     for slug, sheets in assignments(course).items():
         cells = {key.split(": ", 1)[1] for sheet in sheets.values() for key in sheet["cells"]}
         ids.setdefault(slug, set()).update(cells)
-    functions = {slug: set(FUNCTION.findall(as_text(notebooks.get(slug, b"")))) for slug in ids}
+        found.setdefault(slug, Released(name=slug, cells=()))
+    functions = {
+        slug: {name for cell in one.cells if cell.is_answer for name in cell.defines}
+        for slug, one in found.items()
+    }
     return {
-        slug: Released(slug, notebooks.get(slug, b""), frozenset(ids[slug]), only(functions, slug))
-        for slug in ids
+        slug: Assignment(one, frozenset(ids[slug]), only(functions, slug))
+        for slug, one in found.items()
     }
 
 
@@ -59,13 +60,7 @@ def only(names: Mapping[str, set[str]], slug: str) -> frozenset[str]:
     return frozenset(names[slug].difference(*others))
 
 
-def grade_ids(data: bytes) -> list[str]:
-    """Return nbgrader's names of the cells of a notebook."""
-    marks = [cell["metadata"].get("nbgrader", {}) for cell in json.loads(data)["cells"]]
-    return [mark["grade_id"] for mark in marks if "grade_id" in mark]
-
-
-def slug_of(data: bytes, known: Mapping[str, Released]) -> str:
+def slug_of(data: bytes, known: Mapping[str, Assignment]) -> str:
     """Return the assignment that a notebook's contents belong to; "" where they do not say.
 
     The text is searched and not the JSON, so that a damaged notebook is recognised too.
@@ -73,7 +68,7 @@ def slug_of(data: bytes, known: Mapping[str, Released]) -> str:
     Raises:
         RefusedError: if they belong to several assignments alike.
     """
-    text = as_text(data)
+    text, _ = decoded(data)
     written = set(re.findall(r'"((?:[^"\\\s]|\\.)+)"', text))
     functions = set(FUNCTION.findall(text))
     for found in (
@@ -101,15 +96,6 @@ def slug_by_name(name: str, slugs: Iterable[str]) -> str:
 def is_notebook(data: bytes) -> bool:
     """Return whether a file can be read as a notebook at all."""
     try:
-        return isinstance(json.loads(as_text(data)), dict)
+        return isinstance(json.loads(decoded(data)[0].lstrip("\ufeff")), dict)
     except ValueError:
         return False
-
-
-def as_text(data: bytes) -> str:
-    """Return a file's text: UTF-8 or UTF-16, with a mark at its start or without."""
-    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return data.decode("utf-16", "replace")
-    if b"\0" in data[:2]:
-        return data.decode("utf-16-be" if data[:1] == b"\0" else "utf-16-le", "replace")
-    return data.decode("utf-8-sig", "replace")
