@@ -162,3 +162,12 @@ def canvas_gradebook(path: Path, learners: Sequence[tuple[str, str, int]], **how
     ]
     extra = ["    Points Possible", "", "", "", "", "10"], ["Student, Test", "99", "", "x", "", ""]
     return written_csv(path, [head, extra[0], *rows, extra[1]], **how)
+
+
+def files_below(root: Path) -> dict[str, bytes]:
+    """Every file below a folder but a gradebook."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.name != "gradebook.db"
+    }

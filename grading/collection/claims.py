@@ -26,6 +26,8 @@ COPY_BEFORE = re.compile(r"^(copy of|kopie von|copie de|copia de) ", re.IGNORECA
 COPY_AFTER = re.compile(r"( ?\(\d+\)| - (copy|kopie)|[-_]copy\d*)$", re.IGNORECASE)
 #: Canvas numbers a file that is handed in again: softmax-2.ipynb.
 ATTEMPT = re.compile(r"-\d{1,2}$")
+#: What Windows keeps for its devices.
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 #: Folders that hold learners and are none.
 WRAPPERS = {"submitted", "submissions", "submission", "downloads", "downloaded", "archive"}
 
@@ -110,4 +112,5 @@ def unique(names: Iterable[str]) -> list[str]:
 def safe(name: str) -> str:
     """Return a name as a folder may have it on every system: words joined by "-"."""
     composed = unicodedata.normalize("NFC", name)
-    return re.sub(r"[^\w.@-]+", "-", composed).strip("-. ")
+    joined = re.sub(r"[^\w.@-]+", "-", composed).strip("-.")
+    return f"{joined}_" if RESERVED.match(joined) else joined

@@ -75,27 +75,28 @@ def collected(arguments: argparse.Namespace, zone: "Zone", roster: "Roster | Non
     """Plan, place unless this is a dry run, and print what was done."""
     from grading.collection import learners, places
     from grading.collection.assignments import known_assignments
+    from grading.collection.learners import when_free
     from grading.collection.plan import carry_out, planned
     from grading.collection.printed import print_plan
     from grading.collection.sorting import Sorter
     from grading.collection.sources import Reader
 
     course, slug = arguments.course, arguments.assignment
-    known = known_assignments(course)
+    known = when_free(known_assignments, course)
     if slug and slug not in known:
         raise ValueError(f"There is no assignment {slug!r}. Choose one of: {', '.join(known)}.")
-    new = []
-    if roster is not None:
-        roster = learners.with_known_ids(roster, course)
-        new = learners.not_entered(roster, course)
-        print_roster(roster, len(new))
+    if roster is None:
+        roster = when_free(learners.roster_of, course)
     else:
-        roster = learners.roster_of(course)
-    if not arguments.dry_run:
-        places.finish_all(course)
-        learners.enter(new, course)
+        roster = when_free(learners.with_known_ids, roster, course)
+        new = when_free(learners.not_entered, roster, course)
+        print_roster(roster, len(new))
+        if not arguments.dry_run:
+            when_free(learners.enter, new, course)
     with Reader(zone) as reader:
         found = Sorter(known, roster, slug).sort(reader.read(arguments.sources))
+        if not arguments.dry_run:
+            places.finish_all(course)
         plan = planned(found, known, course)
         if not arguments.dry_run:
             carry_out(plan, course)
@@ -129,5 +130,5 @@ def add_collect(command: Callable[[str, object, str], argparse.ArgumentParser]) 
         "--course", type=Path, default=Path(), metavar="DIR", help="course directory; default: here"
     )
     add("--dry-run", action="store_true", help="show what would be done; write nothing")
-    what = "zone of times without one: Europe/Vienna, +02:00, UTC; default: this computer's"
+    what = "zone of times without one: Europe/Vienna, UTC-05:00; default: this computer's"
     add("--timezone", default="", metavar="ZONE", help=what)

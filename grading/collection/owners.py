@@ -53,9 +53,9 @@ class Owners:
         Raises:
             RefusedError: if there is no name, or two learners bear it.
         """
-        if not claimed.names:
+        name = claimed.names[0] if claimed.names else ""
+        if not safe(name):
             raise RefusedError(WHOSE)
-        name = claimed.names[0]
         if claimed.lms != "Moodle":
             return safe(f"{name}-{claimed.number}" if claimed.number else name)
         others = [one for one in self.claims.values() if one.lms == "Moodle"]

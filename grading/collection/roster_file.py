@@ -6,7 +6,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from grading.collection.claims import safe
+from grading.collection.claims import RESERVED, safe
 from grading.collection.roster import Learner, Roster
 from grading.collection.times import Zone, moodle_date
 
@@ -28,9 +28,7 @@ COLUMNS = {
 IDS = ("id", "login", "sis", "email", "lms", "full", "number")
 #: What Canvas puts among the learners.
 NO_LEARNERS = ("points possible", "student, test", "test student")
-FORBIDDEN = re.compile(
-    r'[\x00-\x1f<>:"/\\|?*]|^[. ]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)', re.I
-)
+FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]|^[. ]|[. ]$')
 
 Row = dict[str, str]
 
@@ -155,11 +153,16 @@ def require_folders(learners: tuple[Learner, ...], path: Path) -> None:
     Raises:
         ValueError: with the ids.
     """
-    if wrong := [one.id for one in learners if FORBIDDEN.search(one.id) or len(one.id) > 128]:
+    if wrong := [one.id for one in learners if is_no_folder(one.id)]:
         raise ValueError(
             f"{path.name} has ids that no folder can be called: {', '.join(map(repr, wrong))}. "
             "Add a column id with letters, digits, and - _ . @"
         )
+
+
+def is_no_folder(name: str) -> bool:
+    """Return whether some system refuses a folder of this name, or nbgrader so long an id."""
+    return bool(FORBIDDEN.search(name) or RESERVED.match(name)) or len(name) > 128
 
 
 def remarks(rows: list[Row], learners: tuple[Learner, ...]) -> list[str]:

@@ -23,7 +23,7 @@ class Zone:
     """In which zone a time without one is read.
 
     Args:
-        name: a place ("Europe/Vienna"), an offset ("+02:00") or "UTC"; "" is this computer's own.
+        name: a place ("Europe/Vienna"), an offset ("UTC-05:00", "+02:00") or "UTC"; "" is this computer's own.
 
     Raises:
         ValueError: if nothing has that name.
@@ -54,7 +54,7 @@ def zone_named(name: str) -> tzinfo:
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(
             f"There is no time zone {name!r}. Name a place as in Europe/Vienna, or an offset "
-            "as in +02:00."
+            "as in UTC+02:00."
         ) from error
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from made_zips import files_below
 
 from grading.__main__ import main
 from grading.classroom.enrolment import opened
@@ -64,16 +65,7 @@ def collect(course, empty_gradebook, monkeypatch, capsys) -> Callable[..., Colle
     return run
 
 
-def files(root: Path) -> dict[str, bytes]:
-    """Every file below a folder."""
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name != "gradebook.db"
-    }
-
-
 @pytest.fixture
 def submitted(course) -> Callable[[], dict[str, bytes]]:
     """What lies in submitted/, time stamps as text."""
-    return lambda: files(course / "submitted")
+    return lambda: files_below(course / "submitted")
