@@ -20,6 +20,7 @@ from grading.collection.times import Zone, file_time
 DRIVE_PART = re.compile(r"(-\d{8}T\d{6}Z)(-\d+)?-\d+(?=\.zip$)", re.IGNORECASE)
 OTHER_ARCHIVE = re.compile(r"\.(rar|7z|tar\.(xz|bz2)|txz|tbz2)$", re.IGNORECASE)
 ANOTHER_KIND = "archives of this kind are not read; unpack it into a folder of that name"
+NOTHING = "it holds no file of a learner's own; ask for the .ipynb"
 TOO_DEEP = "it is a zip in a zip in a zip; unpack it into a folder of that name"
 
 
@@ -86,7 +87,9 @@ class Reader:
                 is_from_archive=False,
                 read=partial(read_file, path, self.limits),
             )
-            if ARCHIVE.search(name) and not entry.is_litter:
+            if entry.is_litter:
+                continue
+            if ARCHIVE.search(name):
                 file = self.opened.enter_context(path.open("rb"))
                 self._archive(file, name, Outer(shown, f"{name}/", moment), source)
             else:
@@ -131,7 +134,10 @@ class Reader:
             source.refused.append(Refused(where(entry), str(error)))
             return
         inner = Outer(entry.source, f"{entry.path}/", entry.saved, entry.moment)
+        before = len(source.entries) + len(source.refused)
         self._archive(file, entry.path, inner, source)
+        if len(source.entries) + len(source.refused) == before:
+            source.refused.append(Refused(where(entry), NOTHING))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Zone:
     """In which zone a time without one is read.
 
     Args:
-        name: a place ("Europe/Vienna"), an offset ("UTC-05:00", "+02:00") or "UTC"; "" is this computer's own.
+        name: a place ("Europe/Vienna") or an offset ("UTC-05:00"); "" is this computer's own.
 
     Raises:
         ValueError: if nothing has that name.

@@ -210,6 +210,20 @@ def test_a_learners_own_zip_in_the_zip_of_an_lms(tmp_path, collect, submitted, r
     assert "left out" not in done.out
 
 
+def test_what_jupyter_and_macos_keep_for_themselves_is_no_hand_in(tmp_path, collect, submitted):
+    copies = {".ipynb_checkpoints/softmax-checkpoint.ipynb": MING.data, "._softmax.ipynb": b"\0"}
+    for path, data in {"softmax.ipynb": ANNA.data, **copies}.items():
+        target = tmp_path / "got" / "learner-11" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    assert collect(tmp_path / "got").status == 0
+    assert submitted()["learner-11/softmax/softmax.ipynb"] == ANNA.data
+    # Where there is nothing else, it is said.
+    done = collect(make_zip(tmp_path / "x.zip", {"learner-12/a.zip": zipped(copies)}))
+    assert done.status == 1
+    assert "x.zip: learner-12/a.zip: it holds no file of a learner's own" in done.err
+
+
 def test_a_zip_named_for_its_learner_needs_the_roster(tmp_path, collect, submitted, roster):
     made = make_zip(tmp_path / "learner-12.zip", {"softmax.ipynb": JOSE.data})
     assert "nothing in its path says whose it is" in collect(made).err
