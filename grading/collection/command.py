@@ -101,6 +101,7 @@ def collected(arguments: argparse.Namespace, zone: "Zone", roster: "Roster | Non
         if not arguments.dry_run:
             carry_out(plan, course)
     print_plan(plan, zone)
+    print_strangers(roster, course)
     if arguments.dry_run:
         print("This was a dry run: nothing was written.")
     return 1 if plan.unplaced else 0
@@ -115,6 +116,13 @@ def print_roster(roster: "Roster", new: int) -> None:
     for remark in roster.remarks:
         print(remark)
     print()
+
+
+def print_strangers(roster: "Roster | None", course: Path) -> None:
+    """Print who has a folder in submitted/ and is not in the class, under another id perhaps."""
+    folders = {path.name for path in (course / "submitted").glob("*") if path.is_dir()}
+    if roster and (strangers := folders - {one.id for one in roster.learners}):
+        print(f"in submitted/, but not in {roster.name}: {', '.join(sorted(strangers))}")
 
 
 def add_collect(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:

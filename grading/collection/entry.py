@@ -63,6 +63,11 @@ class Entry:
         return tuple(self.path.split("/"))
 
     @property
+    def folder(self) -> str:
+        """The folder in which it lies."""
+        return self.path.rpartition("/")[0]
+
+    @property
     def is_notebook(self) -> bool:
         """Whether the name is that of a notebook."""
         return bool(NOTEBOOK.search(self.path))

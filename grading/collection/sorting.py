@@ -1,14 +1,17 @@
 """Each notebook that was found: whose it is, and of which assignment."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from grading.collection.assignments import Assignment, is_notebook, slug_by_name, slug_of
-from grading.collection.entry import Entry, Refused, RefusedError
+from grading.collection.entry import ARCHIVE, Entry, Refused, RefusedError
 from grading.collection.owners import Owners
 from grading.collection.roster import Learner, Roster
 from grading.collection.sources import Source, where
+from grading.collection.times import read_stamp
+from grading.doctor.reading import decoded
 
 ALONE = "it is no notebook, and {} handed in nothing else here; ask for the .ipynb"
 
@@ -65,11 +68,14 @@ class Sorter:
         for source in sources:
             found.unplaced += source.refused
             owners = Owners(source, self.known, self.roster)
+            stamps = stamped(source)
             hand_ins: list[HandIn] = []
             for entry, slug in self._slugs(source, found).items():
                 try:
                     lms = owners.claims[entry].lms
-                    hand_ins += [hand_in(one, slug, entry, lms) for one in owners.of(entry)]
+                    dated = replace(entry, moment=stamps.get(entry.folder, entry.moment))
+                    dated = entry if lms else dated
+                    hand_ins += [hand_in(one, slug, dated, lms) for one in owners.of(entry)]
                 except RefusedError as refusal:
                     found.refuse(entry, str(refusal))
             found.hand_ins.append(with_kind_of_time(hand_ins))
@@ -137,6 +143,19 @@ class Sorter:
                 found.refuse(entry, ALONE.format(" and ".join(sorted(whose))))
             else:
                 found.left_out.append(Refused(where(entry), "no notebook"))
+
+
+def stamped(source: Source) -> dict[str, datetime]:
+    """Return the times that nbgrader's timestamp.txt give to the notebooks beside them, by folder.
+
+    One in a learner's own zip says what the learner likes.
+    """
+    stamps = {}
+    for entry in source.entries:
+        if entry.parts[-1] == "timestamp.txt" and not any(map(ARCHIVE.search, entry.parts)):
+            with suppress(RefusedError):
+                stamps[entry.folder] = read_stamp(decoded(entry.read())[0])
+    return {folder: moment for folder, moment in stamps.items() if moment is not None}
 
 
 def hand_in(learner: Learner, slug: str, entry: Entry, lms: str) -> HandIn:

@@ -14,6 +14,7 @@ from made_zips import (
     moodle_zip,
     worked,
     worksheet,
+    zipped,
 )
 
 from grading.collection.places import Place, finish_all
@@ -139,6 +140,19 @@ def test_moodles_worksheet_has_the_time_of_the_hand_in(tmp_path, collect, submit
     again = collect(moodle_zip(tmp_path / "n.zip", [HandIn("Anna", "Keller", 11, NEW)], when=LATER))
     assert again.rows[0][3:] == ["2026-11-12 12:00:00", "resubmission"]
     assert other.exists()
+
+
+def test_nbgraders_own_stamp_is_taken_and_a_learners_is_not(tmp_path, collect, submitted):
+    stamp = b"2026-11-01 08:00:00 UTC"
+    beside = {"learner-11/softmax/softmax.ipynb": OLD, "learner-11/softmax/timestamp.txt": stamp}
+    own = zipped({"softmax.ipynb": NEW, "timestamp.txt": stamp})
+    done = collect(make_zip(tmp_path / "x.zip", {**beside, "learner-12/mine.zip": own}))
+    assert done.status == 0
+    assert submitted()[STAMP] == stamp + b"\n"
+    assert submitted()["learner-12/softmax/timestamp.txt"] == b"2026-11-10 12:00:00 UTC\n"
+    text = HandIn("Anna", "Keller", 13, stamp, "timestamp.txt")
+    collect(moodle_zip(tmp_path / "m.zip", [HandIn("Anna", "Keller", 13, OLD), text]))
+    assert submitted()["Anna-Keller/softmax/timestamp.txt"] == b"2026-11-10 12:00:00 UTC\n"
 
 
 def test_a_date_after_the_download_is_of_a_later_hand_in(tmp_path, collect, submitted):

@@ -136,6 +136,8 @@ def test_who_is_on_the_roster_is_in_the_gradebook_and_stays_under_one_id(
     assert set(students(course)) == {"login11", "login12"}
     # Without a roster, the gradebook's names are one.
     assert collect(made).states() == {"login11": "unchanged"}
+    (course / "submitted" / "Anna-Keller").mkdir()
+    assert "in submitted/, but not in gradebook.db: Anna-Keller\n" in collect(made).out
     stranger = moodle_zip(tmp_path / "s.zip", [HandIn("Who", "Else", 6, worked())])
     assert "nobody in gradebook.db is 'Who Else' (number 6)" in collect(stranger).err
     assert {path.split("/")[0] for path in submitted()} == {"login11"}
