@@ -41,12 +41,14 @@ class Claim:
         names: what may be a learner's name or id, the likeliest first.
         number: the number that the LMS gives to a learner or a group.
         is_anonymous: whether the LMS hides the names.
+        folders: which of the names are of folders on the way, that of a learner's zip the last.
     """
 
     lms: str
     names: tuple[str, ...]
     number: str = ""
     is_anonymous: bool = False
+    folders: tuple[str, ...] = ()
 
 
 def claim(parts: tuple[str, ...], slugs: Iterable[str]) -> Claim:
@@ -66,12 +68,20 @@ def claim(parts: tuple[str, ...], slugs: Iterable[str]) -> Claim:
         if found := CANVAS.fullmatch(part):
             return Claim("Canvas", (found["name"],), found["number"])
     known = {letters(slug) for slug in slugs} | WRAPPERS
-    folders = [bare(part) for part in parts[:-1]]
-    folders = [part for part in folders if letters(part) not in known]
+    folders = unique(bare(part) for part in parts[:-1] if letters(bare(part)) not in known)
     named = pieces(parts[-1], known)
     # Google's folders hold all learners, other folders one.
-    is_google = " - " in bare(parts[-1])
-    return Claim("", tuple(unique([*named, *folders] if is_google else [*folders, *named])))
+    is_google = bool(named) and " - " in bare(parts[-1])
+    names = unique([*named, *folders] if is_google else [*folders, *named])
+    return Claim("", tuple(names), folders=() if is_google else around(parts, known))
+
+
+def around(parts: tuple[str, ...], known: set[str]) -> tuple[str, ...]:
+    """Return the folders on the way to a file, up to a zip; with none, the name of that zip."""
+    zips = [place for place, part in enumerate(parts[:-1]) if ARCHIVE.search(part)]
+    end = zips[0] if zips else len(parts) - 1
+    folders = unique(bare(part) for part in parts[:end] if letters(bare(part)) not in known)
+    return tuple(folders) or tuple(bare(parts[place]) for place in zips[:1])
 
 
 def pieces(name: str, known: set[str]) -> list[str]:

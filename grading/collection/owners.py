@@ -31,6 +31,10 @@ class Owners:
         # A roster knows a learner in whatever folder.
         self.claims = claims if roster else without_wrappers(claims, source.name)
 
+    def lms(self, entry: Entry) -> str:
+        """Return the LMS whose way of naming a file's path shows, "" for none."""
+        return next(one.lms for other, one in self.claims.items() if other.path == entry.path)
+
     def of(self, entry: Entry) -> tuple[Learner, ...]:
         """Return whose a file is: one learner, or the members of a group.
 
@@ -53,7 +57,11 @@ class Owners:
         Raises:
             RefusedError: if there is no name, or two learners bear it.
         """
-        name = claimed.names[0] if claimed.names else ""
+        if len(claimed.folders) > 1:
+            several = " or ".join(claimed.folders)
+            raise RefusedError(f"its path could mean {several}; collect it with a roster")
+        names = claimed.folders or claimed.names
+        name = names[0] if names else ""
         if not safe(name):
             raise RefusedError(WHOSE)
         if claimed.lms != "Moodle":
@@ -75,10 +83,11 @@ class Owners:
 def without_wrappers(claims: dict[Entry, Claim], source: str) -> dict[Entry, Claim]:
     """Return claims without the folders that hold the notebooks of all learners."""
     plain = {entry: one for entry, one in claims.items() if entry.is_notebook and not one.lms}
-    while (
-        plain and len({one.names[:1] for one in plain.values()}) == 1 and is_wrapper(plain, source)
-    ):
-        plain = {entry: replace(one, names=one.names[1:]) for entry, one in plain.items()}
+    while plain and is_wrapper(plain, source):
+        plain = {
+            entry: replace(one, folders=one.folders[1:], names=one.names[1:])
+            for entry, one in plain.items()
+        }
     return claims | plain
 
 
@@ -88,9 +97,12 @@ def is_wrapper(claims: dict[Entry, Claim], source: str) -> bool:
     It holds learners; or it is the zip's own; or it holds one file's name several times, as Google
     hands out what learners uploaded.
     """
-    first = next(iter(claims.values())).names[:1]
-    seconds = {one.names[1:2] for one in claims.values()}
+    firsts = {one.folders[:1] for one in claims.values()}
+    if len(firsts) > 1 or () in firsts:
+        return False
+    seconds = {one.folders[1:2] for one in claims.values()}
     names = [bare(entry.parts[-1]) for entry in claims]
-    is_of_zip = bool(first) and letters(source).startswith(letters(first[0]))
+    is_of_zip = letters(source).startswith(letters(firsts.pop()[0]))
     has_copies = len(set(names)) < len(names)
-    return bool(first) and (is_of_zip or has_copies if () in seconds else len(seconds) > 1)
+    holds_learners = () not in seconds and len(seconds) > 1
+    return is_of_zip or holds_learners or (has_copies and seconds == {()})

@@ -13,6 +13,7 @@ from grading.collection.sources import Source, where
 from grading.collection.times import read_stamp
 from grading.doctor.reading import decoded
 
+SEVERAL = "collect it with a roster, or name the folder in which each learner has one"
 ALONE = "it is no notebook, and {} handed in nothing else here; ask for the .ipynb"
 
 
@@ -72,12 +73,14 @@ class Sorter:
             hand_ins: list[HandIn] = []
             for entry, slug in self._slugs(source, found).items():
                 try:
-                    lms = owners.claims[entry].lms
+                    lms = owners.lms(entry)
                     dated = replace(entry, moment=stamps.get(entry.folder, entry.moment))
                     dated = entry if lms else dated
                     hand_ins += [hand_in(one, slug, dated, lms) for one in owners.of(entry)]
                 except RefusedError as refusal:
                     found.refuse(entry, str(refusal))
+            if self.roster is None:
+                hand_ins = apart(hand_ins, owners, found)
             found.hand_ins.append(with_kind_of_time(hand_ins))
             self._no_notebooks(source, owners, found)
             if not source.entries and not source.refused:
@@ -143,6 +146,24 @@ class Sorter:
                 found.refuse(entry, ALONE.format(" and ".join(sorted(whose))))
             else:
                 found.left_out.append(Refused(where(entry), "no notebook"))
+
+
+def apart(hand_ins: list[HandIn], owners: Owners, found: Sorted) -> list[HandIn]:
+    """Return hand-ins without those that one name gives to one learner from several folders.
+
+    An LMS says whose they are; a folder of folders may hold as many learners.
+    """
+    folders: dict[tuple[str, str], set[str]] = {}
+    for one in hand_ins:
+        folders.setdefault((one.learner, one.slug), set()).add(one.entry.folder)
+    mixed = [
+        one
+        for one in hand_ins
+        if len(folders[one.learner, one.slug]) > 1 and not owners.lms(one.entry)
+    ]
+    for one in mixed:
+        found.refuse(one.entry, f"{one.learner} has several folders with {one.slug}; {SEVERAL}")
+    return [one for one in hand_ins if one not in mixed]
 
 
 def stamped(source: Source) -> dict[str, datetime]:

@@ -190,6 +190,33 @@ def test_a_folder_around_all_learners_is_no_learner(tmp_path, collect, submitted
     assert set(submitted()) == placed(12, 13)
 
 
+MANY_FOLDERS = {
+    "one learner, two folders": ["attempt1/learner-11/softmax.ipynb"],
+    "two tutorials": [
+        f"{t}/learner-{n}/softmax.ipynb" for t, n in (("mo", 1), ("mo", 2), ("tu", 3))
+    ],
+    "two folders of one": ["learner-11/softmax.ipynb", "learner-11/old/softmax.ipynb"],
+    "a class in an inner zip": [
+        "all.zip/learner-1/a.ipynb",
+        "all.zip/learner-2/b.ipynb",
+    ],
+}
+
+
+@pytest.mark.parametrize("paths", MANY_FOLDERS.values(), ids=MANY_FOLDERS)
+def test_without_a_roster_folders_of_folders_are_not_guessed(tmp_path, collect, submitted, paths):
+    if paths[0].startswith("all.zip/"):
+        inner = {path.removeprefix("all.zip/"): worked(text=path[-7]) for path in paths}
+        make_zip(tmp_path / "got" / "all.zip", inner)
+        done = collect(tmp_path / "got")
+    else:
+        done = collect(make_zip(tmp_path / "x.zip", {path: worked(text=path[3]) for path in paths}))
+    assert done.status == 1
+    assert done.err.count("its path could mean") + done.err.count("has several folders with") >= 1
+    assert not any("old" in path for path in submitted())
+    assert len(submitted()) <= 2 * (len(paths) - 1)
+
+
 def test_a_folder_that_was_unpacked(tmp_path, collect, submitted):
     for path, data in PLAIN.items():
         target = tmp_path / "got" / path
@@ -258,6 +285,14 @@ def test_names_in_other_letters_and_compositions(tmp_path, collect, submitted):
         done = collect(made, "--roster", names, "--dry-run")
         assert done.status == 0, done.err
         assert done.rows[0][0] == ("ö" if raw == path.encode() else "e")
+
+
+def test_an_id_in_other_compositions_of_its_letters(tmp_path, collect, submitted):
+    names = written_csv(tmp_path / "r.csv", [["id", "last_name"], ["j\u00f6rg", "Ott"]])
+    made = make_zip(tmp_path / "x.zip", {"jo\u0308rg/softmax.ipynb": ANNA.data})
+    for words in (("--roster", names), ()):
+        assert collect(made, *words).status == 0
+    assert {path.split("/")[0] for path in submitted()} == {"j\u00f6rg"}
 
 
 def test_backslashes_of_windows(tmp_path, collect, submitted):
