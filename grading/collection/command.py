@@ -73,7 +73,7 @@ def require_paths(arguments: argparse.Namespace) -> None:
 
 def collected(arguments: argparse.Namespace, zone: "Zone", roster: "Roster | None") -> int:
     """Plan, place unless this is a dry run, and print what was done."""
-    from grading.collection import learners, places
+    from grading.collection import learners
     from grading.collection.assignments import known_assignments
     from grading.collection.learners import when_free
     from grading.collection.plan import carry_out, planned
@@ -95,8 +95,6 @@ def collected(arguments: argparse.Namespace, zone: "Zone", roster: "Roster | Non
             when_free(learners.enter, new, course)
     with Reader(zone) as reader:
         found = Sorter(known, roster, slug).sort(reader.read(arguments.sources))
-        if not arguments.dry_run:
-            places.finish_all(course)
         plan = planned(found, known, course)
         if not arguments.dry_run:
             carry_out(plan, course)

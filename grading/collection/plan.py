@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grading.collection.assignments import Assignment
 from grading.collection.entry import Refused
-from grading.collection.places import Held, Place, digest
+from grading.collection.places import Held, Place, digest, finish_all
 from grading.collection.sorting import HandIn, Sorted
 from grading.collection.sources import where
 from grading.doctor.choosing import choice_of, rank
@@ -135,7 +135,8 @@ def work(data: bytes, released: Released) -> tuple[float, int]:
 
 
 def carry_out(plan: Plan, course: Path) -> None:
-    """Place what is new, the earliest first."""
+    """Finish what a killed run left, and place what is new, the earliest first."""
+    finish_all(course)
     for row in sorted(plan.rows, key=lambda row: row.hand_in.moment):
         if row.state in PLACED:
             place = Place(course, row.hand_in.learner, row.hand_in.slug)

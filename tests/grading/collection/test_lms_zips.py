@@ -164,7 +164,7 @@ def test_google_files_bear_names_and_parts_of_a_download_are_one(
 def test_uploads_to_google_that_all_have_one_name_are_nobodys(tmp_path, collect, roster, submitted):
     files = {"hw/softmax.ipynb": ANNA.data, "hw/softmax (1).ipynb": JOSE.data}
     for words in ((), ("--roster", roster)):
-        done = collect(make_zip(tmp_path / "hw.zip", files), *words)
+        done = collect(make_zip(tmp_path / "drive-download.zip", files), *words)
         assert done.status == 1
         assert done.err.count("put it into a folder") + done.err.count("put the file into") == 2
         assert submitted() == {}

@@ -134,6 +134,8 @@ def test_who_is_on_the_roster_is_in_the_gradebook_and_stays_under_one_id(
     assert again.states() == {"login11": "unchanged"}
     assert students(course)["login11"] == ("Anna", "Keller", "anna@uni.example", "11")
     assert set(students(course)) == {"login11", "login12"}
+    # What a roster lacks is no change.
+    assert "0 new or changed in gradebook.db" in collect(made, "--roster", book).out
     # Without a roster, the gradebook's names are one.
     assert collect(made).states() == {"login11": "unchanged"}
     (course / "submitted" / "Anna-Keller").mkdir()
