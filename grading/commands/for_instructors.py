@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from grading.collection.command import add_collect
 from grading.commands import REST, Adder, releasing
 
 
@@ -60,6 +61,7 @@ def solutions(arguments: argparse.Namespace) -> int:
 def add_for_instructors(command: Adder) -> None:
     """Add the commands that an instructor types."""
     releasing.add(command)
+    add_collect(command)
     command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
     place = Path("_build") / "class"

@@ -7,7 +7,17 @@ import pytest
 
 from grading.notebooks import ROOT, slugs
 
-COMMANDS = ("check", "release", "class", "report", "formgrader", "solutions", "lab", "reset")
+COMMANDS = (
+    "check",
+    "release",
+    "collect",
+    "class",
+    "report",
+    "formgrader",
+    "solutions",
+    "lab",
+    "reset",
+)
 
 
 def run(*words: str) -> subprocess.CompletedProcess:
