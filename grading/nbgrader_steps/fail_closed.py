@@ -4,6 +4,10 @@ Stock nbgrader 0.9.6 gives full marks to a check cell that was not executed or w
 nan, False or 'abc', gives 0 to one that warned, and leaves a submission ungraded whose check says
 more than its maximum. This preprocessor runs between IgnorePattern and ClearMetadata and leaves
 each check cell with exactly one result, a number from 0 to the maximum.
+
+An exercise may have other points by now than the notebook that a class works on: it moved, or
+others came beside it. Then a check's record says which part of its points was earned, and the cell
+earns the same part of its own.
 """
 
 import html
@@ -13,6 +17,8 @@ from nbformat.notebooknode import NotebookNode, from_dict
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
+
+from grading.verdict.record import MIME, Record
 
 # Only what Python prints for a number that is not negative: no nan, no inf, no 1_000, no quotes.
 NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?")
@@ -46,6 +52,35 @@ def why_unproven(cell: NotebookNode, maximum: float) -> str | None:
     return None
 
 
+def scale(cell: NotebookNode, maximum: float) -> None:
+    """Let a check whose exercise has other points than the cell earn the same part of the cell's.
+
+    The text must be the points that the record names; whatever else a cell shows is left as it is.
+    A forged record gives no more than a forged text does: the cell's points at most.
+    """
+    results = [output for output in cell.outputs if output.output_type == "execute_result"]
+    if len(results) != 1 or MIME not in results[0].get("data", {}):
+        return
+    try:
+        record = Record.from_json(results[0].data[MIME])
+    except ValueError:  # what a learner's cell shows can be anything
+        return
+    text = plain_text(results[0])
+    if not NUMBER.fullmatch(text) or float(text) != record.points:
+        return
+    if record.max_points in (0.0, maximum) or record.points > record.max_points:
+        return
+    earned = maximum * (record.points / record.max_points)
+    results[0].data["text/plain"] = repr(earned)
+    sentence = (
+        f"This check gave {record.points:g} of {record.max_points:g} points. "
+        f"In your class it counts {maximum:g}, so it earned {earned:g}."
+    )
+    data = {"text/plain": sentence, "text/html": f"<p>{sentence}</p>"}
+    note = {"output_type": "display_data", "metadata": {}, "data": data}
+    cell.outputs.append(from_dict(note))  # type: ignore[no-untyped-call]
+
+
 def refuse(cell: NotebookNode, reason: str) -> None:
     """Let the cell show 0 points first, then the reason, then what it showed before."""
     for output in cell.outputs:
@@ -75,7 +110,9 @@ class FailClosed(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no
     def judge(self, cell: NotebookNode, *, executed: bool) -> None:
         """Refuse an unproven cell; let a warning in a proven one cost nothing."""
         metadata = cell.metadata["nbgrader"]
-        reason = why_unproven(cell, float(metadata["points"]))
+        maximum = float(metadata["points"])
+        scale(cell, maximum)
+        reason = why_unproven(cell, maximum)
         if not executed:
             reason = "the notebook was not executed, so its outputs are the learner's own words"
         if reason is not None:

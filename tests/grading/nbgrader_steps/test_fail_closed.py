@@ -7,6 +7,9 @@ import pytest
 
 from grading.notebooks import notebook
 
+# Reads submissions as they are; the doctor would mend what these tests damage.
+NO_DOCTOR = "--Autograde.exporter_class=nbconvert.exporters.NotebookExporter"
+
 # The body of each task's function, and the points of 2.0 that it must earn.
 CASES = {
     "right": ("return 2.0", 2.0),
@@ -95,14 +98,20 @@ def test_a_check_that_is_tagged_to_be_skipped_earns_nothing(course):
     def skip(nb):
         check_cell(nb, "right").metadata["tags"] = ["skip-execution"]
 
-    points = edited(course, "skips", skip)
+    points = edited(course, "skips", skip, NO_DOCTOR)
     assert (points["right"], points["part"]) == (0.0, 2.0)
+    assert course.autograde("skips")["right"] == 2.0  # the doctor takes the tag off, so it runs
 
 
 def test_a_check_that_disappears_from_a_second_submission_loses_its_points(course):
     assert edited(course, "deletes", lambda nb: None)["right"] == 2.0
-    points = edited(course, "deletes", lambda nb: nb.cells.remove(check_cell(nb, "right")))
+
+    def delete(nb):
+        nb.cells.remove(check_cell(nb, "right"))
+
+    points = edited(course, "deletes", delete, NO_DOCTOR)
     assert (points["right"], points["part"]) == (0.0, 2.0)
+    assert course.autograde("deletes")["right"] == 2.0  # the doctor puts the check back
 
 
 def test_raised_points_and_an_edited_check_are_put_back(course):
