@@ -43,7 +43,7 @@ def main() -> None:
     for package in (grading.verdict, grading.words):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    elsewhere = started()
+    elsewhere, catalogue = started(), started()
     recordings = unpack(sys.stdin.buffer.read())
     records = {}
     for exercise in all_exercises():
@@ -52,10 +52,17 @@ def main() -> None:
             recording = Recording(inputs, dict(known))
             recorded = judge(exercise, Apart(exercise, who, recording)).record
             remote = Remote((exercise.name, who), elsewhere)
-            live = judge(exercise, Apart(exercise, remote, recording)).record
+
+            def beside(other: Any, name: str = exercise.name) -> Remote:
+                return Remote((name, other), catalogue)
+
+            # A diagnosis brings inputs of its own, and somebody has to run the functions on them.
+            others = beside if exercise.kind == "bug" else None
+            live = judge(exercise, Apart(exercise, remote, recording, others)).record
             records[repr((exercise.name, who))] = [recorded.to_json(), live.to_json()]
     assert not [name for name in sys.modules if name.split(".")[0] in BLOCKED]
     elsewhere.communicate()
+    catalogue.communicate()
     print(json.dumps(records))
 
 
