@@ -45,6 +45,26 @@ def sample_class(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def grade(arguments: argparse.Namespace) -> int:
+    """Grade what is new or changed, and write the learners' pages that changed."""
+    from grading.classroom.grade.gradebook import GradebookLockedError
+    from grading.classroom.grade.run import grade as grade_course
+    from grading.report.printed import print_ended
+
+    if lacks_gradebook(arguments.course):
+        return 2
+    try:
+        ended = grade_course(arguments.course, arguments.slugs, arguments.student)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except GradebookLockedError:
+        print("Another program has gradebook.db locked. Nothing was graded.", file=sys.stderr)
+        return 1
+    print_ended(ended)
+    return 0 if ended.is_complete else 1
+
+
 def lacks_gradebook(course: Path) -> bool:
     """Say so where a folder is no graded course directory."""
     if (course / "gradebook.db").exists():
@@ -89,6 +109,11 @@ def add_for_instructors(command: Adder) -> None:
     how.add_argument("--check", action="store_true", help="write nothing; fail if they differ")
     how.add_argument("--no-gradebook", action="store_true", help="enter nothing into gradebook.db")
     command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
+    text = "Grade what is new or changed in submitted/, and write the learners' pages."
+    one = command("grade", grade, text)
+    one.add_argument("slugs", nargs="*", metavar="SLUG", help="only these assignments")
+    one.add_argument("--student", default="", metavar="ID", help="only this learner")
+    one.add_argument("--course", type=Path, default=Path(), metavar="DIR", help="default: here")
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
     place = Path("_build") / "class"
     one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
