@@ -45,10 +45,10 @@ def submissions(course: Path) -> tuple[list[Submission], list[str]]:
         learner = composed(person)
         if learner is None:
             unplaced.append(f"submitted/{person.name}: another folder has the same name.")
-        elif not person.is_dir():
-            unplaced.append(f"submitted/{person.name} lies in no learner's folder.")
+        elif not (home := person.with_name(learner)).is_dir():
+            unplaced.append(f"submitted/{learner} lies in no learner's folder.")
         else:
-            for folder in visible(person.with_name(learner)):
+            for folder in visible(home):
                 if folder.is_dir():
                     found.append(Submission(learner=learner, slug=folder.name, folder=folder))
                 else:
