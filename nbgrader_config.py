@@ -49,3 +49,6 @@ c.FileNameCollectorPlugin.named_regexp = r".*?(?P<student_id>[^/\\_]+)_(?P<file_
 
 # `nbgrader export` says the state beside the score, and leaves blank what has no mark.
 c.ExportApp.plugin_class = "grading.report.export.ExportWithStates"
+
+# The formgrader would show these settings on its first page, and warns that it cannot.
+c.FormgradeExtension.debug = False

@@ -7,7 +7,17 @@ import pytest
 
 from grading.notebooks import ROOT, slugs
 
-COMMANDS = ("check", "release", "class", "report", "formgrader", "solutions", "lab", "reset")
+COMMANDS = (
+    "check",
+    "release",
+    "grade",
+    "class",
+    "report",
+    "formgrader",
+    "solutions",
+    "lab",
+    "reset",
+)
 
 
 def run(*words: str) -> subprocess.CompletedProcess:
@@ -54,8 +64,8 @@ def test_what_nbgrader_makes_in_the_root_is_ignored():
 
 
 def test_a_course_without_a_gradebook_is_refused(tmp_path):
-    for command in ("formgrader", "report"):
-        done = run(command, str(tmp_path))
+    for words in (("formgrader",), ("report",), ("grade", "--course")):
+        done = run(*words, str(tmp_path))
         assert done.returncode == 2
         assert "holds no gradebook" in done.stderr
     assert list(tmp_path.iterdir()) == []

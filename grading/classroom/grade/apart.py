@@ -18,10 +18,12 @@ from nbgrader.utils import capture_log
 from grading.classroom.course_directory import gradebook_url, nbgrader_api
 from grading.classroom.grade.reasons import NO_NOTEBOOK, Ungraded, from_log
 from grading.classroom.grade.submissions import (
+    TIMESTAMP,
     Pair,
     Submission,
     content_digest,
     copy_files,
+    handed_in_at,
 )
 from grading.words.links import local_book
 
@@ -68,6 +70,8 @@ def grade_apart(course: Path, place: Path, submission: Submission) -> tuple[Ungr
     copy_files(submission.folder, folder)
     shutil.copyfile(place.parent / "gradebook.db", place / "gradebook.db")
     content = content_digest(folder)
+    if moment := handed_in_at(folder):  # so nbgrader reads the time that is shown
+        (folder / TIMESTAMP).write_text(moment, encoding="utf-8")
     if not list(folder.glob("*.ipynb")):
         return NO_NOTEBOOK, content
     why = _convert(course, place, submission.pair, AutogradeOne)

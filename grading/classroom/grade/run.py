@@ -44,7 +44,8 @@ def grade(
         run.ended.ungraded = {
             one.pair: state for one in wanted if not (state := run.state(one)).is_graded
         }
-        run.ended.unplaced = unplaced
+        own = f"submitted/{student}/" if student else ""
+        run.ended.unplaced = [sentence for sentence in unplaced if sentence.startswith(own)]
         return run.ended
 
 

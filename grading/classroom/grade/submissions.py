@@ -1,5 +1,6 @@
 """What was handed in: by whom, for which assignment, which files, and when."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from grading.jobs import digest
+
+#: Where nbgrader reads when a submission was handed in.
+TIMESTAMP = "timestamp.txt"
 
 #: A learner's id and an assignment's name.
 Pair = tuple[str, str]
@@ -108,6 +112,8 @@ def handed_in_at(folder: Path) -> str:
     """
     from nbgrader.utils import parse_utc
 
-    path = folder / "timestamp.txt"
-    text = path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
+    path = folder / TIMESTAMP
+    text = path.read_text(encoding="utf-8-sig", errors="replace").strip() if path.is_file() else ""
+    # nbgrader takes " +0100" for a hundred seconds; without the space it is an hour.
+    text = re.sub(r" ([+-]\d\d):?(\d\d)$", r"\1:\2", text)
     return in_words(parse_utc(text)) if text else ""

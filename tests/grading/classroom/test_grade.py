@@ -1,6 +1,7 @@
 """`python -m grading grade` on a small class: graded once, then changed in each way that counts."""
 
 import csv
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -11,9 +12,11 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 import pytest
+from opened_formgrader import opened_formgrader
 
 from grading.classroom.course_directory import write_settings
 from grading.classroom.enrolment import opened
@@ -261,6 +264,23 @@ def test_a_changed_engine_grades_again(course, first, monkeypatch):
     monkeypatch.setattr(marking, "engine_digest", lambda: "another engine")
     assert grade(course.root, ["tiny"], "right").graded == [pair("right")]
     assert course.points("right")["double"] == 2.0
+
+
+def test_the_formgrader_opens_on_such_a_class_and_logs_no_alarm(course, first, tmp_path):
+    with opened_formgrader(course.root, tmp_path) as server:
+        base = "/formgrader/api"
+        for page in ("", "/manage_assignments", "/gradebook/tiny/tiny", "/manage_students"):
+            assert "formgrader" in server.get(f"/formgrader{page}")
+        listed = {row["student"]: row for row in json.loads(server.get(f"{base}/submissions/tiny"))}
+        assert listed["right"]["autograded"]
+        assert listed[BRACKETS]["score"] == 2.0
+        assert (listed["empty"]["autograded"], listed["empty"]["submitted"]) == (False, True)
+        assert not listed["absent"]["submitted"]
+        for row in json.loads(server.get(f"{base}/submitted_notebooks/tiny/tiny")):
+            assert "double" in server.get(f"/formgrader/submissions/{row['id']}/?index=0")
+        for learner in (BRACKETS, "cut-off", COMPOSED):
+            assert server.get(f"/formgrader/manage_students/{quote(learner)}/tiny") != ""
+        assert server.alarms() == []
 
 
 # A class of three, apart from the first: locked, killed, and taken over in pieces.

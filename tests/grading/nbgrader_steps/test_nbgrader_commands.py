@@ -77,4 +77,4 @@ def test_export_writes_the_marks(graded):
     graded.nbgrader("export", "--to", "grades.csv")
     with (graded.root / "grades.csv").open() as file:
         scores = {row["student_id"]: row["score"] for row in csv.DictReader(file)}
-    assert scores == {"right": "2.0", "wrong": "0.0", "cut-off": "0.0", "pastes": "2.0"}
+    assert scores == {"right": "2.0", "wrong": "0.0", "cut-off": "", "pastes": "2.0"}
