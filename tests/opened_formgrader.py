@@ -58,8 +58,9 @@ def opened_formgrader(course: Path, place: Path) -> Iterator[Opened]:
             wait_until_it_answers(opened, server)
             yield opened
         finally:
-            os.killpg(server.pid, 15)
-            server.wait(timeout=30)
+            if server.poll() is None:
+                os.killpg(server.pid, 15)
+                server.wait(timeout=30)
 
 
 def wait_until_it_answers(opened: Opened, server: "subprocess.Popen[bytes]") -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from grading.classroom.enrolment import opened
+from grading.classroom.grade.gradebook import opened
 from grading.classroom.grade.run import grade
 from grading.classroom.release import files_below, generate_all
 from grading.classroom.sample_learners import ANSWERS, Learner, learners, submission

@@ -6,7 +6,7 @@ from typing import Any
 
 from nbformat.notebooknode import NotebookNode
 
-from grading.classroom.enrolment import opened
+from grading.classroom.grade.gradebook import opened
 from grading.classroom.grade.pages import standing
 from grading.classroom.grade.states import State, graded_notebook, state_of
 from grading.classroom.grade.submissions import Pair, submissions

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.converters import Autograde, GenerateFeedback
-from nbgrader.converters.base import NbGraderException
 from nbgrader.utils import capture_log
 
 from grading.classroom.course_directory import gradebook_url, nbgrader_api
-from grading.classroom.grade.reasons import NO_NOTEBOOK, Ungraded, from_log
+from grading.classroom.grade.reasons import Ungraded, from_log
 from grading.classroom.grade.submissions import (
     TIMESTAMP,
     Pair,
@@ -35,12 +34,10 @@ class _OneFolder:
     """What nbgrader looks for with a pattern, by its path: an id may hold `[`, or a space."""
 
     def init_notebooks(self: Any) -> None:
-        """Name the one folder that is converted, and its notebooks."""
+        """Name the one folder that is converted, and its notebooks; there may be none."""
         student, assignment = self.coursedir.student_id, self.coursedir.assignment_id
         folder = self._format_source(assignment, student)
         found = sorted(str(path) for path in Path(folder).glob("*.ipynb"))
-        if not found:
-            raise NbGraderException(f"No notebooks were matched by '{folder}'")
         self.notebooks = list[str]()
         self.assignments = {folder: found}
 
@@ -72,8 +69,6 @@ def grade_apart(course: Path, place: Path, submission: Submission) -> tuple[Ungr
     content = content_digest(folder)
     if moment := handed_in_at(folder):  # so nbgrader reads the time that is shown
         (folder / TIMESTAMP).write_text(moment, encoding="utf-8")
-    if not list(folder.glob("*.ipynb")):
-        return NO_NOTEBOOK, content
     why = _convert(course, place, submission.pair, AutogradeOne)
     if why is None:
         _convert(course, place, submission.pair, FeedbackOnOne)  # what fails is tried again alone

@@ -2,12 +2,14 @@
 
 import logging
 import sqlite3
+import warnings
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grading.classroom.enrolment import described, opened
+from grading.classroom.course_directory import COURSE, gradebook_url, scripts_on_path
+from grading.classroom.enrolment import described
 from grading.classroom.grade.submissions import Pair
 from grading.jobs import digest
 
@@ -21,6 +23,16 @@ class GradebookLockedError(Exception):
 
 def _whole(path: Path, patience: float) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=patience, isolation_level=None)
+
+
+def opened(folder: Path) -> Any:
+    """Return nbgrader's gradebook in a folder; it is locked only while something is written."""
+    scripts_on_path()
+    # SQLAlchemy warns of how nbgrader adds rows; an instructor can do nothing about it.
+    warnings.filterwarnings("ignore", module="nbgrader")
+    from nbgrader.api import Gradebook
+
+    return Gradebook(gradebook_url(folder), COURSE)
 
 
 def copy_gradebook(course: Path, target: Path, patience: float) -> None:

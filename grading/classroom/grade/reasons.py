@@ -28,7 +28,6 @@ class Ungraded:
 
 
 LOCKED = Ungraded("another program has the gradebook locked; close it and grade again", WAIT)
-NO_NOTEBOOK = Ungraded("there is no notebook in what was handed in (a link is not followed)")
 
 #: What nbgrader's log says, and what that means; the first that is found counts.
 KNOWN = {
@@ -38,9 +37,8 @@ KNOWN = {
     "the kernel became unresponsive": Ungraded(
         "the notebook runs without an end and cannot be interrupted (UnresponsiveKernelError)"
     ),
-    "No notebooks were matched": NO_NOTEBOOK,
     "No notebooks found": Ungraded(
-        "no notebook in it has the assignment's name (was it renamed, or handed in elsewhere?)"
+        "there is no notebook of the assignment's name in what was handed in (links do not count)"
     ),
     "SchemaTooOldError": Ungraded("its nbgrader cells are of an older format"),
     "SchemaTooNewError": Ungraded("its nbgrader cells are of a newer format"),
@@ -52,12 +50,12 @@ KNOWN = {
 def from_log(log: str) -> Ungraded:
     """Return why nbgrader could not grade a submission, read from its log.
 
-    An UngradableError is a sentence that was written to be read. Other errors are known by name,
-    or quoted.
+    An UngradableError is a sentence that was written to be read, and says what to do. Other errors
+    are known by name, or quoted.
     """
     written = re.findall(r"^\s*(?:\w+\.)*UngradableError: (.+)$", log, flags=re.MULTILINE)
     if written:
-        return Ungraded(str(written[-1]).strip())
+        return Ungraded(str(written[-1]).strip().rstrip("."), "")
     for sign, meaning in KNOWN.items():
         if sign in log:
             return meaning
