@@ -1,6 +1,8 @@
 """Only what changed is done again, and one job that dies stops no other."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -91,3 +93,36 @@ def die_later(number):
     if number == 1:
         threading.Timer(0.2, os._exit, [3]).start()
     return number
+
+
+ENDLESS = """
+import sys, time
+from pathlib import Path
+from grading.jobs import in_processes
+
+def beat(path):
+    for number in range(10**6):
+        Path(path).write_text(str(number))
+        time.sleep(0.02)
+
+if __name__ == "__main__":
+    list(in_processes(beat, {"job": (sys.argv[1],)}))
+"""
+
+
+def test_a_process_ends_with_the_one_that_started_it(tmp_path):
+    """A run that is killed (−9) leaves no process behind that goes on with its work."""
+    script, heart = tmp_path / "endless.py", tmp_path / "heart.txt"
+    script.write_text(ENDLESS)
+    run = subprocess.Popen([sys.executable, str(script), str(heart)])
+    end = time.monotonic() + 60
+    while not heart.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    while time.monotonic() < end:
+        last = heart.read_text()
+        time.sleep(0.5)
+        if heart.read_text() == last:
+            return
+    raise AssertionError("it goes on")

@@ -396,6 +396,9 @@ def test_taking_over_can_be_cut_off_anywhere(three, monkeypatch, tmp_path):
         marking.take_over(run, one, place, changed)
         assert marking.is_done(run, one, changed, insists=False)
     assert content != changed
+    # nbgrader removes the graded notebook of a run of its own that failed: then nothing is done.
+    shutil.rmtree(graded_notebook(three.root, one.pair).parent)
+    assert not marking.is_done(run, one, changed, insists=False)
 
 
 def test_two_runs_never_work_at_once(three):
