@@ -142,7 +142,8 @@ def test_what_was_refused_is_read_back_and_a_check_that_is_gone_is_told():
     cell.metadata["nbgrader"] = {"grade": True, "solution": False, "grade_id": "shown", "points": 2}
     refuse(cell, "the cell showed no result")
     for minor, has_id in ((4, False), (5, True)):
-        nb = new_notebook(cells=[cell], nbformat_minor=minor)
+        nb = new_notebook(cells=[cell])
+        nb.nbformat_minor = minor
         nb.cells.insert(0, lost("gone", nb))
         assert ("id" in nb.cells[0]) is has_id
         assert (
