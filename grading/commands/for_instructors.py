@@ -76,11 +76,18 @@ def lacks_gradebook(course: Path) -> bool:
 
 def report(arguments: argparse.Namespace) -> int:
     """Print the results of a graded course directory."""
+    from sqlalchemy.exc import OperationalError
+
     from grading.report.printed import print_report
 
-    if lacks_gradebook(arguments.course):
+    course = arguments.place or arguments.course
+    if lacks_gradebook(course):
         return 2
-    print_report(arguments.course)
+    try:
+        print_report(course)
+    except OperationalError as error:
+        print(f"gradebook.db cannot be read: {error.orig}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -88,9 +95,10 @@ def formgrader(arguments: argparse.Namespace) -> int:
     """Open the gradebook of a course directory in the browser."""
     from grading.classroom.jupyter import open_lab
 
-    if lacks_gradebook(arguments.course):
+    course = arguments.place or arguments.course
+    if lacks_gradebook(course):
         return 2
-    return open_lab(arguments.course, ["--LabApp.default_url=/formgrader", *arguments.options])
+    return open_lab(course, ["--LabApp.default_url=/formgrader", *arguments.options])
 
 
 def solutions(arguments: argparse.Namespace) -> int:
@@ -100,6 +108,13 @@ def solutions(arguments: argparse.Namespace) -> int:
     done = run_solutions(only=arguments.only)
     print(f"ran {', '.join(done)} into _build/solutions" if done else "solutions are up to date.")
     return 0
+
+
+def add_course(command: argparse.ArgumentParser) -> None:
+    """Let a command be told its course directory, bare or by name as the other commands are."""
+    place = Path("_build") / "class"
+    command.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    command.add_argument("--course", type=Path, dest="place", metavar="DIR", help="the same")
 
 
 def add_for_instructors(command: Adder) -> None:
@@ -115,9 +130,8 @@ def add_for_instructors(command: Adder) -> None:
     one.add_argument("--student", default="", metavar="ID", help="only this learner")
     one.add_argument("--course", type=Path, default=Path(), metavar="DIR", help="default: here")
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
-    place = Path("_build") / "class"
-    one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    add_course(one)
     one = command("formgrader", formgrader, f"Open the gradebook of a course directory. {REST}")
-    one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    add_course(one)
     one = command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
     one.add_argument("--only", metavar="SLUG", help="this chapter's, if it has one")
