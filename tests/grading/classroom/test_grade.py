@@ -209,7 +209,9 @@ def test_a_name_that_is_nowhere_is_wrong_usage(course, first):
         chosen(found, [], "rihgt")
 
 
-def test_a_mark_read_later_gives_a_new_page_and_no_new_grading(course, first):
+@pytest.fixture(scope="module")
+def read_by_hand(course, first):
+    """Read one explanation and grade again; return what the run did, and the times before it."""
     before, pages = graded_at(course), pages_at(course)
     with opened(course.root) as gradebook:
         gradebook.find_grade("tiny-explain", "tiny", "tiny", "wrong").manual_score = 1.5
@@ -217,16 +219,21 @@ def test_a_mark_read_later_gives_a_new_page_and_no_new_grading(course, first):
         comment.manual_comment = "Well seen."
         gradebook.db.commit()
     ended = grade(course.root)
+    page = page_of(course.root, pair("wrong")).read_text(encoding="utf-8")
+    return ended, page, graded_at(course) == before, pages
+
+
+def test_a_mark_read_later_gives_a_new_page_and_no_new_grading(course, read_by_hand):
+    ended, page, is_graded_as_before, pages = read_by_hand
     assert ended.pages == [pair("wrong")]
     assert ended.graded == []
-    page = page_of(course.root, pair("wrong")).read_text(encoding="utf-8")
     assert "Well seen." in page
     assert "Score: 1.5 / 4.0" in page
-    assert graded_at(course) == before
+    assert is_graded_as_before
     assert {who for who, time in pages_at(course).items() if time != pages[who]} == {"wrong"}
 
 
-def test_a_failed_resubmission_leaves_the_earlier_mark_and_says_so(course, first):
+def test_a_failed_resubmission_leaves_the_earlier_mark_and_says_so(course, read_by_hand):
     path = course.root / "submitted" / "wrong" / "tiny" / "tiny.ipynb"
     whole = path.read_bytes()
     path.write_bytes(whole[:300])
@@ -348,7 +355,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(three):
         path = three.root / name
         shutil.rmtree(path) if path.is_dir() else None
     with opened(three.root) as gradebook:
-        for learner in ("one", "two", "three"):
+        for learner in [student.id for student in gradebook.students]:
             gradebook.remove_student(learner)
     for pattern in MOMENTS.values():
         run = subprocess.Popen(command(three.root, "grade"), stderr=subprocess.DEVNULL)
@@ -424,4 +431,4 @@ def test_a_process_that_died_is_a_reason_and_the_next_run_tries_again(three, mon
     ended = grade(three.root)
     assert ended.ungraded[pair("one")].reason == "grading it was cut off (BrokenProcessPool)"
     monkeypatch.setattr(marking, "in_processes", real)
-    assert grade(three.root).graded == [pair("one")]
+    assert pair("one") in grade(three.root).graded
