@@ -1,4 +1,4 @@
-"""A small assignment shaped like the course's own, without PyTorch: three checks, one explanation."""
+"""A small assignment shaped like the course's own: three checks, one explanation, no PyTorch."""
 
 import json
 import os

@@ -48,10 +48,11 @@ class Graded:
         return {name.removeprefix("softmax-"): row for name, *row in rows}
 
     def reason(self, learner):
-        folder = self.root / "submitted" / learner / "softmax"
-        part = self.log.split(str(folder), 1)[1] if str(folder) in self.log else ""
-        found = re.search(r"UngradableError: (.*)", part)
-        return found[1] if found else ""
+        """Return the reason that stands nearest behind the place where the log names the folder."""
+        folder = re.escape(str(self.root / "submitted" / learner / "softmax"))
+        named = [found.end() for found in re.finditer(rf"{folder}(?=\n| cannot)", self.log)]
+        reasons = [re.search("UngradableError: (.*)", self.log[place:]) for place in named]
+        return min((one.start(), one[1]) for one in reasons if one)[1]
 
     def notebook(self, learner):
         return read_notebook(notebook(self.root / "autograded" / learner, "softmax"))
@@ -105,3 +106,46 @@ def test_a_reason_is_one_sentence_that_says_what_to_do(hand_in, released, case):
     assert "hand in" in text
     assert text.endswith(".")
     assert "\n" not in text
+
+
+#: What is told to the learner, by the names of some cases.
+TOLD = {
+    "work-beside-a-blank-notebook": '"softmax (1).ipynb" holds the work',
+    "two-full-notebooks": '"softmax-2.ipynb" holds as much, but other, work',
+    "checks-deleted": 'The check "softmax-softmax" was missing and was put back.',
+    "schema-version-9": "nbgrader's marks of 7 cells were not as released",
+    "file-named-like-a-module": 'The file "random.py" has the name of a module',
+    "process-ended-in-a-cell-of-its-own": 'starts "import os" ended the process',
+    "endless-loop-that-cannot-be-stopped": 'starts "import time" did not stop',
+    "quit-in-the-middle": 'starts "quit()" asked the process to end',
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_repair_is_kept_in_the_graded_notebook(graded, name):
+    repairs = graded.notebook(name).metadata["attention_course"]["repairs"]
+    assert any(TOLD[name] in repair for repair in repairs)
+    assert all(repair.endswith(".") for repair in repairs)
+
+
+def test_repairs_stand_at_the_top_of_the_learners_page(graded, small_course):
+    small_course.nbgrader("generate_feedback", "softmax", "--student", "notebook-renamed")
+    folder = graded.root / "feedback" / "notebook-renamed" / "softmax"
+    page = (folder / "softmax.html").read_text(encoding="utf-8")
+    sentence = "The notebook was handed in as &#34;softmax &amp; final.ipynb&#34;."
+    assert page.index(sentence) < page.index("Write softmax.")
+    small_course.nbgrader("generate_feedback", "softmax", "--student", "no-outputs")
+    page = (graded.root / "feedback" / "no-outputs" / "softmax" / "softmax.html").read_text()
+    assert "was repaired" not in page
+
+
+def test_what_a_cell_prints_is_kept_up_to_a_page(graded):
+    name = "twenty-megabytes-printed"
+    path = notebook(graded.root / "autograded" / name, "softmax")
+    assert path.stat().st_size < 200_000
+    assert "[20000001 characters, cut here]" in path.read_text()
+
+
+def test_a_check_shows_its_own_text_and_no_private_name(graded):
+    for cell in graded.notebook("own-function-called-check").cells:
+        assert "_released_" not in cell.source
