@@ -11,7 +11,7 @@ from damaged_hand_ins import CASES
 from grading.doctor.errors import UngradableError
 from grading.doctor.healing import heal
 from grading.doctor.python_text import defined
-from grading.doctor.released import released_notebook
+from grading.doctor.released import bare, released_notebook
 from grading.notebooks import ROOT, notebook, read_notebook, slugs
 
 GRADED = [case for case in CASES if not case.ungraded]
@@ -73,6 +73,15 @@ def test_no_repair_gives_what_was_not_written(hand_in, released, case):
     assert (
         "wrong" in source or source == stub or "os._exit" in source or "nreturn x" in repr(source)
     )
+
+
+@pytest.mark.parametrize("case", GRADED, ids=lambda case: case.name)
+def test_no_stub_stands_beside_an_answer(hand_in, released, case):
+    nb = heal(case.files(hand_in), released).nb
+    for name, cell in graded_cells(nb).items():
+        stub = released.by_grade_id[name].bare
+        if name.endswith("-answer") and bare(cell.source) != stub:
+            assert stub not in {bare(other.source) for other in nb.cells}
 
 
 def test_only_the_answers_own_text_is_graded(hand_in, released):
@@ -150,7 +159,96 @@ def test_the_gradebook_and_the_file_say_the_same(small_course, released):
     }
 
 
+ODD = [None, 3, "x", [None], {"a": [1]}]
+
+
+def spoiled(notebook):
+    """Yield the notebook with each of its fields, down to a cell's metadata, of another type."""
+    cells = [1, 2, 3, 4, len(notebook["cells"]) - 1]
+    paths = [[key] for key in notebook] + [["cells", n] for n in cells]
+    paths += [["cells", n, key] for n in cells for key in notebook["cells"][n]]
+    marked = [n for n in cells if "nbgrader" in notebook["cells"][n]["metadata"]]
+    for n in marked:
+        marks = ["cells", n, "metadata", "nbgrader"]
+        paths += [marks] + [[*marks, key] for key in ("grade_id", "points", "schema_version")]
+    for path in paths:
+        for odd in ODD:
+            made = copy.deepcopy(notebook)
+            part = made
+            for key in path[:-1]:
+                part = part[key]
+            part[path[-1]] = odd
+            yield made
+
+
+def test_a_field_of_any_type_is_mended_or_refused_in_a_sentence(hand_in, released):
+    refused = 0
+    for notebook_ in spoiled(hand_in.nb):
+        try:
+            nb = heal({"softmax.ipynb": json.dumps(notebook_).encode()}, released).nb
+        except UngradableError:
+            refused += 1
+        else:
+            nbformat.validate(nb)
+    assert refused == len(ODD)  # without cells there is nothing to grade
+
+
 def test_too_much_is_refused_with_its_numbers(released):
     cells = [{"cell_type": "code", "source": ""}] * 5001
     with pytest.raises(UngradableError, match="has 5001 cells"):
         heal({"softmax.ipynb": json.dumps({"cells": cells, "nbformat": 4}).encode()}, released)
+
+
+#: What is told of some damage; all of it where nothing is named.
+TOLD = {
+    "utf-16": ["The file was encoded as UTF-16; it was read as such."],
+    "imports-rewritten": [
+        'The cell "imports" no longer imported all that the release imports; '
+        "the released cell was put before it."
+    ],
+    "imports-deleted": ['The cell "imports" was missing and was put back.'],
+    "schema-version-9": ["nbgrader's marks of 7 cells were not as released; they were reset."],
+    "tags-that-skip": ["Tags that keep a cell from being run as it is were removed."],
+    "check-turned-into-text": [
+        'The cell "softmax-softmax" had become a markdown cell; it is a code cell again.'
+    ],
+    "answer-split-in-two": [
+        'The answer "softmax-softmax-answer" was split into cells; they are one.'
+    ],
+    "checks-deleted": [
+        'The check "softmax-softmax" was missing and was put back.',
+        'The check "softmax-log-softmax" was missing and was put back.',
+    ],
+    "explanation-above-a-blank-copy": [
+        "nbgrader's marks of 1 cell were not as released; they were reset."
+    ],
+    "blank-copy-of-an-answer-below": [],
+    "no-ids": [],
+    "fields-that-nobody-knows": [],
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_each_repair_is_one_sentence_and_what_editors_do_is_none(hand_in, released, name):
+    case = next(case for case in CASES if case.name == name)
+    healed = heal(case.files(hand_in), released)
+    assert list(healed.repairs) == TOLD[name]
+    assert healed.nb.metadata["attention_course"]["repairs"] == TOLD[name]
+
+
+def test_swapped_names_neither_lose_nor_move_what_was_written(hand_in, released):
+    written = {name: "".join(hand_in.cell(name)["source"]) for name in hand_in.answers()}
+    case = next(case for case in CASES if case.name == "names-swapped")
+    cells = graded_cells(heal(case.files(hand_in), released).nb)
+    assert {f"softmax-{name}": text for name, text in written.items() if "explain" not in name} == {
+        name: cell.source for name, cell in cells.items() if name.endswith("-answer")
+    }
+    assert cells["softmax-explain"].source == written["explain-answer"]
+
+
+def test_lost_imports_stand_before_what_needs_them(hand_in, released):
+    case = next(case for case in CASES if case.name == "imports-rewritten")
+    cells = heal(case.files(hand_in), released).nb.cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert "from small_checks import check" in code[0].source
+    assert code[1].source == "import sys"

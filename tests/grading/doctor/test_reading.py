@@ -30,6 +30,11 @@ def test_an_answer_of_jupyters_server_is_unwrapped():
     assert read(json.dumps(wrapped).encode()).versions == (NOTEBOOK,)
 
 
+def test_line_ends_within_a_text_are_read():
+    content = b'{"cells": [{"cell_type": "code", "source": "a\nb\tc"}]}'
+    assert read(content).versions[0]["cells"][0]["source"] == "a\nb\tc"
+
+
 def test_a_comma_within_a_text_stays():
     source = {"cells": [{"cell_type": "code", "source": "x = [1, 2,]"}], "nbformat": 4}
     spoiled = json.dumps(source).replace('"nbformat": 4', '"nbformat": 4,')
