@@ -25,4 +25,4 @@ def at_least_float32(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     >>> 256 * ones + ones, at_least_float32(256 * ones) + ones
     (tensor(256., dtype=torch.bfloat16), tensor(257.))
     """
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from course_lib.sizes import require_whole
+from course_lib.sizes import require_number, require_whole
 from course_lib.softmax import softmax
 
 __all__ = ["saturation", "score_variance", "softmax_scale"]
@@ -48,6 +48,8 @@ def softmax_scale(
     require_whole(head_dim=head_dim)
     if head_dim < 1:
         raise ValueError(f"head_dim counts the entries of a query, so D >= 1; D is {head_dim}")
+    given = {"query_pre_attn_scalar": query_pre_attn_scalar, "yarn_factor": yarn_factor}
+    require_number(**{name: number for name, number in given.items() if number is not None})
     divisor = head_dim if query_pre_attn_scalar is None else query_pre_attn_scalar
     if not 0 < divisor < math.inf:
         raise ValueError(
@@ -143,5 +145,6 @@ def saturation(D: int, S: int, scale: float, trials: int, generator: torch.Gener
 
 
 def _require_finite(scale: float) -> None:
+    require_number(scale=scale)
     if not math.isfinite(scale):
         raise ValueError(f"scores are multiplied by the scale, so it is finite; scale is {scale}")

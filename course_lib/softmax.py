@@ -8,6 +8,7 @@ from course_lib.kinds import require_floats
 from course_lib.masks import require_mask
 from course_lib.precision import at_least_float32
 from course_lib.shapes import require_entries
+from course_lib.sizes import require_number
 
 __all__ = [
     "log_softmax",
@@ -180,6 +181,8 @@ def softmax_with_sink(
     require_entries(scores, -1)
     if isinstance(sink, Tensor):
         require_floats(scores=scores, sink=sink)
+    else:
+        require_number(sink=sink)
     wide = at_least_float32(scores)
     logit = torch.as_tensor(sink, dtype=wide.dtype, device=wide.device)
     if logit.ndim > 0:
@@ -192,10 +195,10 @@ def softmax_with_sink(
             )
         logit = logit[:, None, None]
     maximum = torch.maximum(_maximum(wide, -1), logit.detach())
-    shift = maximum.masked_fill(maximum == -torch.inf, 0.0)  # (-inf) - (-inf) would be NaN
+    shift = maximum.clamp(min=torch.finfo(maximum.dtype).min)  # (-inf) - (-inf) would be NaN
     exponentials = (wide - shift).exp()
     total = exponentials.sum(-1, keepdim=True) + (logit - shift).exp()
-    weights = exponentials / total.masked_fill(total == 0, 1.0)  # no sink, and nothing to read
+    weights = exponentials / total.clamp(min=1.0)  # no sink, and nothing to read
     return weights.to(scores.dtype)
 
 
@@ -232,12 +235,12 @@ def masked_softmax(
     """
     require_mask(may_attend, scores)
     require_entries(scores, -1)
-    readable = at_least_float32(scores).masked_fill(~may_attend, -torch.inf)
+    readable = torch.where(may_attend, at_least_float32(scores), -torch.inf)
     maximum = _maximum(readable, -1)
-    shift = maximum.masked_fill(maximum == -torch.inf, 0.0)  # (-inf) - (-inf) would be NaN
+    shift = maximum.clamp(min=torch.finfo(maximum.dtype).min)  # (-inf) - (-inf) would be NaN
     exponentials = (readable - shift).exp()
     total = exponentials.sum(-1, keepdim=True)
-    return (exponentials / total.masked_fill(total == 0, 1.0)).to(scores.dtype)
+    return (exponentials / total.clamp(min=1.0)).to(scores.dtype)
 
 
 def _maximum(x: Tensor, axis: int) -> Tensor:

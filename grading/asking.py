@@ -1,30 +1,23 @@
 """Whom a verdict asks: the answer's witness, and the exercise's own functions, run here."""
 
 import zlib
-from typing import Any, Protocol
+from typing import Any
 
 from grading import recordings
+from grading.apart import Apart, Stand
 from grading.exercise import Answer, Exercise, Probe
 from grading.late import torch
-from grading.observation.seen import Observation, Request
-from grading.observation.values import Inputs
-from grading.verdict.case import ANSWER, REFERENCE, Variant, Who, varied
+from grading.observation.seen import UnanswerableError
+from grading.observation.values import DATA, Inputs
+from grading.verdict.case import REFERENCE, Who
 from grading.witness.calling import settings_kept
 from grading.witness.conversion import given, plain
 from grading.witness.observe import Witness
 
-__all__ = ["RIGHT", "Live", "Stand", "called_back", "draw", "function_of"]
+__all__ = ["RIGHT", "Live", "called_back", "draw", "function_of"]
 
 #: Right answers in other styles go by this code, and their number.
 RIGHT = "right"
-
-
-class Stand(Protocol):
-    """Whoever stands beside the answer: a `Witness` here, or a `Remote` elsewhere."""
-
-    def observe(self, request: Request) -> Observation:
-        """Do what the request says, and tell what was seen."""
-        ...
 
 
 def draw(exercise: Exercise, probe: Probe) -> Inputs:
@@ -32,20 +25,27 @@ def draw(exercise: Exercise, probe: Probe) -> Inputs:
     seed = zlib.crc32(f"{exercise.name}/{probe.name}".encode())
     with settings_kept():
         drawn = probe.draw(torch.Generator().manual_seed(seed))
-        return {name: plain(value) for name, value in drawn.items()}
+        return {
+            name: value if isinstance(value, DATA) else plain(value)
+            for name, value in drawn.items()
+        }
 
 
 def function_of(exercise: Exercise, who: Who) -> Answer:
-    """Return the function of the catalogue that a name, or a code and a number, stands for."""
-    if who == REFERENCE:
-        return exercise.reference
-    if isinstance(who, str):
-        return exercise.functions[who]
-    code, number = who
-    if code == RIGHT:
-        return exercise.alternatives[number]
-    wrong = {mistake.code: (mistake.wrong, *mistake.also) for mistake in exercise.misconceptions}
-    return wrong[code][number]
+    """Return the function of the catalogue that a name, or a code and a number, stands for.
+
+    Raises:
+        UnanswerableError: if there is none.
+    """
+    known: dict[Who, Answer] = {REFERENCE: exercise.reference}
+    known |= dict(exercise.functions.items())
+    known |= {(RIGHT, number): one for number, one in enumerate(exercise.alternatives)}
+    for mistake in exercise.misconceptions:
+        variants = enumerate((mistake.wrong, *mistake.also))
+        known |= {(mistake.code, number): one for number, one in variants}
+    if who not in known:
+        raise UnanswerableError(f"{exercise.name} has no function {who!r}")
+    return known[who]
 
 
 def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> Any:
@@ -54,7 +54,7 @@ def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> An
         return plain(exercise.functions[name](*(given(argument) for argument in arguments)))
 
 
-class Live:
+class Live(Apart):
     """Asks the answer's witness, and runs everybody else here.
 
     What a function of the catalogue does on a probe never changes: it is kept, and looked for in
@@ -66,44 +66,12 @@ class Live:
     """
 
     def __init__(self, exercise: Exercise, answer: Stand | Who) -> None:
-        self.exercise = exercise
-        self.answer = answer
-        self.recording = recordings.of(exercise)
+        super().__init__(exercise, answer, recordings.of(exercise), self._beside)
 
-    def inputs(self, probe: Probe, variant: Variant = "as drawn") -> Inputs:
-        """Return a probe's inputs, or a variant of them: the very same object every time."""
-        known = self.recording.inputs
-        if (probe.name, variant) not in known:
-            is_drawn = variant == "as drawn"
-            known[probe.name, variant] = (
-                draw(self.exercise, probe) if is_drawn else varied(self.inputs(probe), variant)
-            )
-        return known[probe.name, variant]
+    def drawn(self, probe: Probe) -> Inputs:
+        """Draw a probe's inputs."""
+        return draw(self.exercise, probe)
 
-    def observe(
-        self, who: Who, inputs: Inputs, see: tuple[str, ...] = ("value",), *, aloud: bool = False
-    ) -> Observation | None:
-        """Return what somebody does on some inputs."""
-        exercise = self.exercise
-        request = Request(
-            inputs=inputs,
-            see=see,
-            seconds=exercise.time_limit,
-            forbidden=exercise.forbidden,
-            parameters=exercise.parameters,
-            aloud=aloud and not isinstance(self.answer, str | tuple),
-        )
-        if who == ANSWER and not isinstance(self.answer, str | tuple):
-            return self.answer.observe(request)
-        named = self.answer if who == ANSWER and isinstance(self.answer, str | tuple) else who
-        known, place = self.recording.known, self.recording.place(named, inputs)
-        if place is None:
-            return self._run(named, request)
-        if (named, *place, see) not in known:
-            known[named, *place, see] = self._run(named, request)
-        return known[named, *place, see]
-
-    def _run(self, who: Who, request: Request) -> Observation:
+    def _beside(self, who: Who) -> Witness:
         function, exercise = function_of(self.exercise, who), self.exercise
-        witness = Witness(function, lambda name, given: called_back(exercise, name, given))
-        return witness.observe(request)
+        return Witness(function, lambda name, given: called_back(exercise, name, given))

@@ -5,9 +5,11 @@ from typing import Any
 
 from grading.asking import Live, called_back
 from grading.exercises import find, names
+from grading.observation.seen import UnanswerableError
 from grading.observation.values import described
 from grading.verdict.judge import Verdict, judge
 from grading.verdict.record import Record
+from grading.witness.calling import call
 from grading.witness.conversion import plain
 from grading.witness.observe import Witness
 from grading.witness.saying import show
@@ -17,6 +19,8 @@ __all__ = ["check"]
 
 #: As many characters of what a function printed are shown for the inputs on which it failed.
 SAID = 2000
+#: Seconds for each look at what was handed in: its own methods may take for ever.
+SECONDS = 5.0
 
 
 def check(answer: Any, exercise: str | None = None) -> CheckResult:
@@ -32,16 +36,26 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
         the answer is or does; what it prints and warns is left as it is.
     """
     try:
-        name = exercise if exercise is not None else _name(answer)
+        name = exercise if exercise is not None else call(_name, [answer], SECONDS).value
         task = find(name) if isinstance(name, str) else None
         if task is None:
-            return _refusal(name if isinstance(name, str) else "", _unknown(name, answer))
+            words = call(_unknown, [name, answer], SECONDS).value or NO_FUNCTION
+            return _refusal(name if isinstance(name, str) else "", words)
     except Exception as error:
         return _refusal("", f"The exercises could not be read: {type(error).__name__}: {error}")
     witness = Witness(answer, lambda name, given: called_back(task, name, given))
-    verdict = judge(task, Live(task, witness))
+    try:
+        verdict = judge(task, Live(task, witness))
+    except UnanswerableError as error:
+        return _refusal(task.name, f"Your answer was not judged, and that is our fault: {error}.")
     _say_again(verdict)
     return CheckResult(verdict.record)
+
+
+NO_FUNCTION = (
+    "check takes a function, for example check(softmax). Write the function's name without "
+    "brackets behind it."
+)
 
 
 def _refusal(name: str, message: str) -> CheckResult:
@@ -54,21 +68,16 @@ def _refusal(name: str, message: str) -> CheckResult:
 
 
 def _name(answer: Any) -> str | None:
-    try:
-        name = answer.__name__
-    except BaseException:  # an attribute can raise anything
-        return None
-    return name if isinstance(name, str) else None
+    name = answer.__name__
+    return name if type(name) is str else None
 
 
 def _unknown(name: Any, answer: Any) -> str:
     if isinstance(answer, str):
         return f"check takes the function itself, without quotes: check({answer})."
     if name is None:
-        return (
-            f"check takes a function, for example check(softmax); it got "
-            f"{described(plain(answer))}. Write the function's name without brackets behind it."
-        )
+        got = f"; it got {described(plain(answer))}."
+        return NO_FUNCTION.replace(".", got, 1)
     known = names()
     near = difflib.get_close_matches(str(name), known, n=1)
     guess = f"Did you mean {near[0]}? " if near else ""
@@ -87,4 +96,4 @@ def _say_again(verdict: Verdict) -> None:
             print(f'[printed with the inputs "{one.probe.name}"]\n{one.seen.said.rstrip()[:SAID]}')
         known = {warned.text for warned in verdict.seen[0].seen.warned}
         new = [warned for warned in one.seen.warned if warned.text not in known]
-        show(new, label=f'[with the inputs "{one.probe.name}"] ')
+        call(show, [new, f'[with the inputs "{one.probe.name}"] '], SECONDS)

@@ -125,15 +125,17 @@ class Seen:
         outputs: what the answer returned, one per output of the exercise, in the same way.
         returned: the same, where a tensor says that it was one (`grading.observation.values`).
         seen: all that was observed; what the ranks of a ring handed on, for example.
-        observe: asks what somebody does on other inputs: "the answer", "the reference", one of
-            the exercise's own functions by its name. None where nobody can be asked.
+        observe: asks what somebody does on other inputs, and for nothing but its value unless it
+            is said what to see ("gradients", "largest", … as in a `Request`). Who: "the answer",
+            "the reference", one of the exercise's own functions by its name, a mistake by its
+            code; another name is an UnanswerableError. None where nobody can be asked.
     """
 
     inputs: Inputs
     outputs: tuple[Any, ...]
     returned: tuple[Any, ...]
     seen: Observation
-    observe: Callable[[str, Inputs], Observation | None]
+    observe: Callable[..., Observation | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

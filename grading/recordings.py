@@ -13,20 +13,20 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from grading.exercise import Exercise, Probe
+from grading.exercise import Exercise
 from grading.exercises import find
 from grading.observation.seen import Observation
 from grading.observation.values import Inputs
 from grading.observation.wire import pack, unpack
 from grading.verdict.case import ANSWER, REFERENCE, Variant, Who
 
-__all__ = ["Recorded", "Recording", "forget", "of", "save"]
+__all__ = ["Recording", "forget", "of", "save"]
 
 PACKAGE = Path(__file__).resolve().parent
 FOLDER = PACKAGE.parent / "_build" / "observations"
 #: What makes an observation and its inputs, beside the exercise's own chapter.
 MAKERS = (
-    "observation", "witness", "exercise.py", "asking.py", "late.py", "exercises/shared",
+    "observation", "witness", "exercise.py", "apart.py", "asking.py", "late.py", "exercises/shared",
     "verdict/case.py",
 )  # fmt: skip
 #: What a folder of code computes with.
@@ -98,30 +98,6 @@ def _read(exercise: Exercise) -> Recording:
         return Recording()
     is_current = made == made_by(exercise)
     return Recording(inputs, known, len(known)) if is_current else Recording()
-
-
-class Recorded:
-    """Answers from a recording alone, where nothing can be run.
-
-    Args:
-        recording: what is known.
-        answer: which function of the catalogue is under check.
-    """
-
-    def __init__(self, recording: Recording, answer: Who) -> None:
-        self.recording, self.answer = recording, answer
-
-    def inputs(self, probe: Probe, variant: Variant = "as drawn") -> Inputs:
-        """Return a probe's inputs, or a variant of them; nothing where they were not recorded."""
-        return self.recording.inputs.get((probe.name, variant), {})
-
-    def observe(
-        self, who: Who, inputs: Inputs, see: tuple[str, ...] = ("value",), *, aloud: bool = False
-    ) -> Observation | None:
-        """Return what was recorded, or None."""
-        named = self.answer if who == ANSWER else who
-        place = self.recording.place(named, inputs)
-        return None if place is None else self.recording.known.get((named, *place, see))
 
 
 def made_by(exercise: Exercise) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from blanks import blank
+from blanks import BLANK, blank
 
 from grading.asking import function_of
 from grading.exercises import find
@@ -13,7 +13,7 @@ def answer(name: tuple[str, Any]) -> Any:
     """Return the answer of that name: an exercise, and who of its catalogue; or its blank."""
     exercise = find(name[0])
     assert exercise is not None
-    return blank(exercise) if name[1] == "blank" else function_of(exercise, name[1])
+    return blank(exercise) if name[1] in ("blank", BLANK) else function_of(exercise, name[1])
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ from typing import Any
 
 from grading.exercise import Exercise
 
+#: What a blank goes by among recorded answers.
+BLANK = ("blank", 0)
+
 
 def blank(exercise: Exercise) -> Callable[..., Any]:
     """Return the blank of an exercise."""

@@ -1,9 +1,11 @@
 """A process of its own with answers that call back, return too much, or leave."""
 
 import os
+import signal
 import threading
 from typing import Any
 
+import numpy as np
 import torch
 
 from grading.witness.serve import over_pipes
@@ -27,7 +29,27 @@ def keeps(f: Any) -> int:
     return 1
 
 
+def deaf(f: Any) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    while True:
+        pass
+
+
+def scribbles(f: Any) -> None:
+    """Write to every open file, and so into the pipe."""
+    for number in range(3, 10):
+        try:
+            os.write(number, b"[[[[ no message ]]]]" * 8)
+        except OSError:
+            continue
+
+
 ANSWERS = {
+    "deaf": deaf,
+    "scribbles": scribbles,
+    "a GiB": lambda f: np.zeros(2**27),
+    "many of one": lambda f: [torch.zeros(10**6)] * 10**4,
+    "a long text": lambda f: "x" * 10**8,
     "right": lambda f: f(torch.eye(3)),
     "loops": loops,
     "catches": catches,

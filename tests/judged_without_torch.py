@@ -1,10 +1,15 @@
-"""Judge recorded observations in a process in which there is no PyTorch; print the records."""
+"""Judge in a process in which there is no PyTorch; print the records.
+
+By recordings alone, and by a live answer in another process with recordings of everybody else.
+"""
 
 import importlib
 import json
 import pkgutil
+import subprocess
 import sys
 from importlib.abc import MetaPathFinder
+from pathlib import Path
 from typing import Any
 
 BLOCKED = ("torch", "course_lib", "jaxtyping", "matplotlib", "regex")
@@ -18,26 +23,46 @@ class Blocker(MetaPathFinder):
             raise ModuleNotFoundError(f"there is no {name} here")
 
 
+def started() -> "subprocess.Popen[bytes]":
+    """A process with PyTorch, and a witness."""
+    command = [sys.executable, str(Path(__file__).with_name("answers_elsewhere.py"))]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 def main() -> None:
     sys.meta_path.insert(0, Blocker())
     import grading.verdict
     import grading.words
+    from grading.apart import Apart
     from grading.exercises import all_exercises
+    from grading.observation.remote import Remote
     from grading.observation.wire import unpack
-    from grading.recordings import Recorded, Recording
+    from grading.recordings import Recording
     from grading.verdict.judge import judge
 
     for package in (grading.verdict, grading.words):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
+    elsewhere, catalogue = started(), started()
     recordings = unpack(sys.stdin.buffer.read())
     records = {}
     for exercise in all_exercises():
         inputs, known, answers = recordings[exercise.name]
         for who in answers:
-            asked = Recorded(Recording(inputs, known), who)
-            records[repr((exercise.name, who))] = judge(exercise, asked).record.to_json()
+            recording = Recording(inputs, dict(known))
+            recorded = judge(exercise, Apart(exercise, who, recording)).record
+            remote = Remote((exercise.name, who), elsewhere)
+
+            def beside(other: Any, name: str = exercise.name) -> Remote:
+                return Remote((name, other), catalogue)
+
+            # A diagnosis brings inputs of its own, and somebody has to run the functions on them.
+            others = beside if exercise.kind == "bug" else None
+            live = judge(exercise, Apart(exercise, remote, recording, others)).record
+            records[repr((exercise.name, who))] = [recorded.to_json(), live.to_json()]
     assert not [name for name in sys.modules if name.split(".")[0] in BLOCKED]
+    elsewhere.communicate()
+    catalogue.communicate()
     print(json.dumps(records))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.testing import assert_close
 
 #: B examples, H heads, T queries, S keys, D and Dv entries, C wide: a swapped axis cannot hide.
 B, H, T, S, D, DV, C = 2, 4, 3, 5, 7, 6, 11
@@ -52,3 +53,9 @@ def along(twin: Callable[..., object], axis: int, *tensors: Tensor) -> Tensor:
 def stacked(results: Iterable[np.ndarray]) -> Tensor:
     """The results of a twin, which knows no batch, for each example of a batch."""
     return torch.from_numpy(np.stack(list(results)))
+
+
+def assert_equals_twin(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
+    """Compare with what a twin gave in float64; assert_close's 1e-7 cannot tell float32 apart."""
+    exact = {"rtol": 1e-12, "atol": 1e-13} if dtype == torch.float64 else {}
+    assert_close(actual, expected.to(dtype), **exact)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import appearance
 import chapter
 import downloads
+import executed_notebooks
 import execution
 import icons
 import references
@@ -64,7 +65,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_node(chapter.chapter_times)
     app.connect("env-get-outdated", execution.execute_outdated)
     app.connect("env-get-outdated", appearance.read_again)
-    app.connect("env-updated", execution.complete_cached_notebooks)
+    app.connect("env-updated", executed_notebooks.complete_cached_notebooks)
     app.connect("doctree-resolved", downloads.write_notebook)
     # After the notebook: the minutes are of the page.
     app.connect("doctree-resolved", chapter.add_facts, priority=600)
@@ -72,7 +73,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", chapter.add_links, priority=900)
     app.connect("html-collect-pages", missing_page)
     app.connect("build-finished", downloads.add_exercises)
-    app.connect("build-finished", execution.demand_execution)
+    app.connect("build-finished", executed_notebooks.demand_execution)
     app.connect("build-finished", remove_unused)
     app.connect("build-finished", appearance.remember)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

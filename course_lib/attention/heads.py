@@ -112,7 +112,7 @@ def multi_head_attention(
     Args:
         x: one row per position; every position asks, and every position can be read.
         parameters: the four matrices.
-        num_heads: H.
+        num_heads: H of them.
         may_attend: True where position t may read position s; None allows every pair. It has two
             axes, T and T, or all axes of the scores, B H T T: a mask of each example, for all heads
             alike, is B 1 T T. A query with no key to read gets zeros, never NaN.
@@ -146,7 +146,7 @@ def cross_attention(
         x: the vectors that ask, one row per position.
         context: X', the vectors that are read.
         parameters: the four matrices.
-        num_heads: H.
+        num_heads: H of them.
         may_attend: True where position t of x may read position s of the context; None allows every
             pair. It has two axes, T and S, or all axes of the scores, B H T S: the padding of the
             context is B 1 1 S. A query with no key to read gets zeros, never NaN.

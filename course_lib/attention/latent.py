@@ -98,7 +98,7 @@ def latent_queries(
             ``compress(x, w_dq, g_q, eps)``, as in DeepSeek-V2 and V3.
         w_q: projection into the queries of all heads, H D columns.
         w_qr: projection into the rotary queries of all heads, H Dr columns.
-        num_heads: H.
+        num_heads: H of them.
         table: from ``rotation_table``, for where each token stands, with Dr / 2 columns.
 
     Returns:

@@ -8,6 +8,7 @@ from course_lib.attention.dot_product import attention_scores
 from course_lib.kinds import require_floats
 from course_lib.layers.norms import rms_norm
 from course_lib.precision import at_least_float32
+from course_lib.sizes import require_number
 
 __all__ = ["cosine_scores", "normalise_heads", "normalise_projections"]
 
@@ -98,7 +99,8 @@ def cosine_scores(
         vector is too long or too short. NaN or an infinity in a vector makes its scores NaN.
 
     Raises:
-        ValueError: if query and key differ in D or in their leading axes.
+        ValueError: if query and key differ in D or in their leading axes, or the scale is neither
+            a number nor a tensor.
 
     Source: Henry et al. 2020 (arXiv:2010.04245), eq. 3; their g starts at log₂(S² - S), S the
     97.5th percentile of the training data's lengths.
@@ -107,6 +109,8 @@ def cosine_scores(
     tensor([[6.]])
     """
     require_floats(query=query, key=key)
+    if not isinstance(scale, Tensor):
+        require_number(scale=scale)
     return (scale * attention_scores(_unit(query), _unit(key))).to(query.dtype)
 
 

@@ -1,7 +1,5 @@
 """What may happen to scores before the softmax: a bound, and a mask."""
 
-import math
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -9,6 +7,7 @@ from torch import Tensor
 from course_lib.kinds import require_floats
 from course_lib.masks import require_mask
 from course_lib.precision import at_least_float32
+from course_lib.sizes import is_above_zero, require_number
 
 __all__ = ["mask_scores", "soft_cap"]
 
@@ -29,7 +28,7 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
         rounded once. An infinity becomes the cap, with its sign; NaN stays NaN.
 
     Raises:
-        ValueError: if the cap is not a positive, finite number.
+        ValueError: if the cap is not a positive, finite number, in float32 too.
 
     Source: Gemma 2 (arXiv:2408.00118), sec. 2, after Bello et al. 2016 (arXiv:1611.09940), eq. 16.
 
@@ -37,9 +36,10 @@ def soft_cap(scores: Float[Tensor, "*shape"], cap: float) -> Float[Tensor, "*sha
     tensor([  0.1000, -50.0000])
     """
     require_floats(scores=scores)
-    if not (cap > 0 and math.isfinite(cap)):
+    require_number(cap=cap)
+    if not is_above_zero(cap):
         raise ValueError(
-            "a cap bounds the scores, so it is positive and finite; "
+            "a cap bounds the scores, so it is positive and finite, in float32 too; "
             f"cap is {cap}; the scores have shape {tuple(scores.shape)}"
         )
     return (cap * torch.tanh(at_least_float32(scores) / cap)).to(scores.dtype)

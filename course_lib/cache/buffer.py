@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.sizes import require_whole
+
 __all__ = ["Buffer", "require_alike"]
 
 
@@ -16,6 +18,7 @@ class Buffer:
     """
 
     def __init__(self, name: str, capacity: int) -> None:
+        require_whole(capacity=capacity)
         if capacity < 0:
             raise ValueError(f"a capacity counts tokens, so capacity >= 0; capacity is {capacity}")
         self.name = name

@@ -23,6 +23,7 @@ class KVCache:
         Args:
             capacity: tokens for which to make room at first; beyond it, room doubles.
         """
+        self.padding: tuple[int, ...] | None = None
         self._key = Buffer("key", capacity)
         self._value = Buffer("value", capacity)
 

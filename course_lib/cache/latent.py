@@ -21,6 +21,7 @@ class LatentCache:
         Args:
             capacity: tokens for which to make room at first; beyond it, room doubles.
         """
+        self.padding: tuple[int, ...] | None = None
         self._latent = Buffer("latent", capacity)
         self._rotary_key = Buffer("rotary_key", capacity)
 

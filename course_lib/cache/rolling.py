@@ -7,6 +7,7 @@ from torch import Tensor
 from course_lib.cache.buffer import require_alike
 from course_lib.masks import window_mask
 from course_lib.shapes import require_axes, require_same_positions
+from course_lib.sizes import require_whole
 
 __all__ = ["RollingKVCache", "rolling_write"]
 
@@ -20,12 +21,14 @@ class RollingKVCache:
         Args:
             window: W, the keys within reach, the query's own included; at least 1.
         """
+        require_whole(window=window)
         if window < 1:
             raise ValueError(
                 "a window holds at least the query's own position, so window >= 1; "
                 f"window is {window}"
             )
         self.window = window
+        self.padding: tuple[int, ...] | None = None
         self._length = 0
         self._key: Tensor | None = None
         self._value: Tensor | None = None
@@ -118,6 +121,7 @@ def rolling_write(
     require_axes("ring", ring, "*batch W D")
     require_axes("new", new, "*batch T D")
     require_alike("ring", ring, new)
+    require_whole(position=position)
     slots, count = ring.shape[-2], new.shape[-2]
     if slots < 1 or position < 0:
         raise ValueError(

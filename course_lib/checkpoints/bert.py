@@ -1,11 +1,13 @@
 """BERT's checkpoints, such as MiniLM's."""
 
+import re
 from collections.abc import Mapping
 
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from course_lib.checkpoints.names import Checkpoint
+from course_lib.checkpoints.names import Checkpoint, under_new_names
+from course_lib.sizes import require_positive
 
 __all__ = ["from_bert"]
 
@@ -30,18 +32,21 @@ def from_bert(
     """Rename a BERT checkpoint, and turn its matrices; the pooler is left out.
 
     Args:
-        tensors: the checkpoint, foreign name -> tensor.
-        num_layers: L.
+        tensors: the checkpoint, foreign name -> tensor; older files name a norm's numbers gamma and
+            beta.
+        num_layers: L blocks.
 
     Returns:
         Our names -> tensors, for ``BertEncoder.load_state_dict``.
 
     Raises:
-        ValueError: if a tensor is missing or left over.
+        ValueError: if a tensor is missing, left over or there under two names, or there is no
+            layer.
 
     Source: the names in transformers' BERT model.
     """
-    source = Checkpoint(tensors)
+    require_positive(num_layers=num_layers)
+    source = Checkpoint(under_new_names(tensors, _as_today))
     ours = {
         "embedding": source.take("embeddings.word_embeddings.weight"),
         "positions": source.take("embeddings.position_embeddings.weight"),
@@ -59,3 +64,8 @@ def from_bert(
             ours[f"{block}.{name}.shift"] = source.take(f"{theirs}.{foreign}.bias")
     source.finish(ignored=("pooler.dense.weight", "pooler.dense.bias", "embeddings.position_ids"))
     return ours
+
+
+def _as_today(name: str) -> str:
+    """Name a tensor as today's files do."""
+    return re.sub(r"Norm\.beta$", "Norm.bias", re.sub(r"Norm\.gamma$", "Norm.weight", name))

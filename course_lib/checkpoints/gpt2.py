@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from course_lib.checkpoints.names import Checkpoint
+from course_lib.checkpoints.names import Checkpoint, under_new_names
 from course_lib.config.decoder import DecoderConfig
 
 __all__ = ["from_gpt2"]
@@ -19,8 +19,9 @@ def from_gpt2(
 
     Args:
         tensors: the checkpoint, foreign name -> tensor. Older files are read, too: names without
-            "transformer." before them, or with g, w and b at their ends; and the masks that such
-            files hold (attn.bias, attn.masked_bias), which are constants and left out.
+            "transformer." before them, with g, w and b or TensorFlow's gamma and beta at their
+            ends; and the masks that such files hold (attn.bias, attn.masked_bias), which are
+            constants and left out.
         config: the model that it belongs to.
 
     Returns:
@@ -33,7 +34,7 @@ def from_gpt2(
     Source: the names in transformers' GPT-2 model and its older versions; openai/gpt-2
     ``src/model.py`` stores its matrices as [in, out], too.
     """
-    source = Checkpoint(_as_today(tensors))
+    source = Checkpoint(under_new_names(tensors, _as_today))
     ours = {
         "embedding": source.take("transformer.wte.weight"),
         "positions": source.take("transformer.wpe.weight"),
@@ -62,16 +63,7 @@ def from_gpt2(
     return ours
 
 
-def _as_today(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Name the tensors as today's files do."""
-    named: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        today = re.sub(r"^(?=(wte|wpe|h|ln_f)\.)", "transformer.", name)
-        today = re.sub(r"\.b$", ".bias", re.sub(r"\.[gw]$", ".weight", today))
-        if today in named:
-            raise ValueError(
-                "a checkpoint has each tensor under one name; "
-                f"{name!r} is {today!r} once more, among {len(tensors)} tensors"
-            )
-        named[today] = tensor
-    return named
+def _as_today(name: str) -> str:
+    """Name a tensor as today's files do."""
+    whole = re.sub(r"^(?=(wte|wpe|h|ln_f)\.)", "transformer.", name)
+    return re.sub(r"\.(b|beta)$", ".bias", re.sub(r"\.(g|w|gamma)$", ".weight", whole))

@@ -6,9 +6,27 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
+from course_lib.checkpoints.renaming import Heads, Names, renamed
+from course_lib.config.arrangement import PreNorm
 from course_lib.config.decoder import DecoderConfig
 
 __all__ = ["from_mpt"]
+
+
+def _in_thirds(fused: Tensor, heads: Heads) -> dict[str, Tensor]:
+    """Queries stand first, those of all heads, then all keys, then all values."""
+    return dict(zip("qkv", fused.chunk(3, dim=-1), strict=True))
+
+
+_NAMES = Names(
+    embedding="transformer.wte",
+    layer="transformer.blocks",
+    attention={"qkv": "attn.Wqkv", "o": "attn.out_proj"},
+    feed_forward={"in": "ffn.up_proj", "out": "ffn.down_proj"},
+    norms={PreNorm: {"attention_norm": "norm_1", "feed_forward_norm": "norm_2"}},
+    final_norm="transformer.norm_f",
+    cut=_in_thirds,
+)
 
 
 def from_mpt(
@@ -24,24 +42,9 @@ def from_mpt(
         Our names -> tensors, for ``Decoder.load_state_dict``.
 
     Raises:
-        ValueError: if a tensor is missing or left over, or the model is tied and the checkpoint's
-            logits have a table of their own.
+        ValueError: if a tensor is missing or left over, the blocks are arranged otherwise, or the
+            model is tied and the checkpoint's logits have a table of their own.
 
     Source: the names in transformers' MPT model.
     """
-    source = Checkpoint(tensors)
-    ours = {"embedding": source.take("transformer.wte.weight")}
-    for number in range(config.num_layers):
-        theirs, block = f"transformer.blocks.{number}", f"blocks.{number}"
-        fused = source.matrix(f"{theirs}.attn.Wqkv").chunk(3, dim=1)
-        for letter, weight in zip("qkv", fused, strict=True):
-            ours[f"{block}.attention.w_{letter}"] = weight
-        ours[f"{block}.attention.w_o"] = source.matrix(f"{theirs}.attn.out_proj")
-        ours[f"{block}.feed_forward.w_in"] = source.matrix(f"{theirs}.ffn.up_proj")
-        ours[f"{block}.feed_forward.w_out"] = source.matrix(f"{theirs}.ffn.down_proj")
-        ours[f"{block}.attention_norm.gain"] = source.take(f"{theirs}.norm_1.weight")
-        ours[f"{block}.feed_forward_norm.gain"] = source.take(f"{theirs}.norm_2.weight")
-    ours["final_norm.gain"] = source.take("transformer.norm_f.weight")
-    ours |= source.unembedding("transformer.wte.weight", "lm_head", is_tied=config.is_tied)
-    source.finish()
-    return ours
+    return renamed(Checkpoint(tensors), config, _NAMES)

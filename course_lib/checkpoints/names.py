@@ -1,7 +1,7 @@
 """Take tensors out of a checkpoint by name, and say clearly what is missing or left over."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float, Shaped
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course_lib.config.norms import LayerNormConfig, NormConfig
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "under_new_names"]
 
 #: Causal masks and rotary frequencies: constants that older versions saved among the weights.
 _CONSTANTS = r"\.(attn|attention)\.(bias|masked_bias)$|\.rotary_emb\.inv_freq$"
@@ -148,3 +148,30 @@ class Checkpoint:
                 "every tensor of a checkpoint has a place in the model; "
                 f"{len(left)} of {len(self.tensors)} have none, the first is {left[0]!r}"
             )
+
+
+def under_new_names(
+    tensors: Mapping[str, Shaped[Tensor, "..."]], as_today: Callable[[str], str]
+) -> dict[str, Shaped[Tensor, "..."]]:
+    """Name an older checkpoint's tensors as today's files do.
+
+    Args:
+        tensors: the checkpoint, foreign name -> tensor.
+        as_today: an older name, or one of today's -> today's.
+
+    Returns:
+        Today's names -> the same tensors.
+
+    Raises:
+        ValueError: if a tensor is there under two names.
+    """
+    named: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        today = as_today(name)
+        if today in named:
+            raise ValueError(
+                "a checkpoint has each tensor under one name; "
+                f"{name!r} is {today!r} once more, among {len(tensors)} tensors"
+            )
+        named[today] = tensor
+    return named

@@ -1,6 +1,6 @@
 """What the doors of most families share: a table of their names, and one walk through the model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -18,6 +18,40 @@ __all__ = ["Names", "cut_fused", "renamed"]
 Heads = CausalAttentionConfig | AlibiAttentionConfig
 
 
+def cut_fused(fused: Float[Tensor, "*rows _"], heads: Heads) -> dict[str, Float[Tensor, "*rows _"]]:
+    """Cut the columns of one matrix into those of queries, keys and values.
+
+    The R queries of a key/value head stand together, then its key, then its value; then the next
+    head's. With G = H that is query, key, value of each head; with G = 1, all queries first.
+
+    Args:
+        fused: the matrix as [in, out], or its bias.
+        heads: H, G and D.
+
+    Returns:
+        "q", "k" and "v" -> their columns, one head after the other.
+
+    Raises:
+        ValueError: if the columns are not (H + 2 G) D.
+
+    Source: transformers' GPT-NeoX, BLOOM and Falcon models.
+    """
+    groups, shared = heads.num_kv_heads, heads.num_heads // heads.num_kv_heads
+    width = groups * (shared + 2) * heads.head_dim
+    if fused.shape[-1] != width:
+        raise ValueError(
+            "one matrix holds all queries, keys and values, (H + 2 G) D columns; "
+            f"with H={heads.num_heads}, G={groups} and D={heads.head_dim} that is {width}, and it "
+            f"has {fused.shape[-1]}; its shape is {tuple(fused.shape)}"
+        )
+    together = fused.reshape(*fused.shape[:-1], groups, shared + 2, heads.head_dim)
+    return {
+        "q": together[..., :shared, :].flatten(-3),
+        "k": together[..., shared, :].flatten(-2),
+        "v": together[..., shared + 1, :].flatten(-2),
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
     """What a family calls its parts; those of a layer stand behind the layer's own name.
@@ -33,6 +67,7 @@ class Names:
         logits: the linear layer that makes them.
         embedding_norm: the norm behind the embedding, of a family that has one.
         qk_norm: the norms of queries and keys, of a family that has them; {} is q or k.
+        cut: from the columns of one matrix for queries, keys and values, to each one's.
     """
 
     embedding: str
@@ -44,6 +79,7 @@ class Names:
     logits: str = "lm_head"
     embedding_norm: str = "embedding_norm"
     qk_norm: str = "self_attn.{}_norm"
+    cut: Callable[[Tensor, Heads], Mapping[str, Tensor]] = cut_fused
 
 
 def renamed(
@@ -79,40 +115,6 @@ def renamed(
         ours["logit_bias"] = source.take(f"{names.logits}.bias")
     source.finish()
     return ours
-
-
-def cut_fused(fused: Float[Tensor, "*rows _"], heads: Heads) -> dict[str, Float[Tensor, "*rows _"]]:
-    """Cut the columns of one matrix into those of queries, keys and values.
-
-    The R queries of a key/value head stand together, then its key, then its value; then the next
-    head's. With G = H that is query, key, value of each head; with G = 1, all queries first.
-
-    Args:
-        fused: the matrix as [in, out], or its bias.
-        heads: H, G and D.
-
-    Returns:
-        "q", "k" and "v" -> their columns, one head after the other.
-
-    Raises:
-        ValueError: if the columns are not (H + 2 G) D.
-
-    Source: transformers' GPT-NeoX, BLOOM and Falcon models.
-    """
-    groups, shared = heads.num_kv_heads, heads.num_heads // heads.num_kv_heads
-    width = groups * (shared + 2) * heads.head_dim
-    if fused.shape[-1] != width:
-        raise ValueError(
-            "one matrix holds all queries, keys and values, (H + 2 G) D columns; "
-            f"with H={heads.num_heads}, G={groups} and D={heads.head_dim} that is {width}, and it "
-            f"has {fused.shape[-1]}; its shape is {tuple(fused.shape)}"
-        )
-    together = fused.reshape(*fused.shape[:-1], groups, shared + 2, heads.head_dim)
-    return {
-        "q": together[..., :shared, :].flatten(-3),
-        "k": together[..., shared, :].flatten(-2),
-        "v": together[..., shared + 1, :].flatten(-2),
-    }
 
 
 def _layer(
@@ -153,7 +155,7 @@ def _attention(source: Checkpoint, heads: Heads, names: Names, theirs: str) -> d
             if "q" in heads.biases.value:
                 fused["b"] = source.take(f"{theirs}.{foreign}.bias")
             for kind, tensor in fused.items():
-                for letter, columns in cut_fused(tensor, heads).items():
+                for letter, columns in names.cut(tensor, heads).items():
                     ours[f"attention.{kind}_{letter}"] = columns
         else:
             has_bias = letters in heads.biases.value

@@ -69,7 +69,7 @@ class AlibiAttentionConfig:
     Attributes:
         num_heads: H, query heads, each with a slope of its own.
         num_kv_heads: G, key/value heads; G divides H.
-        head_dim: D.
+        head_dim: D, per head.
         biases: which projections have a bias.
         reach: which keys a position may read.
     """

@@ -14,7 +14,7 @@ class LatentAttentionConfig:
     """Causal self-attention whose keys and values are made from one small vector a token.
 
     Attributes:
-        num_heads: H.
+        num_heads: H of them.
         head_dim: D, entries of a query and a key that are not rotated.
         value_dim: Dv, entries of a value.
         latent_dim: Dc, entries of what a token leaves behind for all heads.

@@ -3,7 +3,13 @@
 import math
 from dataclasses import dataclass
 
-from course_lib.sizes import require_above_zero, require_factor, require_positive
+from course_lib.sizes import (
+    require_above_zero,
+    require_factor,
+    require_number,
+    require_positive,
+    require_whole,
+)
 
 __all__ = [
     "LinearScaling",
@@ -118,6 +124,7 @@ class RopeConfig:
     scaling: RopeScaling | None = None
 
     def __post_init__(self) -> None:
+        require_whole(rotary_dim=self.rotary_dim)
         if self.rotary_dim < 2 or self.rotary_dim % 2:
             raise ValueError(
                 "RoPE rotates pairs, so rotary_dim is even and at least 2; "
@@ -137,6 +144,7 @@ class RopeConfig:
 
 
 def _require_ramp(**ends: float) -> None:
+    require_number(**ends)
     (low_name, low), (high_name, high) = ends.items()
     if not (0 < low < high and math.isfinite(high)):
         raise ValueError(

@@ -9,6 +9,7 @@ from course_lib.config.attention_parts import Everything, Softmax, Window
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.config.norms import HeadQKNorm, NoQKNorm, ProjectionQKNorm
 from course_lib.counts.norms import norm_parameters
+from course_lib.sizes import require_count, require_positive
 
 __all__ = ["attention_parameters", "cache_elements"]
 
@@ -34,9 +35,13 @@ def attention_parameters(config: AttentionConfig, d_model: int) -> int:
     Returns:
         The number of parameters, those of a norm on queries and keys included.
 
+    Raises:
+        ValueError: if d_model is below 1, or no whole number.
+
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2, with G key/value heads; DeepSeek-V2
     (arXiv:2405.04434), sec. 2.1.
     """
+    require_positive(d_model=d_model)
     match config:
         case CausalAttentionConfig():
             return _causal_parameters(config, d_model)
@@ -58,8 +63,12 @@ def cache_elements(config: AttentionConfig, num_tokens: int) -> int:
     Returns:
         The number of elements.
 
+    Raises:
+        ValueError: if num_tokens is negative, or no whole number.
+
     Source: Shazeer 2019 (arXiv:1911.02150), sec. 2.4; DeepSeek-V2 (arXiv:2405.04434), table 1.
     """
+    require_count(num_tokens=num_tokens)
     match config:
         case CausalAttentionConfig():
             match config.reach:

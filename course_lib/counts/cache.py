@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from course_lib.sizes import require_positive
+from course_lib.sizes import require_positive, require_whole
 
 __all__ = ["kv_cache_bytes"]
 
@@ -45,6 +45,7 @@ def kv_cache_bytes(
         head_dim=head_dim,
         bytes_per_element=bytes_per_element,
     )
+    require_whole(num_tokens=num_tokens)
     if num_tokens < 0:
         raise ValueError(
             "a cache holds the tokens so far, so num_tokens >= 0; "
@@ -56,6 +57,7 @@ def kv_cache_bytes(
             "every layer has one window, or None where it reads everything; "
             f"num_layers is {num_layers} and windows has {len(reach)} entries"
         )
+    require_whole(**{f"window {i}": window for i, window in enumerate(reach) if window is not None})
     if any(window is not None and window < 1 for window in reach):
         raise ValueError(
             f"a window holds at least the query's own position, so window >= 1; windows are {reach}"

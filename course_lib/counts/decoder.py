@@ -23,6 +23,7 @@ from course_lib.config.decoder import (
 from course_lib.counts.attention import attention_parameters, cache_elements
 from course_lib.counts.feed_forward import feed_forward_parameters
 from course_lib.counts.norms import norm_parameters
+from course_lib.sizes import require_whole
 
 __all__ = ["cache_bytes", "cache_elements_per_token", "decoder_parameters", "layer_parameters"]
 
@@ -41,6 +42,9 @@ def layer_parameters(config: LayerConfig, d_model: int) -> int:
 
     Returns:
         The number of parameters.
+
+    Raises:
+        ValueError: if d_model is below 1, or no whole number.
 
     Source: a sum of its parts; the norms of each arrangement as in ``course_lib.model.blocks``.
     """
@@ -124,6 +128,7 @@ def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int =
 
     Source: ``course_lib.counts.attention.cache_elements``, layer by layer.
     """
+    require_whole(num_tokens=num_tokens, bytes_per_element=bytes_per_element)
     if num_tokens < 0 or bytes_per_element < 1:
         raise ValueError(
             "a cache holds num_tokens >= 0 tokens of bytes_per_element >= 1; "

@@ -5,6 +5,7 @@ from course_lib.config.feed_forward import (
     GatedFeedForwardConfig,
     PlainFeedForwardConfig,
 )
+from course_lib.sizes import require_positive
 
 __all__ = ["feed_forward_parameters"]
 
@@ -21,8 +22,12 @@ def feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> int:
     Returns:
         The number of parameters.
 
+    Raises:
+        ValueError: if d_model is below 1, or no whole number.
+
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 2; Shazeer 2020 (arXiv:2002.05202), eq. 6.
     """
+    require_positive(d_model=d_model)
     match config:
         case PlainFeedForwardConfig(d_ff=d_ff, has_bias=has_bias):
             return 2 * d_model * d_ff + (d_ff + d_model if has_bias else 0)

@@ -7,6 +7,7 @@ from course_lib.config.norms import (
     RMSNormConfig,
     UnitOffsetRMSNormConfig,
 )
+from course_lib.sizes import require_positive
 
 __all__ = ["norm_parameters"]
 
@@ -21,9 +22,13 @@ def norm_parameters(config: NormConfig, size: int) -> int:
     Returns:
         The number of parameters.
 
+    Raises:
+        ValueError: if the size is below 1, or no whole number.
+
     Source: Ba et al. 2016 (arXiv:1607.06450), eq. 4; Zhang and Sennrich 2019 (arXiv:1910.07467),
     eq. 4.
     """
+    require_positive(size=size)
     match config:
         case LayerNormConfig():
             return 2 * size

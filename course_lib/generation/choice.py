@@ -13,6 +13,7 @@ from course_lib.generation.logits import (
     top_p_logits,
 )
 from course_lib.kinds import require_floats
+from course_lib.sizes import require_number
 from course_lib.softmax import softmax
 
 __all__ = ["Choose", "each_its_own", "greedy", "pick", "sample", "sampler"]
@@ -127,8 +128,12 @@ def sampler(
         A function from logits to ids, for ``continue_ids``. It raises what the functions raise that
         it calls.
 
+    Raises:
+        ValueError: if the temperature is no number; False, for one, is not 0.
+
     Source: the order is that of transformers.
     """
+    require_number(temperature=temperature)
 
     def choose(logits: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
         if temperature != 0:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.kinds import require_floats
 from course_lib.shapes import require_axes
-from course_lib.sizes import require_whole
+from course_lib.sizes import require_number, require_whole
 from course_lib.softmax import softmax
 
 __all__ = ["require_choice", "temperature_logits", "top_k_logits", "top_p_logits"]
@@ -37,6 +37,7 @@ def temperature_logits(
     (arXiv:1904.09751), eq. 5.
     """
     _require_rows(logits)
+    require_number(temperature=temperature)
     if not (temperature > 0 and math.isfinite(temperature)):
         raise ValueError(
             "logits are divided by a temperature above 0, and at 0 the choice is greedy; "
@@ -112,6 +113,7 @@ def top_p_logits(logits: Float[Tensor, "*batch V"], p: float) -> Float[Tensor, "
     >>> top_p_logits(torch.tensor([0.5, 0.2, 0.3]).log(), p=0.6).exp()
     tensor([0.5000, 0.0000, 0.3000])
     """
+    require_number(p=p)
     if not 0 < p <= 1:
         raise ValueError(
             f"top-p keeps a share of the weight, 0 < p <= 1; p is {p}; shape {tuple(logits.shape)}"

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from course_lib.generation.choice import Choose
 from course_lib.generation.writing import continue_ids, continue_ids_without_cache, continue_until
+from course_lib.kinds import require_integers
 from course_lib.model.decoder import Decoder
 from course_lib.shapes import require_axes
 
@@ -28,25 +29,27 @@ def padded_left(
         prompts: the sequences, each with at least one token.
 
     Returns:
-        The batch, as wide as the longest, filled up with id 0 on the left; and how many ids of each
-        row only fill it up.
+        The batch, in int64, as wide as the longest, filled up with id 0 on the left; and how many
+        ids of each row only fill it up.
 
     Raises:
-        ValueError: if there is no sequence, or one has not one axis, or no token.
+        ValueError: if there is no sequence, or one has not one axis, no token or no integers, or
+            lies on another device.
 
     >>> padded_left([torch.tensor([5, 6, 7]), torch.tensor([8])])
     (tensor([[5, 6, 7],
             [0, 0, 8]]), tensor([0, 2]))
     """
-    for prompt in prompts:
-        require_axes("a prompt", prompt, "T")
+    for number, prompt in enumerate(prompts):
+        require_axes(f"prompt {number}", prompt, "T")
     lengths = [len(prompt) for prompt in prompts]
     if not lengths or min(lengths) < 1:
         raise ValueError(
             "a batch holds prompts, each of at least one token; "
             f"there are {len(lengths)} prompts, of lengths {lengths}"
         )
-    ids = prompts[0].new_zeros(len(prompts), max(lengths))
+    require_integers(**{f"prompt {number}": prompt for number, prompt in enumerate(prompts)})
+    ids = prompts[0].new_zeros(len(prompts), max(lengths), dtype=torch.int64)
     for row, prompt in zip(ids, prompts, strict=True):
         row[-len(prompt) :] = prompt
     return ids, ids.shape[1] - torch.tensor(lengths, device=ids.device)

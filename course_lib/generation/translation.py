@@ -5,6 +5,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from course_lib.model.vaswani import EncoderDecoder
+from course_lib.sizes import require_whole
 
 __all__ = ["translate"]
 
@@ -43,6 +44,7 @@ def translate(
     in all, since it keeps no keys and values.
     """
     vocab_size = model.config.vocab_size
+    require_whole(max_tokens=max_tokens, start_id=start_id, end_id=end_id)
     if max_tokens < 1 or not (0 <= start_id < vocab_size and 0 <= end_id < vocab_size):
         raise ValueError(
             "translate writes at least one token, and start and end are tokens of the vocabulary; "

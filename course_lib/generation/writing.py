@@ -8,7 +8,9 @@ from torch import Tensor
 
 from course_lib.generation.choice import Choose, sampler
 from course_lib.model.decoder import Decoder
+from course_lib.model.padded_reading import require_padding
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 
 __all__ = ["continue_ids", "continue_ids_without_cache", "continue_until", "generate"]
 
@@ -104,6 +106,7 @@ def continue_until(
     Cost: that of ``continue_ids`` until the last sequence has ended; the others are computed, too.
     """
     vocab_size = model.config.vocab_size
+    require_whole(end_id=end_id)
     if not 0 <= end_id < vocab_size:
         raise ValueError(
             "the end of a sequence is a token, 0 <= end_id < V; "
@@ -149,7 +152,7 @@ def continue_ids_without_cache(
     Source: Radford et al. 2019 (GPT-2), sec. 2.
     Cost: n T + n² / 2 tokens go through the model.
     """
-    _require_sequence(ids, n)
+    _require_sequence(ids, n, padding)
     with torch.no_grad():
         for _ in range(n):
             unread = ids[:, -model.config.context_length :]
@@ -162,7 +165,7 @@ def _write(
     model: Decoder, ids: Tensor, n: int, choose: Choose, padding: Tensor | None
 ) -> Iterator[Int[Tensor, "B 1"]]:
     """Write n tokens one after another; each is read before the next is chosen."""
-    _require_sequence(ids, n)
+    _require_sequence(ids, n, padding)
     context = model.config.context_length
     caches, unread = model.new_caches(), ids[:, -context:]
     hidden = _left_of(padding, ids, unread)
@@ -183,10 +186,13 @@ def _left_of(padding: Tensor | None, ids: Tensor, unread: Tensor) -> Tensor | No
     return (padding - (ids.shape[1] - unread.shape[1])).clamp(min=0)
 
 
-def _require_sequence(ids: Tensor, n: int) -> None:
+def _require_sequence(ids: Tensor, n: int, padding: Tensor | None) -> None:
     require_axes("ids", ids, "B T")
+    require_whole(n=n)
     if n < 0 or ids.shape[1] < 1:
         raise ValueError(
             "a sequence of at least one token is continued by n >= 0 tokens; "
             f"n is {n} and T is {ids.shape[1]}; shape {tuple(ids.shape)}"
         )
+    if padding is not None:
+        require_padding(padding, ids.shape[1])

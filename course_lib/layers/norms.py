@@ -117,14 +117,20 @@ def _normalise(x: Tensor, eps: float) -> Tensor:
     return scaled * (scaled.square().mean(-1, keepdim=True) + scaled_eps).rsqrt()
 
 
-def _in_range(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+def _in_range(x: Tensor, eps: float) -> tuple[Tensor, Tensor | float]:
     """Divide x by a power of two and eps by its square: the same quotient, and no square overflows.
 
-    Squares of float32 end at 1.8e19, and a power of two changes no digit.
+    Squares of float32 end at 1.8e19, and a power of two changes no digit. Numbers whose squares are
+    far from both ends stay as they are: in ordinary models, all.
     """
     require_eps(eps)
     wide = at_least_float32(x)
-    least = math.sqrt(max(eps, torch.finfo(wide.dtype).tiny))  # so that eps / power² is at most 4
+    limits = torch.finfo(wide.dtype)
+    if eps > math.sqrt(limits.tiny) and not wide.is_meta:  # beside eps, what vanishes is nothing
+        length = torch.linalg.vector_norm(wide.detach()).item()
+        if length < limits.max**0.25:  # the gradient has the quotient's third power
+            return wide, eps
+    least = math.sqrt(max(eps, limits.tiny))  # so that eps / power² is at most 4
     size = wide.detach().abs().amax(-1, keepdim=True).clamp(min=least)
     power = size / (2 * size.frexp().mantissa)  # size = mantissa · 2 · power, 1/2 <= mantissa < 1
     return wide / power, eps / power / power

@@ -18,11 +18,12 @@ from course_lib.config.decoder import (
     LogitBias,
     LogitFactor,
 )
+from course_lib.kinds import require_integers
 from course_lib.layers.embedding import embed, require_drawn, unembed
 from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.blocks import Block, block_module
 from course_lib.model.norm_modules import norm_module
-from course_lib.model.padded_reading import PaddedReading
+from course_lib.model.padded_reading import PaddedReading, require_same_padding
 from course_lib.model.reading import Reading
 from course_lib.positions.absolute import learned
 from course_lib.shapes import require_sequences
@@ -82,7 +83,7 @@ class Decoder(nn.Module):
                 is the whole sequence.
             padding: for rows of different lengths that end together: how many ids, any tokens, only
                 fill each row up on its left. Nobody reads them. With caches it counts from the
-                first id that they saw, so it is the same in every call. None means that no row is
+                first id that they saw, and is the same in every call. None means that no row is
                 filled up.
 
         Returns:
@@ -91,9 +92,9 @@ class Decoder(nn.Module):
 
         Raises:
             ValueError: if an id is not in the vocabulary, the weights were never drawn, learned
-                positions run out, padding is not one count per row that leaves a token, or the
-                caches do not fit: one per layer, none twice, of one length, and none that forgets
-                what its layer can read.
+                positions run out, padding is not one count per row that leaves a token or has
+                changed since the caches' first call, or the caches do not fit: one per layer, none
+                twice, of one length, and none that forgets what its layer can read.
         """
         return self.logits(self.hidden(ids, caches, padding))
 
@@ -109,6 +110,8 @@ class Decoder(nn.Module):
         require_sequences(ids)
         start = 0 if caches is None else caches[0].length
         reading = _reading(ids, start, padding)  # one for all layers
+        if caches is not None:
+            require_same_padding(caches, padding)
         x = self.embed(ids, reading)
         for layer, block in enumerate(self.blocks):
             x = block(x, None if caches is None else caches[layer], reading)
@@ -179,6 +182,7 @@ class Decoder(nn.Module):
 def _reading(ids: Tensor, start: int, padding: Tensor | None) -> Reading:
     if padding is None:
         return Reading(start, ids.shape[1], ids.device)
+    require_integers(padding=padding)
     if padding.shape != ids.shape[:1]:
         raise ValueError(
             "each row has one count of padding; "

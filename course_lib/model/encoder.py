@@ -13,6 +13,7 @@ from course_lib.model.multi_head import MultiHeadAttention
 from course_lib.model.norm_modules import norm_module
 from course_lib.positions.absolute import learned
 from course_lib.shapes import require_sequences
+from course_lib.sizes import require_count, require_positive
 
 __all__ = [
     "BertEncoder",
@@ -72,6 +73,7 @@ class BertEncoder(nn.Module):
     """
 
     def __init__(self, config: EncoderConfig, vocab_size: int, context_length: int) -> None:
+        require_positive(vocab_size=vocab_size, context_length=context_length)
         super().__init__()
         self.embedding = nn.Parameter(torch.zeros(vocab_size, config.d_model))
         self.positions = nn.Parameter(torch.zeros(context_length, config.d_model))
@@ -134,6 +136,7 @@ def sequence_mask(
     """
     if lengths is None:
         return None
+    require_count(num_sequences=num_sequences)
     require_integers(lengths=lengths)
     if lengths.shape != (num_sequences,):
         raise ValueError(

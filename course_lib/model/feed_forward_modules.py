@@ -10,6 +10,7 @@ from course_lib.config.feed_forward import (
     PlainFeedForwardConfig,
 )
 from course_lib.layers.feed_forward import feed_forward, gated_feed_forward
+from course_lib.sizes import require_positive
 
 __all__ = ["GatedFeedForward", "PlainFeedForward", "feed_forward_module"]
 
@@ -21,6 +22,7 @@ class PlainFeedForward(nn.Module):
     b_out: nn.Parameter | None
 
     def __init__(self, config: PlainFeedForwardConfig, d_model: int) -> None:
+        require_positive(d_model=d_model)
         super().__init__()
         self.activation = config.activation
         self.w_in = nn.Parameter(torch.zeros(d_model, config.d_ff))
@@ -42,6 +44,7 @@ class GatedFeedForward(nn.Module):
     """Gate and up, their product, down."""
 
     def __init__(self, config: GatedFeedForwardConfig, d_model: int) -> None:
+        require_positive(d_model=d_model)
         super().__init__()
         self.activation = config.activation
         self.w_gate = nn.Parameter(torch.zeros(d_model, config.d_ff))

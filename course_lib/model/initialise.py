@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from course_lib.sizes import require_above_zero
+
 __all__ = ["ResidualWriter", "initialise", "num_parameters"]
 
 
@@ -37,9 +39,13 @@ def initialise(model: nn.Module, generator: torch.Generator, std: float = 0.02) 
     Returns:
         Nothing.
 
+    Raises:
+        ValueError: if the deviation is not positive and finite.
+
     Source: Radford et al. 2019 (GPT-2), sec. 2.3, who scale by 1/√N with N residual layers: two a
     block.
     """
+    require_above_zero("std", std, "the standard deviation of first weights")
     writes = _writes(model)
     writers = {weight for write in writes for weight in write}
     with torch.no_grad():

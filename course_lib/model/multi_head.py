@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from course_lib.attention.dot_product import scaled_dot_product_attention
 from course_lib.attention.heads import merge_heads, split_heads
 from course_lib.layers.affine import affine
+from course_lib.sizes import require_positive
 
 __all__ = ["MultiHeadAttention"]
 
@@ -28,6 +29,7 @@ class MultiHeadAttention(nn.Module):
     b_o: nn.Parameter | None
 
     def __init__(self, d_model: int, num_heads: int, head_dim: int, *, has_bias: bool) -> None:
+        require_positive(d_model=d_model, num_heads=num_heads, head_dim=head_dim)
         super().__init__()
         self.num_heads = num_heads
         wide = num_heads * head_dim

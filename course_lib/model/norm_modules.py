@@ -12,6 +12,7 @@ from course_lib.config.norms import (
     UnitOffsetRMSNormConfig,
 )
 from course_lib.layers.norms import layer_norm, rms_norm, rms_norm_unit_offset
+from course_lib.sizes import require_eps, require_positive
 
 __all__ = ["LayerNorm", "LayerNormWithoutShift", "RMSNorm", "UnitOffsetRMSNorm", "norm_module"]
 
@@ -20,6 +21,8 @@ class LayerNorm(nn.Module):
     """Layer norm with a gain that starts at 1 and a shift that starts at 0."""
 
     def __init__(self, size: int, eps: float) -> None:
+        require_positive(size=size)
+        require_eps(eps)
         super().__init__()
         self.eps = eps
         self.gain = nn.Parameter(torch.ones(size))
@@ -34,6 +37,8 @@ class LayerNormWithoutShift(nn.Module):
     """Layer norm with a gain that starts at 1, and no shift."""
 
     def __init__(self, size: int, eps: float) -> None:
+        require_positive(size=size)
+        require_eps(eps)
         super().__init__()
         self.eps = eps
         self.gain = nn.Parameter(torch.ones(size))
@@ -47,6 +52,8 @@ class RMSNorm(nn.Module):
     """RMS norm with a gain that starts at 1."""
 
     def __init__(self, size: int, eps: float) -> None:
+        require_positive(size=size)
+        require_eps(eps)
         super().__init__()
         self.eps = eps
         self.gain = nn.Parameter(torch.ones(size))
@@ -60,6 +67,8 @@ class UnitOffsetRMSNorm(nn.Module):
     """RMS norm times one plus a gain that starts at 0."""
 
     def __init__(self, size: int, eps: float) -> None:
+        require_positive(size=size)
+        require_eps(eps)
         super().__init__()
         self.eps = eps
         self.gain = nn.Parameter(torch.zeros(size))

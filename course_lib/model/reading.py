@@ -10,6 +10,7 @@ from course_lib.masks import causal_mask, window_mask
 from course_lib.model.rotary import Rotation
 from course_lib.positions.alibi import alibi_bias
 from course_lib.positions.rotation_table import RotationTable, rotation_table
+from course_lib.sizes import require_count
 
 __all__ = ["Reading"]
 
@@ -27,9 +28,13 @@ class Reading:
 
         Args:
             start: tokens before them: the position of the first.
-            num_tokens: T.
+            num_tokens: T of them.
             device: where the layers compute.
+
+        Raises:
+            ValueError: if a number is negative, or no whole number.
         """
+        require_count(start=start, num_tokens=num_tokens)
         self.start = start
         self.positions = torch.arange(start, start + num_tokens, device=device)
         self._tables: dict[Rotation, RotationTable] = {}

@@ -31,14 +31,14 @@ def llama(
         parameters: a Decoder's ``state_dict()``, with Llama's weights in it.
         ids: tokens.
         num_layers: L, the number of blocks.
-        num_heads: H.
+        num_heads: H of them.
         num_kv_heads: G; divides H, and is H in Llama 2 7B.
         rope_base: what RoPE's frequencies are powers of: 10,000 in Llama 2, 500,000 in Llama 3.
 
     Returns:
         One row of logits per position. Bad input is not refused here, and nothing is kept for the
         next token: ``Decoder`` does both, computes the norms of half precision in float32, and
-        stretches Llama 3.1's frequencies.
+        stretches Llama 3.1's frequencies. The norms' eps is 1e-5, as in all of Llama 2 and 3.
 
     Source: Touvron et al. 2023 (arXiv:2302.13971), sec. 2.2; groups: Ainslie et al. 2023
     (arXiv:2305.13245), sec. 2.2; rotation: Su et al. 2021 (arXiv:2104.09864), eq. 15, half-split.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.kinds import floating_dtype, require_floats, require_integers, require_same_device
 from course_lib.shapes import require_axes
-from course_lib.sizes import require_whole
+from course_lib.sizes import require_number, require_whole
 
 __all__ = ["learned", "sinusoidal"]
 
@@ -30,16 +30,17 @@ def sinusoidal(
     Args:
         num_positions: T, positions 0 to T - 1.
         d_model: C, entries of each vector; if odd, the last wave has no cosine.
-        base: b; the slowest wave is almost 2πb positions long.
+        base: b, from 1e-300; the slowest wave is almost 2πb positions long.
         dtype: of the table; None is PyTorch's default.
         device: where the table lives; None is PyTorch's default.
 
     Returns:
-        One row per position. The waves are computed in float64 and rounded once, to the dtype.
+        One row per position, from -1 to 1: never NaN. The waves are computed in float64 and rounded
+        once, to the dtype.
 
     Raises:
-        ValueError: if a size is negative, the base not positive and finite, or the dtype one of
-            integers.
+        ValueError: if a size is negative, the base not positive and finite, or below 1e-300 (its
+            angles would be infinite), or the dtype one of integers.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.5. Marian puts all sines before all
     cosines: the same columns in another order. The authors' own code, tensor2tensor's
@@ -51,9 +52,10 @@ def sinusoidal(
             [0.8415, 0.5403, 0.0100, 0.9999]])
     """
     require_whole(num_positions=num_positions, d_model=d_model)
-    if num_positions < 0 or d_model < 0 or not 0 < base < math.inf:
+    require_number(base=base)
+    if num_positions < 0 or d_model < 0 or not 1e-300 <= base < math.inf:
         raise ValueError(
-            "a table of sinusoids needs num_positions >= 0, d_model >= 0 and 0 < base < infinity; "
+            "a table of sinusoids needs num_positions, d_model >= 0 and 1e-300 <= base < infinity; "
             f"num_positions is {num_positions}, d_model is {d_model}, base is {base}"
         )
     kept = floating_dtype(dtype)
@@ -77,7 +79,7 @@ def learned(
         positions: where each token stands; from 0.
 
     Returns:
-        One row of the table per position.
+        One row of the table per position, NaN and infinity as they stand there.
 
     Raises:
         ValueError: if a position is no integer, negative, or beyond the table.

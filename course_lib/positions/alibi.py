@@ -27,7 +27,7 @@ def alibi_slopes(
         device: where the slopes live; None is PyTorch's default.
 
     Returns:
-        One slope per head.
+        One slope per head, from 2^-8 up to below 1.
 
     Raises:
         ValueError: if there is no head, or the dtype is one of integers.
@@ -73,7 +73,8 @@ def alibi_bias(
 
     Returns:
         Zero for a query's own position, and less the further a key lies away. The bias hides
-        nothing: a causal model adds its mask.
+        nothing: a causal model adds its mask. It is finite, but for float16, where a bias below
+        -65,504 is minus infinity; a weight of e^-65504 is 0 as well.
 
     Raises:
         ValueError: if there is no head, a size is negative, or the dtype is one of integers.

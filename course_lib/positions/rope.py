@@ -9,7 +9,7 @@ from torch import Tensor
 from course_lib.kinds import require_floats, require_integers, require_same_device
 from course_lib.positions.rotation_table import rotate_by_table, rotation_table
 from course_lib.shapes import require_axes
-from course_lib.sizes import require_whole
+from course_lib.sizes import require_number, require_whole
 
 __all__ = ["halves_to_interleaved", "interleaved_to_halves", "rope", "rope_inv_freq", "rotate"]
 
@@ -24,14 +24,15 @@ def rope_inv_freq(
     Args:
         rotary_dim: D, the entries of a head that turn; even. Less than the head's size is partial
             rotary.
-        base: b, "rope_theta" in configuration files; 10,000 in the paper.
+        base: b, from 1e-300, "rope_theta" in configuration files; 10,000 in the paper.
         device: where the frequencies live; None is PyTorch's default.
 
     Returns:
-        Radians per position, one number per pair, from 1 down; float64.
+        Radians per position, one finite number per pair, from 1 down; float64.
 
     Raises:
-        ValueError: if rotary_dim is odd or below 2, or the base not positive and finite.
+        ValueError: if rotary_dim is odd or below 2, or the base not positive and finite, or below
+            1e-300 (its frequencies would be infinite).
 
     Source: Su et al. 2021 (arXiv:2104.09864), sec. 3.2.2, which counts i from 1.
 
@@ -39,10 +40,11 @@ def rope_inv_freq(
     tensor([1.0000, 0.0100], dtype=torch.float64)
     """
     require_whole(rotary_dim=rotary_dim)
-    if rotary_dim < 2 or rotary_dim % 2 or not 0 < base < math.inf:
+    require_number(base=base)
+    if rotary_dim < 2 or rotary_dim % 2 or not 1e-300 <= base < math.inf:
         raise ValueError(
             "RoPE turns pairs of entries, so rotary_dim is even and at least 2, and "
-            "0 < base < infinity; "
+            "1e-300 <= base < infinity; "
             f"rotary_dim is {rotary_dim} and base is {base}"
         )
     exponents = torch.arange(0, rotary_dim, 2, dtype=torch.float64, device=device) / rotary_dim
@@ -75,13 +77,15 @@ def rotate(
 
     Returns:
         The turned rows, in the dtype of x. Angles have the precision of inv_freq; half precision
-        is computed in float32 and rounded once.
+        is computed in float32 and rounded once. An infinity or NaN leaves neither entry of its pair
+        finite, and no other pair sees it.
 
     Raises:
         ValueError: if x has no axis of rows, if there is not one position per row, if 2n exceeds D,
             if x holds no floating-point numbers (integers would be cut off) or positions no
-            integers, or if inv_freq has less than float32's precision: bfloat16 cannot tell
-            position 5000 from 5001.
+            integers, if a frequency is NaN, infinite or so large that an angle is, if the
+            concentration is not positive and finite, or if inv_freq has less than float32's
+            precision: bfloat16 cannot tell position 5000 from 5001.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 15, where entry 2i pairs with 2i + 1: the same up
     to the order of the columns, see ``interleaved_to_halves``. Half-split as in GPT-NeoX and Llama
@@ -107,10 +111,11 @@ def rope(
         base: b, of the frequencies b^(-2i/D).
 
     Returns:
-        The turned rows.
+        The turned rows; infinity and NaN as in ``rotate``.
 
     Raises:
-        ValueError: if x has no axis of rows, D is odd, or there is not one position per row.
+        ValueError: if x has no axis of rows, D is odd, there is not one position per row, or the
+            base is not positive and finite.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 15; half-split, see ``rotate``.
 
@@ -136,7 +141,7 @@ def interleaved_to_halves(
         rotary_dim: 2n, the first columns of a head, which turn; None means all D.
 
     Returns:
-        The same columns, reordered.
+        The same columns, reordered, NaN and infinity with them.
 
     Raises:
         ValueError: if the columns are no whole number of heads, or rotary_dim is odd or above D.
@@ -167,7 +172,7 @@ def halves_to_interleaved(
         rotary_dim: 2n, the first columns of a head, which turn; None means all D.
 
     Returns:
-        The same columns, reordered.
+        The same columns, reordered, NaN and infinity with them.
 
     Raises:
         ValueError: if the columns are no whole number of heads, or rotary_dim is odd or above D.

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from course_lib.kinds import require_floats
 from course_lib.positions.rope import rope_inv_freq
-from course_lib.sizes import require_factor, require_whole
+from course_lib.positions.rotation_table import require_frequencies
+from course_lib.sizes import is_above_zero, require_factor, require_number, require_whole
 
 __all__ = [
     "interpolated_inv_freq",
@@ -32,7 +33,7 @@ def interpolated_inv_freq(inv_freq: Float[Tensor, " _"], factor: float) -> Float
         The new frequencies.
 
     Raises:
-        ValueError: if the factor is below 1.
+        ValueError: if the factor is below 1, infinite or NaN, or a frequency infinite or NaN.
 
     Source: Chen et al. 2023 (arXiv:2306.15595), eq. 4, "position interpolation".
 
@@ -41,6 +42,7 @@ def interpolated_inv_freq(inv_freq: Float[Tensor, " _"], factor: float) -> Float
     """
     require_factor(factor)
     require_floats(inv_freq=inv_freq)
+    require_frequencies(inv_freq)
     return inv_freq / factor
 
 
@@ -61,7 +63,7 @@ def ntk_inv_freq(
         The new frequencies: the first is 1 as before, the last divided by s.
 
     Raises:
-        ValueError: if rotary_dim is odd or at most 2, the base not positive or the factor below 1.
+        ValueError: if rotary_dim is odd or at most 2, base <= 0 or factor < 1, or one infinite.
 
     Source: Peng et al. 2023 (arXiv:2309.00071), sec. 3.1, "NTK-aware" interpolation.
 
@@ -70,10 +72,11 @@ def ntk_inv_freq(
     """
     require_factor(factor)
     require_whole(rotary_dim=rotary_dim)
-    if rotary_dim <= 2:
+    require_number(base=base)
+    if rotary_dim <= 2 or not is_above_zero(base):
         raise ValueError(
-            "NTK scaling tells the first pair from the last, so rotary_dim is above 2; "
-            f"rotary_dim is {rotary_dim}"
+            "NTK scaling raises a base above 0, finite in float32, and tells the first pair from "
+            f"the last, so rotary_dim is above 2; rotary_dim is {rotary_dim} and base is {base}"
         )
     raised = base * factor ** (rotary_dim / (rotary_dim - 2))
     return rope_inv_freq(rotary_dim, raised, device=device)
@@ -105,8 +108,8 @@ def llama3_inv_freq(
         The new frequencies.
 
     Raises:
-        ValueError: if the factor is below 1, the context not positive, or low_freq_factor not
-            below high_freq_factor.
+        ValueError: if the factor is below 1, the context not positive, low_freq_factor not below
+            high_freq_factor, or a number or a frequency infinite or NaN.
 
     Source: Meta's Llama 3.1 code, ``apply_scaling``; the blend is that of Peng et al. 2023
     (arXiv:2309.00071), sec. 3.2, "NTK-by-parts", with other bounds.
@@ -116,6 +119,7 @@ def llama3_inv_freq(
     """
     require_factor(factor)
     require_floats(inv_freq=inv_freq)
+    require_frequencies(inv_freq)
     _require_ramp("low_freq_factor", low_freq_factor, "high_freq_factor", high_freq_factor, context)
     turns = context * inv_freq / (2 * math.pi)
     kept = ((turns - low_freq_factor) / (high_freq_factor - low_freq_factor)).clamp(0.0, 1.0)
@@ -150,8 +154,8 @@ def yarn_inv_freq(
         instead.
 
     Raises:
-        ValueError: if rotary_dim is odd or below 2, the base not above 1, the factor below 1, the
-            context not positive, alpha not below beta, or no pair lies on the ramp's right side.
+        ValueError: if rotary_dim is odd or below 2, base <= 1, factor < 1, context <= 0, alpha >=
+            beta, a number is infinite or NaN, or no pair lies on the ramp's right side.
 
     Source: Peng et al. 2023 (arXiv:2309.00071), sec. 3.2 to 3.4. The paper's ramp is straight in
     the turns r; ours is straight in the index i, as in their code and in the released models.
@@ -185,8 +189,7 @@ def yarn_inv_freq_truncated(
         The new frequencies (float64) and the concentration c.
 
     Raises:
-        ValueError: if rotary_dim is odd or below 2, the base not above 1, the factor below 1, the
-            context not positive, alpha not below beta, or no pair lies on the ramp's right side.
+        ValueError: as ``yarn_inv_freq``.
 
     Source: the code of Peng et al. 2023 (arXiv:2309.00071); DeepSeek, Qwen and most released models
     follow it, GPT-OSS does not.
@@ -204,6 +207,7 @@ def _ramp_ends(
     """The fractional indices of the pairs that make beta and alpha turns within the context."""
     _require_ramp("alpha", alpha, "beta", beta, context)
     require_whole(rotary_dim=rotary_dim)
+    require_number(base=base)
     if not 1 < base < math.inf:
         raise ValueError(
             f"later pairs turn more slowly only if 1 < base < infinity; base is {base}"
@@ -234,8 +238,9 @@ def _blend(
 
 def _require_ramp(low_name: str, low: float, high_name: str, high: float, context: int) -> None:
     require_whole(context=context)
-    if not 0 < low < high < math.inf or context <= 0:
+    require_number(**{low_name: low, high_name: high})
+    if not (low < high and all(map(is_above_zero, (low, high, context)))):
         raise ValueError(
-            f"turns within the context: 0 < {low_name} < {high_name} < infinity, context > 0; "
+            f"turns in a context (float32): 0 < {low_name} < {high_name} < infinity, context > 0; "
             f"{low_name} is {low}, {high_name} is {high}, context is {context}"
         )

@@ -7,8 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_number
 
-__all__ = ["RotationTable", "rotate_by_table", "rotation_table"]
+__all__ = ["RotationTable", "require_frequencies", "rotate_by_table", "rotation_table"]
 
 #: Cosines and sines, one row per position and one column per pair.
 RotationTable = tuple[Float[Tensor, "T _"], Float[Tensor, "T _"]]
@@ -27,11 +28,12 @@ def rotation_table(
         concentration: c, the factor on what is turned; YaRN's is above 1.
 
     Returns:
-        The cosines and the sines, in the precision of inv_freq.
+        The cosines and the sines, in the precision of inv_freq: finite numbers.
 
     Raises:
         ValueError: if inv_freq has less than float32's precision: bfloat16 cannot tell position
-            5000 from 5001; if the concentration is not positive and finite.
+            5000 from 5001; if a frequency is NaN or infinite, or an angle is; if the concentration
+            is not positive and finite.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 34.
 
@@ -45,13 +47,43 @@ def rotation_table(
             f"inv_freq is {inv_freq.dtype}; shapes {tuple(inv_freq.shape)} and "
             f"{tuple(positions.shape)} (positions)"
         )
+    require_frequencies(inv_freq)
+    require_number(concentration=concentration)
     if not 0 < concentration < math.inf:
         raise ValueError(
             "a concentration makes rows longer, so it is positive and finite; "
             f"concentration is {concentration}; shape {tuple(positions.shape)} (positions)"
         )
     angles = positions[:, None] * inv_freq
+    if not angles.is_meta and not angles.isfinite().all():
+        raise ValueError(
+            "a pair turns by a finite angle, position times frequency; "
+            f"{int((~angles.isfinite()).sum())} of {angles.numel()} angles are not finite, and the "
+            f"largest frequency is {inv_freq.abs().max().item()}; shapes {tuple(positions.shape)} "
+            f"(positions) and {tuple(inv_freq.shape)}"
+        )
     return concentration * angles.cos(), concentration * angles.sin()
+
+
+def require_frequencies(inv_freq: Float[Tensor, " _"]) -> None:
+    """Refuse frequencies by which nothing can turn.
+
+    Args:
+        inv_freq: θ, radians per position, one per pair.
+
+    Returns:
+        Nothing, if all are finite.
+
+    Raises:
+        ValueError: if one is NaN or infinite.
+    """
+    wrong = [] if inv_freq.is_meta else inv_freq[~inv_freq.isfinite()].tolist()
+    if wrong:
+        raise ValueError(
+            "a pair turns by a finite number of radians per position; "
+            f"{len(wrong)} of {inv_freq.numel()} frequencies are not finite, the first is "
+            f"{wrong[0]}; shape {tuple(inv_freq.shape)}"
+        )
 
 
 def rotate_by_table(
@@ -71,10 +103,11 @@ def rotate_by_table(
 
     Returns:
         The turned rows, in the dtype of x; half precision is computed in float32 and rounded once.
+        An infinity or NaN leaves neither entry of its pair finite, and no other pair sees it.
 
     Raises:
-        ValueError: if x has no axis of rows, the table not one row for each of them, or 2n exceeds
-            D.
+        ValueError: if x has no axis of rows, the table not one row for each of them, or 2n is
+            more than D.
 
     Source: Su et al. 2021 (arXiv:2104.09864), eq. 34, half-split as in ``rotate``.
     Cost: 6 n FLOPs a row.

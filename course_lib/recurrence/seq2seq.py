@@ -11,6 +11,7 @@ from course_lib.layers.embedding import embed, require_drawn
 from course_lib.recurrence.cells import gru_step
 from course_lib.recurrence.sequences import gru_forward
 from course_lib.shapes import require_axes
+from course_lib.sizes import require_positive, require_whole
 
 __all__ = ["GRU", "Encoded", "RecurrentEncoderDecoder", "draw"]
 
@@ -19,6 +20,7 @@ class GRU(nn.Module):
     """The weights of ``gru_step``, zeros until they are drawn or loaded."""
 
     def __init__(self, d_model: int, num_units: int) -> None:
+        require_positive(d_model=d_model, num_units=num_units)
         super().__init__()
         self.w_x = nn.Parameter(torch.zeros(d_model, 3 * num_units))
         self.w_h = nn.Parameter(torch.zeros(num_units, 3 * num_units))
@@ -71,6 +73,8 @@ class RecurrentEncoderDecoder(nn.Module):
     """
 
     def __init__(self, vocab_size: int, num_units: int, pad_id: int = 0) -> None:
+        require_positive(vocab_size=vocab_size, num_units=num_units)
+        require_whole(pad_id=pad_id)
         super().__init__()
         self.pad_id = pad_id
         self.vectors = nn.Parameter(torch.zeros(vocab_size, num_units))
@@ -131,6 +135,7 @@ class RecurrentEncoderDecoder(nn.Module):
         Raises:
             ValueError: if no token is asked for, or as ``forward``.
         """
+        require_whole(start_id=start_id, num_tokens=num_tokens)
         if num_tokens < 1:
             raise ValueError(
                 f"decode writes at least one token; num_tokens is {num_tokens}; "

@@ -6,7 +6,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from course_lib.sizes import require_whole
-from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens
+from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens, require_text
 
 __all__ = [
     "BYTE_RANKS",
@@ -77,7 +77,7 @@ def bpe_train(
         num_merges only if no neighbours are left: every pre-token is one token.
 
     Raises:
-        ValueError: if num_merges is negative.
+        ValueError: if num_merges is negative, or text is none.
         UnicodeEncodeError: if the text holds half of a surrogate pair, which no bytes stand for.
 
     Source: Sennrich et al. 2016 (arXiv:1508.07909), sec. 3.2, on bytes as in Radford et al. 2019,
@@ -88,6 +88,7 @@ def bpe_train(
     >>> bpe_train("low lower lowest", 3)
     [(b'l', b'o'), (b'lo', b'w'), (b' ', b'low')]
     """
+    require_text(text)
     require_whole(num_merges=num_merges)
     if num_merges < 0:
         raise ValueError(f"num_merges is at least 0; num_merges is {num_merges}")
@@ -150,7 +151,7 @@ def bpe_encode(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
         The ids; their tokens put together are the piece.
 
     Raises:
-        ValueError: if a byte of the piece is no token.
+        ValueError: if a byte of the piece is no token, or the piece is no bytes.
 
     Source: Sennrich et al. 2016 (arXiv:1508.07909), sec. 3.2. A vocabulary keeps one rank per
     token, not per pair, as in tiktoken: a token may form from any two halves.
@@ -162,6 +163,11 @@ def bpe_encode(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
     >>> bpe_encode(b"abcab", ranks)
     [5, 4]
     """
+    if not isinstance(piece, bytes):
+        raise ValueError(
+            "a piece of a text is encoded by its bytes (piece.encode() makes them of a str); "
+            f"piece is of type {type(piece).__name__}"
+        )
     parts = [bytes([byte]) for byte in piece]
     while True:
         unions = [left + right for left, right in pairwise(parts)]

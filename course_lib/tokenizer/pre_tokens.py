@@ -6,7 +6,13 @@ A rule is a regular expression whose alternatives are tried from left to right a
 
 import regex
 
-__all__ = ["GPT2_PATTERN", "O200K_PATTERN", "gpt2_pre_tokens", "o200k_pre_tokens"]
+__all__ = [
+    "GPT2_PATTERN",
+    "O200K_PATTERN",
+    "gpt2_pre_tokens",
+    "o200k_pre_tokens",
+    "require_text",
+]
 
 #: A contraction; letters, digits or signs, each with one space in front; white space.
 GPT2_PATTERN = (
@@ -49,12 +55,16 @@ def gpt2_pre_tokens(text: str) -> list[str]:
     Returns:
         The pieces in order; put together they are the text.
 
+    Raises:
+        ValueError: if the text is none, as bytes are.
+
     Source: Radford et al. 2019, sec. 2.2 (the idea); the pattern is that of their released
     encoder, which tiktoken calls r50k.
 
     >>> gpt2_pre_tokens("We've 2024 reasons,   not 1.")
     ['We', "'ve", ' 2024', ' reasons', ',', '  ', ' not', ' 1', '.']
     """
+    require_text(text)
     pieces: list[str] = regex.findall(GPT2_PATTERN, text)
     return pieces
 
@@ -71,10 +81,33 @@ def o200k_pre_tokens(text: str) -> list[str]:
     Returns:
         The pieces in order; put together they are the text.
 
+    Raises:
+        ValueError: if the text is none, as bytes are.
+
     Source: the pattern of the encoding o200k_base, as tiktoken publishes it.
 
     >>> o200k_pre_tokens("We've 2024 reasons,   not 1.")
     ["We've", ' ', '202', '4', ' reasons', ',', '  ', ' not', ' ', '1', '.']
     """
+    require_text(text)
     pieces: list[str] = regex.findall(O200K_PATTERN, text)
     return pieces
+
+
+def require_text(text: str) -> None:
+    """Refuse what is no text: bytes, None, a list of texts.
+
+    Args:
+        text: what came.
+
+    Returns:
+        Nothing, if it is a str.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not isinstance(text, str):
+        raise ValueError(
+            "one text is cut into tokens, a str (text.decode() makes one of bytes); "
+            f"what came is of type {type(text).__name__}"
+        )

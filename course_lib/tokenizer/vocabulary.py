@@ -11,7 +11,7 @@ import regex
 
 from course_lib.sizes import require_whole
 from course_lib.tokenizer.bpe import BYTE_RANKS, bpe_encode
-from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens, o200k_pre_tokens
+from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens, o200k_pre_tokens, require_text
 
 __all__ = [
     "GPT2_SPECIALS",
@@ -114,7 +114,11 @@ class Tokenizer:
 
         Returns:
             The ids. Equal pieces of one call are encoded once.
+
+        Raises:
+            ValueError: if the text is no str.
         """
+        require_text(text)
         pieces = self.pre_tokens(text)
         ids = {piece: bpe_encode(piece.encode(), self.ranks) for piece in set(pieces)}
         return [i for piece in pieces for i in ids[piece]]
@@ -130,7 +134,11 @@ class Tokenizer:
 
         Returns:
             The ids.
+
+        Raises:
+            ValueError: if the text is no str.
         """
+        require_text(text)
         if not self.specials:
             return self.encode(text)
         names = sorted(self.specials, key=len, reverse=True)
@@ -153,6 +161,10 @@ class Tokenizer:
             ValueError: if the vocabulary has no such id, or ids are no ints (a tensor's are
                 ``ids.tolist()``).
         """
+        if not isinstance(ids, Iterable):
+            raise ValueError(
+                f"ids are decoded from a list of ints; ids is {ids!r}, of type {type(ids).__name__}"
+            )
         parts: list[bytes] = []
         for i in ids:
             if not isinstance(i, numbers.Integral) or isinstance(i, bool):

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from jaxtyping import Int
 from torch import Tensor, nn
 
+from course_lib.kinds import require_integers
+from course_lib.shapes import require_axes
+from course_lib.sizes import require_whole
 from course_lib.training.batch import Batch
 from course_lib.training.loss import IGNORE, lm_loss
 
@@ -23,8 +26,14 @@ def num_predicted(tokens: Int[Tensor, "B T"], ignore: int = IGNORE) -> int:
     Returns:
         Their number; 0 where nothing is asked for.
 
+    Raises:
+        ValueError: if tokens are no integers B T, or ignore is none.
+
     Source: what transformers' trainer calls ``num_items_in_batch``.
     """
+    require_integers(tokens=tokens)
+    require_axes("tokens", tokens, "B T")
+    require_whole(ignore=ignore)
     return int((tokens[:, 1:] != ignore).sum())
 
 

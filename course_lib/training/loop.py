@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from course_lib.sizes import require_whole
+from course_lib.sizes import is_above_zero, require_number, require_whole
 
 __all__ = ["Optimisation", "train", "warm_up"]
 
@@ -24,7 +24,7 @@ class Optimisation:
     """How the weights are moved.
 
     Attributes:
-        learning_rate: the step's size once it is warm.
+        learning_rate: the step's size once it is warm; float32 can hold it.
         warmup_steps: steps during which it grows in a straight line; 0 means that none do.
         max_norm: the longest gradient, all weights taken together; longer ones are cut to it.
         betas: AdamW's memory of the gradient and of its square.
@@ -39,9 +39,13 @@ class Optimisation:
 
     def __post_init__(self) -> None:
         require_whole(warmup_steps=self.warmup_steps)
-        if not (0 < self.learning_rate < math.inf and self.warmup_steps >= 0 and self.max_norm > 0):
+        require_number(learning_rate=self.learning_rate, max_norm=self.max_norm)
+        require_number(weight_decay=self.weight_decay)
+        require_number(**{f"beta {number}": beta for number, beta in enumerate(self.betas, 1)})
+        is_rate = is_above_zero(self.learning_rate)
+        if not (is_rate and self.warmup_steps >= 0 and self.max_norm > 0):
             raise ValueError(
-                "learning_rate > 0 and finite, warmup_steps >= 0 and max_norm > 0; "
+                "learning_rate > 0 and finite in float32, warmup_steps >= 0 and max_norm > 0; "
                 f"learning_rate is {self.learning_rate}, warmup_steps {self.warmup_steps} and "
                 f"max_norm {self.max_norm}"
             )
@@ -104,9 +108,9 @@ def train(
         The loss of each step, before the step. The model is left in the mode that it came in.
 
     Raises:
-        ValueError: if num_steps is negative, the batches end too early, or the loss, the gradient
-            or the weights are no longer finite; the weights of before that step are kept, if it is
-            the loss or the gradient.
+        ValueError: if num_steps is negative, the model has no parameter to train, the batches end
+            too early, or the loss, the gradient or the weights are no longer finite; the weights of
+            before that step are kept, if it is the loss or the gradient.
 
     Source: AdamW: Loshchilov and Hutter 2017 (arXiv:1711.05101), alg. 2; clipping: Pascanu et al.
     2012 (arXiv:1211.5063), alg. 1.
@@ -114,7 +118,7 @@ def train(
     require_whole(num_steps=num_steps)
     if num_steps < 0:
         raise ValueError(f"training takes num_steps >= 0 steps; num_steps is {num_steps}")
-    parameters = [weight for weight in model.parameters() if weight.requires_grad]
+    parameters = _trained(model)
     optimiser = torch.optim.AdamW(
         parameters, betas=optimisation.betas, weight_decay=optimisation.weight_decay
     )
@@ -140,6 +144,19 @@ def train(
     for name, weight in model.named_parameters():
         _require_finite(f"new weight of {name}", weight, num_steps - 1)
     return losses
+
+
+def _trained(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters that training moves."""
+    every = list(model.parameters())
+    parameters = [weight for weight in every if weight.requires_grad]
+    if not parameters:
+        raise ValueError(
+            "training moves a model's parameters, so it has one that requires a gradient; "
+            f"{type(model).__name__} has {len(every)} parameters and "
+            f"{len(parameters)} of them do"
+        )
+    return parameters
 
 
 @contextmanager

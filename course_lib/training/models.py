@@ -20,6 +20,7 @@ from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import initialise
 from course_lib.model.vaswani import EncoderDecoder
 from course_lib.recurrence import seq2seq
+from course_lib.sizes import require_positive
 
 __all__ = [
     "draw_decoder",
@@ -38,16 +39,20 @@ def small_rotary(vocab_size: int, num_layers: int, d_model: int, num_heads: int)
     """Put a small decoder of Llama's kind together: positions turn queries and keys.
 
     Args:
-        vocab_size: V.
-        num_layers: L.
+        vocab_size: V words.
+        num_layers: L blocks.
         d_model: C; F is 2 C.
         num_heads: H, which divides C; D = C / H is even.
 
     Returns:
         The configuration.
 
+    Raises:
+        ValueError: if a size is below 1, or no whole number.
+
     Source: Touvron et al. 2023 (arXiv:2302.13971), sec. 2.2, with a narrower network.
     """
+    require_positive(num_layers=num_layers, d_model=d_model, num_heads=num_heads)
     head_dim = d_model // num_heads
     layer = LayerConfig(
         attention=CausalAttentionConfig(
@@ -73,16 +78,20 @@ def small_learned(vocab_size: int, num_layers: int, d_model: int, num_heads: int
     """Put a small decoder of GPT-2's kind together: a learned vector for each position.
 
     Args:
-        vocab_size: V.
-        num_layers: L.
+        vocab_size: V words.
+        num_layers: L blocks.
         d_model: C; F is 4 C.
         num_heads: H, which divides C.
 
     Returns:
         The configuration.
 
+    Raises:
+        ValueError: if a size is below 1, or no whole number.
+
     Source: Radford et al. 2019 (GPT-2), sec. 2.3, without the tie.
     """
+    require_positive(num_layers=num_layers, d_model=d_model, num_heads=num_heads)
     layer = LayerConfig(
         attention=CausalAttentionConfig(
             num_heads=num_heads,
@@ -110,7 +119,7 @@ def small_encoder_decoder(
     """Put a small Transformer of 2017 together.
 
     Args:
-        vocab_size: V.
+        vocab_size: V words.
         num_layers: L, of the encoder and of the decoder each.
         d_model: C; F is 2 C.
         num_heads: H, which divides C.
@@ -118,8 +127,12 @@ def small_encoder_decoder(
     Returns:
         The configuration.
 
+    Raises:
+        ValueError: if a size is below 1, or no whole number.
+
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.
     """
+    require_positive(num_layers=num_layers, d_model=d_model, num_heads=num_heads)
     layers = EncoderConfig(
         d_model=d_model,
         num_heads=num_heads,
@@ -174,8 +187,8 @@ def draw_seq2seq(
 
     Args:
         kind: the class, with attention or without.
-        vocab_size: V.
-        num_units: N.
+        vocab_size: V words.
+        num_units: N units.
         generator: where the randomness comes from.
 
     Returns:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from course_lib.recurrence.seq2seq import RecurrentEncoderDecoder
 from course_lib.recurrence.seq2seq_attention import AttentionEncoderDecoder
+from course_lib.sizes import require_whole
 from course_lib.training.batch import Batch, joined
 from course_lib.training.loop import Optimisation, train
 from course_lib.training.loss import lm_loss, token_accuracy
@@ -116,7 +117,11 @@ def follow(recipe: Recipe, seed: int, *, show_progress: bool = True) -> Trained:
 
     Returns:
         The model, its losses and its accuracy.
+
+    Raises:
+        ValueError: if the seed is no whole number, or as ``train``.
     """
+    require_whole(seed=seed)
     generator = torch.Generator().manual_seed(seed)
     model = recipe.make_model(generator)
     losses = train(

@@ -78,7 +78,7 @@ def duplication_batch(
     Source: Kitaev et al. 2020 (arXiv:2001.04451), sec. 2, with 127 symbols and a length of 511.
     They count the whole second half, and so the second 0 as well.
     """
-    _require_sizes(batch_size, length, vocab_size - 1, vocab_size)
+    _require_sizes(batch_size, length, 1, vocab_size)
     shape = (batch_size, length)
     word = torch.randint(1, vocab_size, shape, generator=generator, device=generator.device)
     mark = torch.zeros_like(word[:, :1])
@@ -112,7 +112,8 @@ def induction_batch(
     Source: Olsson et al. 2022 (arXiv:2209.11895), who repeat one random sequence as a whole: there
     a layer may look back by a fixed distance and needs no induction.
     """
-    _require_sizes(batch_size, num_pairs, vocab_size - 2 * num_pairs + 1, vocab_size)
+    require_whole(num_pairs=num_pairs)
+    _require_sizes(batch_size, num_pairs, 2 * num_pairs - 1, vocab_size)
     symbols = _orders(batch_size, vocab_size, generator)[:, : 2 * num_pairs]
     pairs = symbols.view(batch_size, num_pairs, 2)
     order = _orders(batch_size, num_pairs, generator)
@@ -127,7 +128,7 @@ def induction_batch(
 def _symbols(
     batch_size: int, length: int, vocab_size: int, generator: torch.Generator
 ) -> Int[Tensor, "B T"]:
-    _require_sizes(batch_size, length, vocab_size - _FIRST_SYMBOL, vocab_size)
+    _require_sizes(batch_size, length, _FIRST_SYMBOL, vocab_size)
     shape = (batch_size, length)
     return torch.randint(
         _FIRST_SYMBOL, vocab_size, shape, generator=generator, device=generator.device
@@ -146,8 +147,10 @@ def _pair(source: Tensor, written: Tensor) -> Batch:
     return Batch(inputs=(source, target), targets=asked)
 
 
-def _require_sizes(batch_size: int, length: int, num_choices: int, vocab_size: int) -> None:
+def _require_sizes(batch_size: int, length: int, num_taken: int, vocab_size: int) -> None:
+    """Refuse a task without symbols: of V ids some are taken, and the others may be drawn."""
     require_whole(batch_size=batch_size, length=length, vocab_size=vocab_size)
+    num_choices = vocab_size - num_taken
     if batch_size < 1 or length < 1 or num_choices < 1:
         raise ValueError(
             "a task has at least one sequence, one symbol to write and one to choose from; "

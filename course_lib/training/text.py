@@ -54,7 +54,7 @@ def unigram_entropy(ids: Int[Tensor, " _"], vocab_size: int) -> Float[Tensor, ""
 
     Args:
         ids: the text as token ids.
-        vocab_size: V.
+        vocab_size: V words.
 
     Returns:
         The entropy in nats. A loss below it on the same text means that the context is used.

@@ -17,6 +17,7 @@ from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.norms import HeadQKNorm, UnitOffsetRMSNormConfig
 from course_lib.config.rope import LinearScaling, RopeConfig
 from course_lib.layers.activations import gelu_tanh
+from course_lib.sizes import require_positive
 
 __all__ = [
     "GEMMA2_2B",
@@ -47,15 +48,19 @@ def gemma2_layers(
     """Alternate layers with the window, which come first, and layers that read everything.
 
     Args:
-        num_layers: L.
+        num_layers: L blocks.
         attention: the attention of a layer with a window.
-        d_ff: F.
+        d_ff: F, the width inside the feed-forward network.
 
     Returns:
         The layers.
 
+    Raises:
+        ValueError: if there is no layer.
+
     Source: Gemma 2 (arXiv:2408.00118), sec. 2; google/gemma_pytorch ``config.py``.
     """
+    require_positive(num_layers=num_layers)
     local = _layer(attention, d_ff)
     everything = _layer(replace(attention, reach=Everything()), d_ff)
     return tuple(everything if layer % 2 else local for layer in range(num_layers))
@@ -67,16 +72,20 @@ def gemma3_layers(
     """Let every sixth layer read everything, with slower rotations.
 
     Args:
-        num_layers: L.
+        num_layers: L blocks.
         attention: the attention of a layer with a window.
         global_rope: the rotations of the layers without one.
-        d_ff: F.
+        d_ff: F, the width inside the feed-forward network.
 
     Returns:
         The layers.
 
+    Raises:
+        ValueError: if there is no layer.
+
     Source: Gemma 3 (arXiv:2503.19786), sec. 2; google/gemma_pytorch ``config.py``.
     """
+    require_positive(num_layers=num_layers)
     local = _layer(attention, d_ff)
     everything = _layer(replace(attention, reach=Everything(), rope=global_rope), d_ff)
     return tuple(everything if layer % 6 == 5 else local for layer in range(num_layers))

@@ -11,6 +11,7 @@ from course_lib.config.decoder import (
 from course_lib.config.feed_forward import PlainFeedForwardConfig
 from course_lib.config.norms import LayerNormConfig
 from course_lib.layers.activations import gelu_tanh
+from course_lib.sizes import require_positive
 
 __all__ = ["GPT2_L", "GPT2_M", "GPT2_S", "GPT2_XL", "GPT3_175B", "gpt_config"]
 
@@ -21,20 +22,21 @@ def gpt_config(
     """Put a model of GPT-2's kind together.
 
     Args:
-        num_layers: L.
+        num_layers: L blocks.
         num_heads: H; D is d_model / H.
         d_model: C; F is 4 C.
-        vocab_size: V.
+        vocab_size: V words.
         context_length: tokens, the rows of the table of positions.
 
     Returns:
         The configuration.
 
     Raises:
-        ValueError: if num_heads does not divide d_model.
+        ValueError: if a size is below 1, or num_heads does not divide d_model.
 
     Source: Radford et al. 2019 (GPT-2), sec. 2.3; openai/gpt-2 ``src/model.py``.
     """
+    require_positive(num_layers=num_layers, num_heads=num_heads, d_model=d_model)
     if d_model % num_heads:
         raise ValueError(
             "GPT-2 cuts d_model into heads of equal size, so num_heads divides it; "

@@ -17,11 +17,11 @@ def vaswani_config(
 
     Args:
         num_layers: L, of the encoder and of the decoder each.
-        d_model: C.
-        num_heads: H.
+        d_model: C, the width of a token's vector.
+        num_heads: H of them.
         head_dim: D; the paper's d_k, and its d_v as well.
-        d_ff: F.
-        vocab_size: V.
+        d_ff: F, the width inside the feed-forward network.
+        vocab_size: V words.
 
     Returns:
         The configuration.

@@ -73,44 +73,13 @@ def as_markdown(rows: list[Row] | None = None) -> str:
             answer is refused: the table then has nothing to say.
     """
     rows = kill_table() if rows is None else rows
-    known = {row.exercise.name: row.exercise for row in rows}
-    killed = sum(row.killed for row in rows)
-    codes = len({(row.exercise.name, row.code) for row in rows})
-    right = sum(len(exercise.alternatives) for exercise in known.values())
-    accepted = sum(
-        _judged(exercise, who).passed
-        for exercise in known.values()
-        for who in right_answers(exercise)
-    )
-    missed = [f"{row.exercise.name}: {row.code} is {row.named}" for row in rows if not row.killed]
-    if missed or accepted < right:
-        raise ValueError(
-            "every wrong function is refused by its own name and every right answer is accepted; "
-            f"{killed} of {len(rows)} and {accepted} of {right} were; {'; '.join(missed)}"
-        )
-    lines = [
-        f"**{killed} of {len(rows)}** wrong functions were refused by name: {codes} mistakes in "
-        f"{len(known)} exercises, some in several variants. **{accepted} of {right}** right "
-        "answers in other styles were accepted."
-    ]
+    lines = [_summary(rows)]
     chapter = ""
-    for exercise in known.values():
+    for exercise in _exercises(rows):
         if exercise.slug != chapter:
             chapter = exercise.slug
             lines += ["", f"## {chapter_title(chapter)}"]
-        unit = "point" if exercise.points == 1 else "points"
-        lines += [
-            "",
-            f"### {exercise.title}",
-            "",
-            f"`{exercise.name}`, {exercise.points:g} {unit}.",
-        ]
-        lines += ["", "| mistake | what the learner is told | first rule broken |", "|---|---|---|"]
-        seen: set[str] = set()
-        for row in (row for row in rows if row.exercise is exercise):
-            if row.code not in seen:
-                seen.add(row.code)
-                lines.append(f"| `{row.code}` | {_cell(row.sentence)} | {_cell(row.rule or '')} |")
+        lines += _section(exercise, [row for row in rows if row.exercise is exercise])
     return "\n".join(lines)
 
 
@@ -122,6 +91,52 @@ def chapter_title(slug: str) -> str:
     text = page.read_text(encoding="utf-8")
     heading = next(line for line in text.splitlines() if line.startswith("# "))
     return heading.removeprefix("# ").split(":")[0]
+
+
+def _exercises(rows: list[Row]) -> list[Exercise]:
+    return list({row.exercise.name: row.exercise for row in rows}.values())
+
+
+def _summary(rows: list[Row]) -> str:
+    """Count what was refused and what was accepted; refuse a table in which one was not."""
+    known = _exercises(rows)
+    killed = sum(row.killed for row in rows)
+    right = sum(len(exercise.alternatives) for exercise in known)
+    accepted = sum(
+        _judged(exercise, who).passed for exercise in known for who in right_answers(exercise)
+    )
+    missed = [f"{row.exercise.name}: {row.code} is {row.named}" for row in rows if not row.killed]
+    if missed or accepted < right:
+        raise ValueError(
+            "every wrong function is refused by its own name and every right answer is accepted; "
+            f"{killed} of {len(rows)} and {accepted} of {right} were; {'; '.join(missed)}"
+        )
+    codes = len({(row.exercise.name, row.code) for row in rows})
+    return (
+        f"**{killed} of {len(rows)}** wrong functions were refused by name: {codes} mistakes in "
+        f"{len(known)} exercises, some in several variants. **{accepted} of {right}** right "
+        "answers in other styles were accepted."
+    )
+
+
+def _section(exercise: Exercise, rows: list[Row]) -> list[str]:
+    """Write an exercise's heading and its table: a line for each mistake, not for each variant."""
+    unit = "point" if exercise.points == 1 else "points"
+    first = {row.code: row for row in reversed(rows)}
+    return [
+        "",
+        f"### {exercise.title}",
+        "",
+        f"`{exercise.name}`, {exercise.points:g} {unit}.",
+        "",
+        "| mistake | what the learner is told | first rule broken |",
+        "|---|---|---|",
+        *(
+            f"| `{row.code}` | {_cell(row.sentence)} | {_cell(row.rule or '')} |"
+            for row in rows
+            if row is first[row.code]
+        ),
+    ]
 
 
 def _cell(text: str) -> str:

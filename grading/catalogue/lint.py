@@ -55,7 +55,7 @@ def _margins(exercise: Exercise) -> Iterator[str]:
         if mistake.shows != "values":
             continue
         largest = max(
-            _distance(case, mistake, probe, (truth.view if truth else None) or [])
+            _distance(case, mistake, probe, truth.view or [])
             for probe, truth in zip(exercise.probes, truths.values(), strict=True)
         )
         if largest < MARGIN:
@@ -65,7 +65,7 @@ def _margins(exercise: Exercise) -> Iterator[str]:
 def _distance(case: Case, mistake: Misconception, probe: Probe, truth: list[Numbers]) -> float:
     """Return how many tolerances a mistake is off on a probe; infinitely many where it fails."""
     trial = case.trial((mistake.code, 0), probe)
-    seen = trial.view if trial else None
+    seen = trial.view
     if seen is None or [v.shape for v in seen] != [v.shape for v in truth]:
         return float("inf")
     tolerance = probe.tolerance or case.exercise.tolerance

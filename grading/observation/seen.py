@@ -6,7 +6,24 @@ from typing import Any
 
 from grading.observation.values import Array
 
-__all__ = ["Error", "Observation", "Request", "Signature", "Warned"]
+__all__ = [
+    "LONG",
+    "Error",
+    "Observation",
+    "Request",
+    "Signature",
+    "UnanswerableError",
+    "Warned",
+]
+
+#: So many characters of an error's or a warning's text are kept.
+LONG = 10**4
+#: All that can be seen of a function.
+ASPECTS = ("value", "gradients", "largest", "narrow", "calls", "loop", "signature")
+
+
+class UnanswerableError(LookupError):
+    """A question that nobody can answer: the fault of who asks, and of no learner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +53,12 @@ class Request:
     parameters: tuple[str, ...] = ()
     aloud: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse what no witness sees."""
+        unknown = [name for name in self.see if name not in ASPECTS]
+        if unknown:
+            raise UnanswerableError(f"a witness sees {', '.join(ASPECTS)}; not {unknown[0]!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class Error:
@@ -57,7 +80,7 @@ class Error:
         """Return an error as plain data; one whose text raises is still an error."""
         kinds = tuple(kind.__name__ for kind in type(error).__mro__ if kind is not object)
         try:
-            text = str(error)
+            text = str(error)[:LONG]
         except Exception:
             text = ""
         return cls(kinds, text, line)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 __all__ = [
+    "DATA",
     "Array",
     "EachRank",
     "Inputs",
@@ -41,7 +42,7 @@ class Array:
         shape: its sizes.
         numbers: its entries, in float32 where NumPy has no such dtype; None where there are none
             to compare: an odd tensor, an array of objects.
-        odd: what keeps a tensor from being compared number by number, "a sparse"; else "".
+        odd: what keeps it from being compared number by number, "a sparse", "an enormous"; else "".
     """
 
     kind: Literal["tensor", "array", "scalar"]
@@ -101,6 +102,10 @@ class Other:
     """What cannot be handed over, in words: "a generator"."""
 
     words: str
+
+
+#: What an exercise may draw as plain data already.
+DATA = (Array, Randomness, Named, EachRank, Module, Other)
 
 
 def tensor(numbers: Any) -> Array:

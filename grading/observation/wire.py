@@ -10,7 +10,7 @@ import numpy as np
 
 from grading.observation import seen, values
 
-__all__ = ["pack", "receive", "send", "send_packed", "unpack"]
+__all__ = ["MOST", "pack", "receive", "send", "send_packed", "unpack"]
 
 #: The only classes that can come out of a message.
 CLASSES: dict[str, Any] = {
@@ -23,6 +23,8 @@ CLASSES: dict[str, Any] = {
 #: The only dtypes that a buffer can have.
 DTYPES = frozenset(np.dtype(kind).name for kind in ("?", *"bhilqBHILQ", *"efd", *"FD"))
 _SIZE = struct.Struct("<Q")
+#: The largest message that is read, in bytes.
+MOST = 1 << 30
 
 
 def pack(value: Any) -> bytes:
@@ -48,7 +50,14 @@ def unpack(data: bytes) -> Any:
             buffers.append(memoryview(data)[start : start + length])
             start += length
         return _read(head["value"], buffers)
-    except (struct.error, KeyError, IndexError, TypeError, AttributeError) as error:
+    except (
+        struct.error,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise ValueError(f"this is no message of a witness: {error!r}") from error
 
 
@@ -63,7 +72,7 @@ def send_packed(data: bytes, stream: BinaryIO) -> None:
     stream.flush()
 
 
-def receive(stream: BinaryIO, most: int = 1 << 30) -> Any:
+def receive(stream: BinaryIO, most: int = MOST) -> Any:
     """Read what `send` wrote.
 
     Args:

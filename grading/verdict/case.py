@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from grading.exercise import Exercise, Probe, Seen, Tolerance
-from grading.observation.seen import Observation
+from grading.observation.seen import Observation, UnanswerableError
 from grading.observation.values import Array, Inputs, Randomness, framed, numbers
 from grading.verdict.compare import same
 
@@ -90,10 +90,11 @@ class Trial:
 
 @dataclass(slots=True, eq=False)
 class Case:
-    """An exercise, whom to ask, and whether the answer has used up its time."""
+    """An exercise, whom to ask, and whether the answer was stopped, or has used up all its time."""
 
     exercise: Exercise
     asked: Asked
+    was_stopped: bool = field(default=False, init=False)
     is_over: bool = field(default=False, init=False)
 
     def observe(
@@ -102,23 +103,47 @@ class Case:
         """Ask what somebody does on some inputs."""
         seen = self.asked.observe(who, inputs, see, aloud=aloud)
         if seen is not None and who == ANSWER:
+            self.was_stopped |= seen.timed_out
             self.is_over |= seen.in_total
         if seen is not None and seen.unseen:
             raise UnseenError(seen.unseen)
         return seen
 
     def seen(self, who: Who, probe: Probe, *see: str) -> Observation:
-        """Return what somebody does on a probe; where it cannot be asked, nothing was seen."""
-        return self.observe(who, self.asked.inputs(probe), see) or Observation()
+        """Return what somebody does on a probe.
+
+        Raises:
+            UnanswerableError: if nobody can tell.
+        """
+        return self._known(self.observe(who, self.asked.inputs(probe), see), who, probe)
+
+    def _known(self, seen: Observation | None, who: Who, probe: Probe) -> Observation:
+        if seen is None:
+            raise UnanswerableError(
+                f"what {who!r} of {self.exercise.name} does on {probe.name!r} is not recorded, "
+                "and nobody can be asked"
+            )
+        return seen
 
     def trial(
         self, who: Who, probe: Probe, inputs: Inputs | None = None, *, aloud: bool = False
-    ) -> Trial | None:
-        """Return what somebody does on a probe, or on other inputs in its place."""
+    ) -> Trial:
+        """Return what somebody does on a probe, or on other inputs in its place.
+
+        Raises:
+            UnanswerableError: if nobody can tell.
+        """
         given = self.asked.inputs(probe) if inputs is None else inputs
-        seen = self.observe(who, given, aloud=aloud)
-        if seen is None:
-            return None
+        seen = self._known(self.observe(who, given, aloud=aloud), who, probe)
+        return self.seen_as_trial(probe, given, seen)
+
+    def attempt(self, who: Who, probe: Probe, inputs: Inputs) -> Trial | None:
+        """Return what somebody does on inputs cut from a probe's; None if nobody can tell."""
+        seen = self.observe(who, inputs)
+        return None if seen is None else self.seen_as_trial(probe, inputs, seen)
+
+    def seen_as_trial(self, probe: Probe, given: Inputs, seen: Observation) -> Trial:
+        """Return an observation with what the exercise compares of it."""
         outputs = _outputs(self.exercise, seen)
         one = Trial(probe, given, seen, outputs, None)
         frame, view = self._view(one)
@@ -132,13 +157,19 @@ class Case:
             outputs=numbers(one.outputs),
             returned=one.outputs,
             seen=one.seen,
-            observe=lambda who, inputs: self.observe(self._who(who), inputs),
+            observe=lambda who, inputs, *see: self.observe(
+                self._who(who), inputs, see or ("value",)
+            ),
         )
 
     def _who(self, name: str) -> Who:
         """Return whom an exercise's own judge or law means; a code is a mistake's first variant."""
         codes = [mistake.code for mistake in self.exercise.misconceptions]
-        return (name, 0) if name in codes and name not in self.exercise.functions else name
+        known = (ANSWER, REFERENCE, *self.exercise.functions)
+        if name not in known and name not in codes:
+            listed = ", ".join((*known, *codes))
+            raise UnanswerableError(f"{self.exercise.name} knows {listed}; not {name!r}")
+        return name if name in known else (name, 0)
 
     def _view(self, one: Trial) -> tuple[Any, list[Numbers] | None]:
         if one.outputs is None:
@@ -148,6 +179,8 @@ class Case:
         try:
             with quiet():
                 return framed(self.exercise.view(self.judged(one)))
+        except UnanswerableError:
+            raise
         except Exception:
             # The view expects results of the right kind; a wrong kind is another rule's finding.
             return (), None

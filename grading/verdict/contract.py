@@ -11,7 +11,7 @@ from grading.verdict.case import Case, Trial
 from grading.verdict.errors_in_words import error_message
 from grading.verdict.finding import Finding, lettered
 
-__all__ = ["FORM", "TOO_LONG_IN_ALL", "kind_finding", "signature_finding"]
+__all__ = ["FORM", "kind_finding", "signature_finding", "stopped"]
 
 TOO_LONG_IN_ALL = (
     "All calls of your function together took longer than 10 seconds. The inputs of a "
@@ -30,6 +30,16 @@ def signature_finding(exercise: Exercise, signature: Signature) -> Finding | Non
     if signature.fits:
         return None
     return Finding(rule, f"The contract is {wanted}; yours is {exercise.name}{signature.text}.")
+
+
+def stopped(case: Case) -> Finding:
+    """Say that the answer was stopped where its values were right."""
+    message = (
+        "The values are right, but another look at your function did not come to an end within "
+        f"{case.exercise.time_limit:g} seconds: a second call, inputs in float32, or what flows "
+        "back through its gradient. Look for a loop that never ends."
+    )
+    return Finding("it comes to an end", TOO_LONG_IN_ALL if case.is_over else message)
 
 
 def _runs(case: Case, mine: Trial, right: Trial) -> Finding | None:
@@ -76,7 +86,8 @@ def kind_finding(case: Case, mine: Trial, right: Trial | None = None) -> Finding
             message = f"{output.name} has to be {wanted}; yours is {described(value)}."
             return Finding("results have the right type", message)
         if isinstance(value, Array) and value.odd:
-            message = f"{output.name} is {value.odd} tensor; an ordinary, dense one in memory is "
+            noun = "tensor" if value.kind == "tensor" else "array"
+            message = f"{output.name} is {value.odd} {noun}; an ordinary, dense one in memory is "
             return Finding("results have the right type", message + "needed.")
         finding = _dtype(output, value, mine)
         if finding is not None:

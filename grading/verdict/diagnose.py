@@ -77,7 +77,7 @@ def _behaves_like(case: Case, mistake: Misconception, pairs: Pairs) -> bool:
         theirs: list[Trial] = []
         for one, _ in pairs:  # up to the first probe on which they part: most part at once
             other = case.trial((mistake.code, number), one.probe)
-            if other is None or not _alike(case, one, other):
+            if not _alike(case, one, other):
                 break
             theirs.append(other)
         else:

@@ -2,25 +2,42 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from grading.exercise import Exercise, Misconception
-from grading.observation.remote import GoneError
-from grading.observation.values import Array, Randomness, volume
+from grading.observation.remote import LostError
+from grading.observation.seen import UnanswerableError
+from grading.observation.values import volume
 from grading.verdict import record
 from grading.verdict.case import ANSWER, REFERENCE, Asked, Case, Trial, UnseenError
-from grading.verdict.contract import signature_finding
+from grading.verdict.contract import signature_finding, stopped
 from grading.verdict.diagnose import diagnose
 from grading.verdict.finding import Finding
+from grading.verdict.inputs import shown_input
 from grading.verdict.rules import first_finding, retold
 from grading.verdict.shrink import Example, smallest_example
 
 __all__ = ["Verdict", "judge"]
 
-# More numbers than this are no example that a person reads.
-READABLE = 24
+#: The rule and the sentence for each way in which another process is lost.
+LOST = {
+    "gone": (
+        "its process goes on",
+        "The process in which your function ran ended before it returned. Look for what ends "
+        "Python, os._exit for example, or for memory that grows without an end.",
+    ),
+    "late": (
+        "it comes to an end",
+        "The time for your function was over long ago and nothing could stop it, so its process "
+        "was ended. Look for a loop that never ends.",
+    ),
+    "garbled": (
+        "what its process sends can be read",
+        "The process in which your function ran sent what cannot be read. Does your function "
+        "write to files that it has not opened itself?",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,15 +56,18 @@ def judge(exercise: Exercise, asked: Asked, *, with_example: bool = True) -> Ver
         exercise: the task.
         asked: whom to ask.
         with_example: whether the smallest example is looked for; it asks for many runs.
+
+    Raises:
+        UnanswerableError: if the exercise asks for what nobody knows, or a recording lacks it.
     """
     case = Case(exercise, asked)
     try:
         with np.errstate(all="warn", under="ignore"):  # whatever a learner has set for all code
             return _judged(case, with_example)
-    except GoneError:
-        message = "The process in which your function ran ended before it returned. Look for what "
-        message += "ends Python, os._exit for example, or for memory that grows without an end."
-        finding = Finding("its process goes on", message)
+    except UnanswerableError:  # no answer is to blame
+        raise
+    except LostError as error:
+        finding = Finding(*LOST[error.how])
         return Verdict(_failed(exercise, finding), finding)
     except BaseException as error:  # an answer can be built to break whatever looks at it
         name = str(error) if isinstance(error, UnseenError) else type(error).__name__
@@ -68,6 +88,9 @@ def _judged(case: Case, with_example: bool) -> Verdict:
     finding = first_finding(case, seen, truth)
     if finding is None or finding.stage == "cost":  # who borrows a product need not hear its size
         calls = case.seen(ANSWER, exercise.probes[0], "calls").calls
+        if case.was_stopped:
+            finding = stopped(case)
+            return Verdict(_failed(exercise, finding), finding)
         if calls:
             message = f"It uses {calls[0]}. This task asks for your own version, so it earns "
             finding = Finding("the work is your own", message + "nothing.")
@@ -89,8 +112,6 @@ def _answers(case: Case) -> list[Trial]:
     for number, probe in enumerate(case.exercise.probes):
         # The learner's own printing is shown once and not once for each probe.
         one = case.trial(ANSWER, probe, aloud=number == 0)
-        if one is None:
-            continue
         seen.append(one)
         if one.seen.timed_out:
             break
@@ -98,8 +119,7 @@ def _answers(case: Case) -> list[Trial]:
 
 
 def _truths(case: Case, seen: Sequence[Trial]) -> list[Trial]:
-    truths = (case.trial(REFERENCE, one.probe) for one in seen)
-    return [truth for truth in truths if truth is not None]
+    return [case.trial(REFERENCE, one.probe) for one in seen]
 
 
 def _shown(
@@ -157,27 +177,15 @@ def _recorded(exercise: Exercise, finding: Finding, one: Example) -> record.Exam
     found = one.difference
     return record.Example(
         probe=one.probe.name,
+        smallest=one.smallest,
         # Inputs that break another rule first are an example of their own.
-        smallest=not finding.probe or one.probe.name == finding.probe,
-        inputs={name: _told(value) for name, value in one.inputs.items()},
+        other=bool(finding.probe) and one.probe.name != finding.probe,
+        inputs={name: shown_input(value) for name, value in one.inputs.items()},
         output=exercise.outputs[min(found.output, len(exercise.outputs) - 1)].name,
         index=found.index,
         yours=tuple(found.learner.reshape(-1).tolist()),
         expected=tuple(found.expected.reshape(-1).tolist()),
     )
-
-
-def _told(value: Any) -> Any:
-    """Return an input as numbers, or in words where it is too long or no number."""
-    if isinstance(value, Array):
-        if value.numbers is None or value.numbers.size > READABLE:
-            return record.Told(f"numbers of shape {value.shape}")
-        return value.numbers.tolist()
-    if isinstance(value, Randomness):
-        return record.Told("a torch.Generator")
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return record.Told(repr(value))
 
 
 def _picture(exercise: Exercise, truth: Sequence[Trial]) -> record.Picture | None:

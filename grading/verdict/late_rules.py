@@ -15,9 +15,10 @@ def draws(case: Case, who: Who) -> Draws:
     moved, values = False, []
     seeds: tuple[Variant, ...] = ("seed 1", "seed 1 again", "seed 2")
     for variant in seeds:
-        seen = case.observe(who, case.asked.inputs(case.exercise.probes[-1], variant))
-        moved = moved or (seen is not None and seen.moved)
-        values.append([one.tolist() for one in as_arrays([seen.value])] if seen else [])
+        probe = case.exercise.probes[-1]
+        seen = case.trial(who, probe, case.asked.inputs(probe, variant)).seen
+        moved = moved or seen.moved
+        values.append([one.tolist() for one in as_arrays([seen.value])])
     return Draws(moved=moved, repeats=values[0] == values[1], varies=values[0] != values[2])
 
 
@@ -44,8 +45,6 @@ def works_in_single(case: Case) -> Finding | None:
     for probe in (probe for probe in case.exercise.probes if probe.single):
         inputs = case.asked.inputs(probe, "float32")
         mine, right = case.trial(ANSWER, probe, inputs), case.trial(REFERENCE, probe, inputs)
-        if mine is None or right is None:
-            continue
         if not mine.seen.returned or mine.outputs is None:
             error = mine.seen.error
             return Finding(

@@ -24,11 +24,13 @@ class Example:
 
     Attributes:
         probe: the name of the probe that the inputs come from, or were cut from.
-        smallest: whether it shows the broken rule; otherwise it is another one, which is wrong too.
+        smallest: whether smaller inputs were looked for; not where recordings alone could answer.
         inputs: by name; numbers, nested lists of them, a string, None, or told in words.
         output: the name of the output that differs.
         index: where its row stands; () where there is only one.
         yours, expected: the row of the answer and that of the reference.
+        other: whether these inputs are not those on which the rule was seen broken; the answer is
+            wrong on them too.
     """
 
     probe: str
@@ -38,6 +40,7 @@ class Example:
     index: tuple[int, ...]
     yours: tuple[Any, ...]
     expected: tuple[Any, ...]
+    other: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +167,7 @@ def _is_example(one: Any) -> bool:
     return (
         _is_text(one["probe"])
         and isinstance(one["smallest"], bool)
+        and isinstance(one.get("other", False), bool)
         and isinstance(one["inputs"], Mapping)
         and all(_is_shown(value) for value in one["inputs"].values())
         and _is_text(one["output"])

@@ -7,7 +7,7 @@ from grading.exercise import SINGLE
 from grading.observation.values import volume
 from grading.verdict.case import ANSWER, Case, Trial, quiet
 from grading.verdict.compare import first_difference
-from grading.verdict.contract import FORM, TOO_LONG_IN_ALL
+from grading.verdict.contract import FORM, stopped
 from grading.verdict.finding import Finding
 from grading.verdict.late_rules import costs, draws_rightly, gradients_flow, works_in_single
 
@@ -36,8 +36,8 @@ def first_finding(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) -> 
         late.remove(gradients_flow)
     for late_rule in late:
         finding = late_rule(case)
-        if case.is_over:
-            return Finding("it comes to an end", TOO_LONG_IN_ALL)
+        if case.was_stopped:
+            return stopped(case)
         if finding is not None:
             return finding
     return untouched

@@ -3,7 +3,7 @@
 import itertools
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,12 +30,14 @@ class Example:
     Attributes:
         inputs: a probe's own, or cut from them.
         mine, right: what the answer and the reference do on them.
+        smallest: whether smaller ones were looked for; they cannot be where recordings answer.
     """
 
     inputs: Inputs
     difference: Difference
     mine: Trial
     right: Trial
+    smallest: bool = True
 
     @property
     def probe(self) -> Probe:
@@ -59,8 +61,8 @@ class _Search:
     def attempt(self, inputs: Inputs) -> Example | None:
         """Return the example that these inputs give, or None where the answer is right."""
         probe = Probe(name=self.probe.name, draw=self.probe.draw, edge=True)
-        mine = self.case.trial(ANSWER, probe, inputs)
-        right = self.case.trial(REFERENCE, probe, inputs)
+        right = self.case.attempt(REFERENCE, probe, inputs)
+        mine = None if right is None else self.case.attempt(ANSWER, probe, inputs)
         if mine is None or right is None:
             self.is_live = False
             return None
@@ -104,7 +106,8 @@ def smallest_example(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) 
     if is_live:
         return min(found, key=lambda example: volume(example.inputs), default=None)
     ordinary = [probe.name for probe in sorted(exercise.probes, key=_is_special)]
-    return min(found, key=lambda example: ordinary.index(example.probe.name), default=None)
+    example = min(found, key=lambda one: ordinary.index(one.probe.name), default=None)
+    return None if example is None else replace(example, smallest=False)
 
 
 def _is_special(probe: Probe) -> int:

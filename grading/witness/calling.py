@@ -22,6 +22,7 @@ __all__ = [
     "call",
     "is_engine",
     "is_foreign",
+    "outcome",
     "settings_kept",
     "told_error",
     "undisturbed",
@@ -38,16 +39,20 @@ class OutOfTimeError(BaseException):
 
 #: Holds an entry while a message is half written or half read; the alarm then rings later.
 _exchanges: list[None] = []
+#: Holds an entry where it rang meanwhile.
+_rang: list[None] = []
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let no alarm tear a message apart; it rings again afterwards."""
+    """Let no alarm tear a message apart; one that rings meanwhile counts as soon as it is whole."""
     _exchanges.append(None)
     try:
         yield
     finally:
         _exchanges.pop()
+    if _rang and threading.current_thread() is threading.main_thread():
+        raise OutOfTimeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +105,34 @@ def _set_device(device: torch.device) -> None:
         torch.set_default_device(None if device.type == "cpu" else device)
 
 
-def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
-    # A function of its own: Python 3.11 passes over a handler in the frame of `while True: pass`.
+def outcome(function: Callable[..., Any], arguments: list[Any]) -> Called:
+    """Return what a function does, where a clock is running already; its end passes through."""
     try:
         return Called(value=function(*arguments))
     except OutOfTimeError:
-        return Called(timed_out=True)
+        raise
     except BaseException as error:  # SystemExit and KeyboardInterrupt are outcomes as well
         return Called(error=error)
+
+
+def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
+    # A function of its own: Python 3.11 passes over a handler in the frame of `while True: pass`.
+    try:
+        return outcome(function, arguments)
+    except OutOfTimeError:
+        return Called(timed_out=True)
 
 
 def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
     over = False
 
     def ring(number: int, frame: FrameType | None) -> None:
-        if not over and not _exchanges:
+        if not over and _exchanges:
+            _rang.append(None)
+        elif not over:
             raise OutOfTimeError
 
+    _rang.clear()
     handler = signal.signal(signal.SIGALRM, ring)
     earlier, _ = signal.getitimer(signal.ITIMER_REAL)
     start = time.monotonic()
@@ -128,6 +144,7 @@ def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: flo
         called = Called(timed_out=True)
     finally:
         over = True
+        _rang.clear()
         # Whoever had set an alarm gets it back, with the time that it has left.
         left = max(earlier - (time.monotonic() - start), 1e-3) if earlier else 0.0
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,28 +1,26 @@
 """Plain data into what a function is given, and what it returned into plain data."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from grading.observation.values import (
-    Array,
-    EachRank,
-    Module,
-    Named,
-    Other,
-    Randomness,
-    with_article,
-)
+from grading.observation.values import Array, Module, Other, Randomness, with_article
 
 __all__ = ["given", "plain"]
 
 #: NumPy has no such numbers; float32 holds each of them.
 WIDER = {torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2}
-#: More entries than this are no answer to a check, whose inputs are small.
-MOST = 10**8
+#: More entries than this in all are no answer to a check, whose inputs are small.
+MOST = 10**7
+#: What is one thing by itself. Python's bool is an int.
+SINGLE = (int, float, str, bytes)
 #: Lists in lists are followed so far, and so many entries.
 DEPTH, ENTRIES = 8, 10**5
+#: What has too many entries.
+ENORMOUS = "an enormous"
 
 
 def given(value: Any) -> Any:
@@ -47,54 +45,75 @@ def given(value: Any) -> Any:
     return value
 
 
-def plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any) -> Any:
     """Return a value as plain data, whatever it is.
 
     Numbers are copied: what the function writes into them later is no part of what it returned.
+    What holds more entries in all than MOST is told to be enormous, and not copied.
     """
-    if isinstance(value, torch.Tensor):
-        return _tensor(value)
-    if isinstance(value, np.ndarray):
-        return _array(np.asarray(value), "array")
-    if isinstance(value, np.generic) and value.dtype.kind in "fiubc":
-        return _array(np.asarray(value), "scalar")
-    if isinstance(value, torch.nn.Module):
-        state = {name: plain(entry) for name, entry in value.state_dict().items()}
-        return Module(state, value.training)
-    if isinstance(value, torch.Generator):
-        return Randomness(state=bytes(value.get_state().numpy().tobytes()))
-    return _native(value, depth)
+    return _Conversion(MOST).of(value, 0)
 
 
-def _native(value: Any, depth: int) -> Any:
-    if value is None or isinstance(value, bool | Array | Randomness | Named | EachRank | Other):
-        return value
-    # A subclass may say of itself what it likes: its plain value counts.
-    if isinstance(value, int) and not -(2**63) <= int(value) < 2**63:
-        return Other("an int of more than 64 bits")
-    kinds: tuple[Any, ...] = (int, float, str, bytes)
-    for kind in kinds:
-        if isinstance(value, kind):
-            return value if type(value) is kind else kind(value)
-    few = depth < DEPTH and isinstance(value, tuple | list | dict) and len(value) <= ENTRIES
-    if few and isinstance(value, dict):
-        names = [plain(name, depth + 1) for name in value]
-        if all(name is None or isinstance(name, int | float | str | bytes) for name in names):
-            entries = (plain(entry, depth + 1) for entry in value.values())
-            return dict(zip(names, entries, strict=True))
-    elif few:
-        entries = (plain(entry, depth + 1) for entry in value)
-        return tuple(entries) if isinstance(value, tuple) else list(entries)
-    return Other(with_article(type(value).__name__))
+@dataclass(slots=True)
+class _Conversion:
+    """One value on its way, and how many entries may still come of it."""
+
+    left: int
+
+    def fits(self, entries: int) -> bool:
+        """Count entries, where there is room for them."""
+        if entries > self.left:
+            return False
+        self.left -= entries
+        return True
+
+    def of(self, value: Any, depth: int) -> Any:
+        """Return a value that stands so many lists deep."""
+        if isinstance(value, torch.Tensor):
+            return _tensor(value, self.fits)
+        if isinstance(value, np.ndarray):
+            return _array(np.asarray(value), "array", self.fits)
+        if isinstance(value, np.generic) and value.dtype.kind in "fiubc":
+            return _array(np.asarray(value), "scalar", self.fits)
+        if isinstance(value, torch.nn.Module):
+            state = value.state_dict().items()
+            return Module({name: self.of(one, depth + 1) for name, one in state}, value.training)
+        if isinstance(value, torch.Generator):
+            return Randomness(state=bytes(value.get_state().numpy().tobytes()))
+        if value is None or isinstance(value, bool):
+            return value
+        return self._single(value) if isinstance(value, SINGLE) else self._several(value, depth)
+
+    def _single(self, value: Any) -> Any:
+        # A subclass may say of itself what it likes: its plain value counts.
+        kind = next(kind for kind in SINGLE if isinstance(value, kind))
+        if kind is int and not -(2**63) <= int(value) < 2**63:
+            return Other("an int of more than 64 bits")
+        held = value if type(value) is kind else kind(value)
+        long = isinstance(held, str | bytes) and not self.fits(len(held))
+        return Other(f"an enormous {kind.__name__}") if long else held
+
+    def _several(self, value: Any, depth: int) -> Any:
+        several = isinstance(value, tuple | list | dict)
+        few = several and depth < DEPTH and len(value) <= ENTRIES and self.fits(len(value))
+        if few and isinstance(value, dict):
+            names = [self.of(name, depth + 1) for name in value]
+            if all(name is None or isinstance(name, SINGLE) for name in names):
+                entries = (self.of(entry, depth + 1) for entry in value.values())
+                return dict(zip(names, entries, strict=True))
+        elif few:
+            entries = (self.of(entry, depth + 1) for entry in value)
+            return tuple(entries) if isinstance(value, tuple) else list(entries)
+        return Other(with_article(type(value).__name__))
 
 
-def _tensor(value: torch.Tensor) -> Array:
+def _tensor(value: torch.Tensor, fits: Callable[[int], bool]) -> Array:
     with torch._C.DisableTorchFunctionSubclass():
         held = value.detach()
         if type(held) is not torch.Tensor:
             held = held.as_subclass(torch.Tensor)
     dtype = str(held.dtype).removeprefix("torch.")
-    odd = _odd(held)
+    odd = _odd(held) or ("" if fits(held.numel()) else ENORMOUS)
     if odd:
         return Array("tensor", dtype, (), None, odd)
     held = held.cpu().resolve_conj().resolve_neg()
@@ -111,14 +130,15 @@ def _odd(value: torch.Tensor) -> str:
         (value.is_quantized, "a quantized"),
         (value.layout != torch.strided, "a sparse"),
     )
-    odd = next((words for is_so, words in kinds if is_so), "")
-    return odd or ("an enormous" if value.numel() > MOST else "")
+    return next((words for is_so, words in kinds if is_so), "")
 
 
-def _array(value: np.ndarray[Any, Any], kind: Any) -> Array:
+def _array(value: np.ndarray[Any, Any], kind: Any, fits: Callable[[int], bool]) -> Array:
     dtype, shape = str(value.dtype), value.shape
-    if value.dtype.kind not in "fiubc" or value.size > MOST:
+    if value.dtype.kind not in "fiubc":
         return Array(kind, dtype, shape, None)
+    if not fits(value.size):
+        return Array(kind, dtype, (), None, ENORMOUS)
     if value.dtype.itemsize > (16 if value.dtype.kind == "c" else 8):
         value = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
     if not value.dtype.isnative:

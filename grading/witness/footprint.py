@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from grading.witness.dispatch import Watch
 
-__all__ = ["largest_tensor", "makes_narrow"]
+__all__ = ["Run", "largest_tensor", "makes_narrow"]
 
 #: Run the function on these arguments.
 Run = Callable[[list[Any]], Any]

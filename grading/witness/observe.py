@@ -1,33 +1,39 @@
 """The witness: runs a function as it is asked to, and tells what it did as plain data."""
 
-import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-import numpy as np
-import torch
-
-from grading.observation.seen import Observation, Request, Signature
-from grading.observation.values import Array, EachRank, described
-from grading.witness.calling import Called, call, settings_kept, told_error
+from grading.observation.seen import Observation, Request
+from grading.observation.values import EachRank
+from grading.witness.calling import Called, call, outcome, settings_kept, told_error
+from grading.witness.changes import changed, states
 from grading.witness.conversion import plain
-from grading.witness.footprint import largest_tensor, makes_narrow
+from grading.witness.footprint import Run, largest_tensor, makes_narrow
 from grading.witness.gradients import gradients
-from grading.witness.own_work import borrowed, may_loop
+from grading.witness.own_work import borrowed, may_loop, written
 from grading.witness.ranks import on_ranks, ranks
 from grading.witness.registry import CallBack, handed_over
 from grading.witness.saying import show, silence, told, warnings_kept
+from grading.witness.signature import signature
 
 __all__ = ["TOTAL", "Witness"]
 
 #: Seconds that all calls of one function may take together.
 TOTAL = 10.0
+#: Seconds for telling what it warned of, also where all time is used up.
+TELLING = 1.0
+#: So many characters of what it prints are kept.
+SAID = 10**5
 
 
 class Witness:
     """Stands beside one function.
+
+    Whatever can run code of the learner's stands under the clock: the function, and also looking
+    at what it returned, raised or changed, since an object's own methods can take for ever.
 
     Args:
         function: whatever was handed in as an answer; it need not be a function.
@@ -46,36 +52,63 @@ class Witness:
             with settings_kept():
                 for aspect in request.see:
                     seen = _ASPECTS[aspect](self, request, seen)
+                    if seen.unseen:
+                        break
             return seen
         except BaseException as error:  # an answer can be built to break whatever looks at it
             return Observation(unseen=type(error).__name__)
 
+    def _clocked(
+        self, request: Request, seen: Observation, work: Callable[[], Observation]
+    ) -> Observation:
+        """Observe something within what is left of the time; say so where that was too little."""
+        if self.left <= 0:
+            return replace(seen, timed_out=True, in_total=True)
+        start, seconds = time.monotonic(), min(request.seconds, self.left)
+        called = call(_unbroken, [work], seconds)
+        is_last = self.left < request.seconds
+        self.left -= time.monotonic() - start
+        if called.timed_out:
+            return replace(seen, timed_out=True, in_total=is_last)
+        found: Observation = called.value if called.returned else Observation(unseen="an error")
+        return found
+
+    def _quietly(
+        self, request: Request, seen: Observation, work: Callable[[], Observation]
+    ) -> Observation:
+        with silence(), warnings_kept():
+            return self._clocked(request, seen, work)
+
     def _value(self, request: Request, seen: Observation) -> Observation:
         traffic: list[Any] = []
-        spread = ranks(request.inputs)
-        given = self._given(request.inputs) if not spread else []
-        before = [_state(value) for value in given]
+        # Building arguments is our work, and imports much: it costs the function no time.
+        given = [] if ranks(request.inputs) else self._given(request.inputs)
+        work = partial(self._ran, request, seen, given, traffic)
         with warnings_kept() as caught:
             if request.aloud:
-                called, in_total, said = *self._run(given, request, traffic), ""
+                seen, said = self._clocked(request, seen, work), ""
             else:
                 with silence() as collected:
-                    called, in_total = self._run(given, request, traffic)
-                said = collected.getvalue()
-        warned = told(caught, self.function)
+                    seen = self._clocked(request, seen, work)
+                said = collected.getvalue()[:SAID]
+        # A function that was stopped may have warned as well.
+        warned = call(told, [caught, self.function], TELLING).value or ()
         if request.aloud:
-            show(warned)
+            call(show, [warned], TELLING)
+        return replace(seen, traffic=tuple(traffic), said=said, warned=warned)
+
+    def _ran(
+        self, request: Request, seen: Observation, given: list[Any], traffic: list[Any]
+    ) -> Observation:
+        """Run the function and tell what it did."""
+        before = states(given)
+        called = self._called(request, given, traffic)
         return replace(
             seen,
             value=plain(called.value) if called.returned else None,
             error=None if called.error is None else told_error(called.error),
-            timed_out=called.timed_out,
-            in_total=in_total,
-            changed=_changed(request.inputs, given) if given else (),
-            moved=before != [_state(value) for value in given],
-            traffic=tuple(traffic),
-            said=said,
-            warned=warned,
+            changed=changed(request.inputs, given) if given else (),
+            moved=before != states(given),
         )
 
     def _given(self, inputs: Mapping[str, Any], rank: int | None = None) -> list[Any]:
@@ -85,60 +118,72 @@ class Witness:
         }
         return handed_over(own, self.call_back)
 
-    def _run(
-        self, given: list[Any], request: Request, traffic: list[Any] | None = None
-    ) -> tuple[Called, bool]:
-        """Call the function within what is left of its time; say whether that was too little."""
-        if self.left <= 0:
-            return Called(timed_out=True), True
-        function, spread = self.function, ranks(request.inputs)
-        if spread:
-            given = [self._given(request.inputs, rank) for rank in range(spread)]
-            steps = [] if traffic is None else traffic
-            function = _Spread(self.function, steps)
-        start, seconds = time.monotonic(), min(request.seconds, self.left)
-        called = call(function, given, seconds)
-        in_total = called.timed_out and self.left < request.seconds
-        self.left -= time.monotonic() - start
-        return called, in_total
+    def _called(
+        self, request: Request, given: list[Any], traffic: list[Any] | None = None
+    ) -> Called:
+        """Call the function, or on every rank where its arguments are spread."""
+        spread = ranks(request.inputs)
+        if not spread:
+            return outcome(self.function, given)
+        per_rank = [self._given(request.inputs, rank) for rank in range(spread)]
+        return outcome(on_ranks, [self.function, per_rank, [] if traffic is None else traffic])
 
-    def _quietly(self, request: Request, seen: list[bool]) -> Callable[[list[Any]], Any]:
-        """Return what runs the function unheard and returns its result, or None."""
+    def _watched(
+        self, request: Request, seen: Observation, look: Callable[[Run, list[Any]], Any]
+    ) -> tuple[Any, Observation]:
+        """Watch one run from outside; return what was found, and whether it was stopped."""
+        ends = [seen]
 
-        def run(given: list[Any]) -> Any:
-            with silence(), warnings_kept():
-                called, in_total = self._run(given, request)
-            seen.append(in_total)
-            return called.value if called.returned else None
+        def run(given: list[Any]) -> None:
+            def work() -> Observation:
+                self._called(request, given)
+                return ends[-1]
 
-        return run
+            ends.append(self._quietly(request, ends[-1], work))
+
+        found = look(run, self._given(request.inputs))
+        return found, ends[-1]
 
     def _gradients(self, request: Request, seen: Observation) -> Observation:
-        over: list[bool] = []
-        found = gradients(self._quietly(request, over), self._given(request.inputs))
-        return replace(seen, gradients=found, in_total=seen.in_total or any(over))
+        def run(given: list[Any]) -> Any:
+            return self._called(request, given).value
+
+        given = self._given(request.inputs)
+
+        def work() -> Observation:  # what flows back can be the learner's code as well
+            return replace(seen, gradients=gradients(run, given))
+
+        return self._quietly(request, seen, work)
 
     def _largest(self, request: Request, seen: Observation) -> Observation:
-        over: list[bool] = []
-        found = largest_tensor(self._quietly(request, over), self._given(request.inputs))
-        return replace(seen, largest=found, in_total=seen.in_total or any(over))
+        found, seen = self._watched(request, seen, largest_tensor)
+        return replace(seen, largest=found)
 
     def _narrow(self, request: Request, seen: Observation) -> Observation:
-        over: list[bool] = []
-        found = makes_narrow(self._quietly(request, over), self._given(request.inputs))
-        return replace(seen, narrow=found, in_total=seen.in_total or any(over))
+        found, seen = self._watched(request, seen, makes_narrow)
+        return replace(seen, narrow=found)
 
     def _calls(self, request: Request, seen: Observation) -> Observation:
-        over: list[bool] = []
-        run, given = self._quietly(request, over), self._given(request.inputs)
-        found = borrowed(self.function, lambda: run(given), request.forbidden)
-        return replace(seen, calls=found, in_total=seen.in_total or any(over))
+        def read() -> Observation:
+            return replace(seen, calls=written(self.function, request.forbidden))
+
+        def look(run: Run, given: list[Any]) -> tuple[str, ...]:
+            return borrowed(lambda: run(given), request.forbidden)
+
+        told_by_text = self._quietly(request, seen, read)
+        if told_by_text.calls or told_by_text.timed_out or told_by_text.unseen:
+            return told_by_text
+        found, seen = self._watched(request, seen, look)
+        return replace(seen, calls=found)
 
     def _loop(self, request: Request, seen: Observation) -> Observation:
-        return replace(seen, loop=may_loop(self.function))
+        return self._quietly(request, seen, lambda: replace(seen, loop=may_loop(self.function)))
 
     def _signature(self, request: Request, seen: Observation) -> Observation:
-        return replace(seen, signature=_signature(self.function, request.parameters))
+        def read() -> Observation:
+            return replace(seen, signature=signature(self.function, request.parameters))
+
+        return self._quietly(request, seen, read)
 
 
 _ASPECTS: dict[str, Callable[[Witness, Request, Observation], Observation]] = {
@@ -152,62 +197,10 @@ _ASPECTS: dict[str, Callable[[Witness, Request, Observation], Observation]] = {
 }
 
 
-class _Spread:
-    """A generator function as one function of the arguments of all ranks."""
-
-    def __init__(self, function: Callable[..., Any], traffic: list[Any]) -> None:
-        self.function, self.traffic = function, traffic
-
-    def __call__(self, *per_rank: list[Any]) -> Any:
-        return on_ranks(self.function, list(per_rank), self.traffic)
-
-
-def _state(value: Any) -> bytes:
-    """Return where a generator stands; nothing for anything else."""
-    return value.get_state().numpy().tobytes() if isinstance(value, torch.Generator) else b""
-
-
-def _changed(inputs: Mapping[str, Any], given: list[Any]) -> tuple[str, ...]:
-    """Return the names of the tensors, arrays and containers that are not what they were."""
-    kinds = (Array, list, dict)
-    pairs = zip(inputs.items(), given, strict=True)
-    return tuple(
-        name
-        for (name, before), after in pairs
-        if isinstance(before, kinds) and not _equal(before, plain(after))
-    )
-
-
-def _equal(before: Any, after: Any) -> bool:
-    if isinstance(before, Array):
-        if not isinstance(after, Array) or before.numbers is None or after.numbers is None:
-            return False
-        nan = before.numbers.dtype.kind in "fc"
-        return before.dtype == after.dtype and np.array_equal(
-            before.numbers, after.numbers, equal_nan=nan
-        )
-    if isinstance(before, list | tuple):
-        if type(before) is not type(after) or len(before) != len(after):
-            return False
-        return all(_equal(one, other) for one, other in zip(before, after, strict=True))
-    if isinstance(before, dict):
-        if not isinstance(after, dict) or list(before) != list(after):
-            return False
-        return all(_equal(before[name], after[name]) for name in before)
-    return type(before) is type(after) and bool(before == after)
-
-
-def _signature(function: Any, parameters: tuple[str, ...]) -> Signature:
-    words = described(plain(function))
-    if not callable(function):
-        is_result = isinstance(function, torch.Tensor | np.ndarray | tuple | float)
-        return Signature(is_callable=False, words=words, is_result=is_result)
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return Signature(is_callable=True, words=words)  # calling it will tell
-    try:
-        signature.bind(*parameters)
-    except TypeError:
-        return Signature(is_callable=True, words=words, text=str(signature), fits=False)
-    return Signature(is_callable=True, words=words, text=str(signature))
+def _unbroken(work: Callable[[], Observation]) -> Observation:
+    """Observe something; what cannot be looked at is said to be that."""
+    looked = outcome(work, [])
+    if looked.error is not None:
+        return Observation(unseen=type(looked.error).__name__)
+    seen: Observation = looked.value
+    return seen

@@ -14,7 +14,7 @@ import numpy as np
 
 from grading.witness.dispatch import Watch
 
-__all__ = ["borrowed", "may_loop"]
+__all__ = ["borrowed", "may_loop", "written"]
 
 
 def _library() -> str:
@@ -26,21 +26,15 @@ def _library() -> str:
 LIBRARY = _library()
 
 
-def borrowed(
-    function: Callable[..., Any], run: Callable[[], Any], forbidden: Collection[str]
-) -> tuple[str, ...]:
+def borrowed(run: Callable[[], Any], forbidden: Collection[str]) -> tuple[str, ...]:
     """Return the names of the calls that the task does not allow, the first one first.
 
     The call is watched and not the text, so a renamed import is seen as well.
 
     Args:
-        function: the answer; operators are looked for in its text, where it has one.
-        run: runs it once.
+        run: runs the answer once.
         forbidden: dotted names.
     """
-    written = _written(function, forbidden)
-    if written is not None:
-        return (written,)
     seen: list[str] = []
     own: list[str] = []
     previous = sys.getprofile()
@@ -93,8 +87,8 @@ def may_loop(function: Callable[..., Any]) -> bool:
     return False
 
 
-def _written(function: Callable[..., Any], forbidden: Collection[str]) -> str | None:
-    """Return a forbidden name that stands in the answer's text, where there is a text.
+def written(function: Callable[..., Any], forbidden: Collection[str]) -> tuple[str, ...]:
+    """Return the first forbidden name that stands in the answer's text, where there is a text.
 
     Operators such as ``@`` and NumPy's universal functions leave no call that could be watched.
     """
@@ -103,10 +97,10 @@ def _written(function: Callable[..., Any], forbidden: Collection[str]) -> str | 
     }  # fmt: skip
     for node in ast.walk(_tree(function) or ast.Module([], [])):
         if isinstance(node, ast.MatMult) and "@" in forbidden:
-            return "@, the matrix product"
+            return ("@, the matrix product",)
         if isinstance(node, ast.Attribute) and node.attr in names:
-            return names[node.attr]
-    return None
+            return (names[node.attr],)
+    return ()
 
 
 def _by_identity(forbidden: Collection[str]) -> dict[int, str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
-from grading.observation.seen import Warned
+from grading.observation.seen import LONG, Warned
 from grading.witness.calling import is_engine, is_foreign
 
 __all__ = ["show", "silence", "told", "warnings_kept"]
@@ -44,7 +44,7 @@ def told(
         # Some warnings are shown only where they come from the notebook itself.
         module = None if is_foreign(place[0]) else getattr(function, "__module__", None)
         category = f"{one.category.__module__}.{one.category.__qualname__}"
-        warned[Warned(category, str(one.message), *place, module)] = None
+        warned[Warned(category, str(one.message)[:LONG], *place, module)] = None
     return tuple(warned)
 
 

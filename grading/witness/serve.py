@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO
 
 from grading.observation.seen import Error, Observation
-from grading.observation.wire import pack, receive, send, send_packed
+from grading.observation.wire import MOST, pack, receive, send, send_packed
 from grading.witness.calling import undisturbed
 from grading.witness.observe import Witness
 
@@ -19,12 +19,13 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
     """Answer until the other side is gone.
 
     A message is ``("begin", name)``, which starts a check of another function, with time of its
-    own, or ``("observe", request)``. Between a request and its observation the witness may send
-    ``("call", (name, arguments))``, which is answered with ``("value", plain data)`` or with
+    own, or ``("observe", request)``. That is answered with ``("seen", observation)``, or with
+    ``("unknown", text)`` where the function was not found. Before its observation the witness may
+    send ``("call", (name, arguments))``, which is answered with ``("value", plain data)`` or with
     ``("raised", error)``.
 
     Args:
-        find: returns the function of that name.
+        find: returns the function of that name; raises where there is none.
         requests: where messages come from.
         replies: where observations go.
     """
@@ -42,14 +43,19 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
             raise _error(body)
         return body
 
-    witness = Witness(None)
+    witness, unknown = Witness(None), ""
     while True:
         try:
             kind, body = receive(requests)
         except EOFError:
             return
         if kind == "begin":
-            witness = Witness(find(body), call_back)
+            try:
+                witness, unknown = Witness(find(body), call_back), ""
+            except Exception as error:
+                unknown = f"{type(error).__name__}: {error}"
+        elif unknown:
+            send(("unknown", unknown), replies)
         else:
             is_running = True
             seen = witness.observe(replace(body, aloud=False))  # nobody here listens
@@ -62,6 +68,8 @@ def _tell(seen: Observation, replies: BinaryIO) -> None:
     """Send an observation, or that it cannot be sent."""
     try:
         data = pack(("seen", seen))
+        if len(data) > MOST:
+            raise ValueError(f"a message has at most {MOST} bytes; this one has {len(data)}")
     except Exception as error:
         data = pack(("seen", Observation(unseen=type(error).__name__)))
     send_packed(data, replies)

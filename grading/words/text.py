@@ -54,7 +54,9 @@ def example(record: Record) -> str:
 
 def head(one: Example) -> str:
     """Return the heading of an example."""
-    words = "Smallest example" if one.smallest else "Another example on which it is wrong"
+    words = "Smallest example" if one.smallest else "An example"
+    if one.other:
+        words = "Another example on which it is wrong"
     return f"{words} ({one.probe}):"
 
 

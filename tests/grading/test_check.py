@@ -27,7 +27,7 @@ def scores(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
     return query @ key.mT
 
 
-def refused(answer: Any, exercise: str | None = NAME) -> CheckResult:
+def assert_refused(answer: Any, exercise: str | None = NAME) -> CheckResult:
     """Check a wrong answer, and demand what every refusal promises."""
     result = check(answer, exercise)
     assert not result.passed
@@ -66,24 +66,24 @@ class Hostile:
     ],
 )
 def test_what_is_no_function_is_said_to_be_none(answer: Any, word: str) -> None:
-    assert word in refused(answer, None).message
+    assert word in assert_refused(answer, None).message
 
 
 def test_an_object_that_resists_being_looked_at_is_refused() -> None:
-    refused(Hostile(), None)
-    refused(Hostile())
-    refused(lambda query, key: Hostile())
+    assert_refused(Hostile(), None)
+    assert_refused(Hostile())
+    assert_refused(lambda query, key: Hostile())
 
 
 def test_a_name_that_is_nearly_right_is_guessed() -> None:
-    result = refused(scores, "atention_scores")
+    result = assert_refused(scores, "atention_scores")
     assert 'No exercise is called "atention_scores". Did you mean attention_scores?' in str(result)
     assert result.max_points == 0
 
     def atention_scores(query: Any, key: Any) -> Any:
         return query @ key.mT
 
-    assert 'check(f, exercise="attention_scores")' in refused(atention_scores, None).message
+    assert 'check(f, exercise="attention_scores")' in assert_refused(atention_scores, None).message
 
 
 def test_the_name_or_the_argument_finds_the_exercise() -> None:
@@ -96,7 +96,7 @@ def test_the_name_or_the_argument_finds_the_exercise() -> None:
 
 
 def test_a_wrong_signature_is_shown_beside_the_contract() -> None:
-    message = refused(lambda query: query).message
+    message = assert_refused(lambda query: query).message
     assert "attention_scores(query, key)" in message
     assert "(query)" in message
 
@@ -120,7 +120,7 @@ def test_every_error_is_an_outcome(error: BaseException) -> None:
     def fails(query: Any, key: Any) -> Any:
         raise error
 
-    result = refused(fails)
+    result = assert_refused(fails)
     if isinstance(error, NotImplementedError):
         assert result.message.startswith("This task is not filled in yet.")
     elif not isinstance(error, KeyboardInterrupt | SystemExit):
@@ -138,14 +138,14 @@ def test_an_error_without_a_text_is_one_too() -> None:
     def fails(query: Any, key: Any) -> Any:
         raise Unspeakable
 
-    assert "Unspeakable" in refused(fails).message
+    assert "Unspeakable" in assert_refused(fails).message
 
 
 def test_the_confused_axes_are_named() -> None:
     def fails(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         return query @ key
 
-    message = refused(fails).message
+    message = assert_refused(fails).message
     assert "`return query @ key`" in message
     assert "an axis of size D met one of size S" in message
 
@@ -162,7 +162,7 @@ def test_the_confused_axes_are_named() -> None:
     ],
 )
 def test_what_comes_back_is_described(value: Any, word: str) -> None:
-    assert word in refused(lambda query, key: value).message
+    assert word in assert_refused(lambda query, key: value).message
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_what_comes_back_is_described(value: Any, word: str) -> None:
     ],
 )
 def test_the_first_broken_rule_is_named(change: Callable[[Any], Any], rule: str) -> None:
-    assert rule in (refused(lambda query, key: change(query @ key.mT)).rule or "")
+    assert rule in (assert_refused(lambda query, key: change(query @ key.mT)).rule or "")
 
 
 def test_a_change_in_place_is_seen() -> None:
@@ -192,7 +192,7 @@ def test_a_change_in_place_is_seen() -> None:
             query *= 2
         return scores
 
-    assert "`query`" in refused(writes).message
+    assert "`query`" in assert_refused(writes).message
 
 
 def test_a_loop_without_an_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_a_loop_without_an_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> No
                 continue
 
     for endless in (hangs, swallows):
-        assert "within 0.3 seconds" in refused(endless).message
+        assert "within 0.3 seconds" in assert_refused(endless).message
 
 
 def test_printing_and_warnings_are_kept_and_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,7 +256,7 @@ def test_the_first_inputs_are_not_printed_twice(capsys: pytest.CaptureFixture[st
         print("here")
         return query
 
-    refused(talks)
+    assert_refused(talks)
     assert capsys.readouterr().out == "here\n"
 
 
@@ -309,7 +309,7 @@ def test_all_calls_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> Non
 
     start = time.monotonic()
     monkeypatch.setattr("grading.witness.observe.TOTAL", 0.4)
-    result = refused(slow, "softmax")
+    result = assert_refused(slow, "softmax")
     assert time.monotonic() - start < 3
     assert result.rule == "it comes to an end"
     assert "together took longer than 10 seconds" in result.message
@@ -325,14 +325,14 @@ def test_all_calls_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 @pytest.mark.filterwarnings("ignore")
 def test_tensors_of_another_kind_are_said_to_be_that(change: Any, word: str) -> None:
-    assert f"scores is {word}" in refused(lambda query, key: change(query @ key.mT)).message
+    assert f"scores is {word}" in assert_refused(lambda query, key: change(query @ key.mT)).message
 
 
 def test_whole_numbers_are_no_queries() -> None:
     def make_qk_for(pattern: str, T: int) -> Any:
         return torch.eye(T).long() * 1000, torch.eye(T).long()
 
-    message = refused(make_qk_for, None).message
+    message = assert_refused(make_qk_for, None).message
     assert "query has to hold floating-point numbers; yours is a tensor of int64" in message
 
 
@@ -340,7 +340,7 @@ def test_backticks_are_code_on_a_page() -> None:
     def fails(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
         return query @ key
 
-    result = refused(fails)
+    result = assert_refused(fails)
     assert "`return query @ key`" in result.message
     assert "<code>return query @ key</code>" in result.html
     assert "`" not in result.html
@@ -353,10 +353,10 @@ def test_a_generator_and_a_coroutine_are_no_results() -> None:
     async def later(query: Any, key: Any) -> Any:
         return query @ key.mT
 
-    assert "generator" in refused(yields).message
+    assert "generator" in assert_refused(yields).message
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the coroutine is never awaited
-        assert "coroutine" in refused(later).message
+        assert "coroutine" in assert_refused(later).message
     assert asyncio.iscoroutinefunction(later)
 
 
@@ -373,7 +373,7 @@ class Agreeable(torch.Tensor):
 
 
 def test_a_tensor_that_agrees_with_everything_earns_nothing() -> None:
-    refused(lambda query, key: (query @ key.mT * 2).as_subclass(Agreeable))
+    assert_refused(lambda query, key: (query @ key.mT * 2).as_subclass(Agreeable))
 
 
 def test_what_an_answer_leaves_behind_spoils_no_later_check() -> None:
@@ -455,7 +455,7 @@ def test_every_right_style_is_accepted(answer: Any) -> None:
 
 
 def test_the_result_is_frozen_and_shows_itself() -> None:
-    result = refused(lambda query, key: query @ key.mT / query.shape[-1] ** 0.5)
+    result = assert_refused(lambda query, key: query @ key.mT / query.shape[-1] ** 0.5)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.points = 5  # type: ignore[misc]
     assert repr(result) == str(result)
@@ -477,7 +477,7 @@ def test_in_a_notebook_the_plain_text_is_the_bare_number(monkeypatch: pytest.Mon
 
 
 def test_the_record_travels_beside_the_text_and_says_the_same() -> None:
-    result = refused(lambda query, key: query @ key.mT / query.shape[-1] ** 0.5)
+    result = assert_refused(lambda query, key: query @ key.mT / query.shape[-1] ** 0.5)
     bundle = result._repr_mimebundle_()
     assert sorted(bundle) == [MIME, "text/html", "text/plain"]
     there = CheckResult(Record.from_json(json.loads(json.dumps(bundle[MIME], allow_nan=False))))
@@ -499,7 +499,7 @@ def test_an_accepted_answers_record_holds_its_picture() -> None:
 
 def test_two_codes_are_joined() -> None:
     record = dataclasses.replace(
-        refused(lambda query, key: query).record, misconceptions=("SC-KQ", "SC-SCALED")
+        assert_refused(lambda query, key: query).record, misconceptions=("SC-KQ", "SC-SCALED")
     )
     assert CheckResult(record).misconception == "SC-KQ+SC-SCALED"
     assert 'data-misconception="SC-KQ+SC-SCALED"' in CheckResult(record).html

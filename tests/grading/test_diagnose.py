@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 SDPA = "scaled_dot_product_attention"
 
 
-def refused(answer: Callable[..., Any], exercise: str, code: str | None) -> CheckResult:
+def assert_refused(answer: Callable[..., Any], exercise: str, code: str | None) -> CheckResult:
     result = check(answer, exercise=exercise)
     assert not result.passed, str(result)
     assert result.misconception == code, str(result)
@@ -65,11 +65,11 @@ def test_a_shift_that_is_no_maximum_is_seen_in_one_wide_row(name: str) -> None:
         weights = powers / torch.where(total == 0, 1.0, total)
         return weights @ value, weights
 
-    assert "maximum bounds" in refused(softmax, "softmax", "SM-SHIFT").message
-    refused(logsumexp, "logsumexp", "LSE-SHIFT")
-    refused(log_softmax, "log_softmax", "LSE-SHIFT")
-    refused(with_sink, "softmax_with_sink", "SINK-SHIFT")
-    refused(attention, SDPA, "SDPA-SHIFT")
+    assert "maximum bounds" in assert_refused(softmax, "softmax", "SM-SHIFT").message
+    assert_refused(logsumexp, "logsumexp", "LSE-SHIFT")
+    assert_refused(log_softmax, "log_softmax", "LSE-SHIFT")
+    assert_refused(with_sink, "softmax_with_sink", "SINK-SHIFT")
+    assert_refused(attention, SDPA, "SDPA-SHIFT")
 
 
 @pytest.mark.parametrize("shift", [min, lambda z: sum(z) / len(z), lambda z: z[0], np.median])
@@ -84,7 +84,7 @@ def test_loops_that_subtract_no_maximum_are_named(shift: Any, power: Any) -> Non
                 output[t] += powers[s] / sum(powers) * value[s]
         return output
 
-    refused(loops, "attention_by_loops", "LOOP-SHIFT")
+    assert_refused(loops, "attention_by_loops", "LOOP-SHIFT")
 
 
 def test_attention_by_hand_without_any_shift_is_named() -> None:
@@ -105,7 +105,7 @@ def test_attention_by_hand_without_any_shift_is_named() -> None:
         weights = powers / powers.sum(-1, keepdim=True)
         return weights @ value, weights
 
-    refused(plainly, SDPA, "SDPA-OVERFLOW")
+    assert_refused(plainly, SDPA, "SDPA-OVERFLOW")
 
 
 # -- a mask that broadcasts ------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def by_loops(scores: torch.Tensor, may: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("fill", [by_index, with_assertion, by_loops])
 def test_a_mask_of_fewer_axes_is_in_the_contract(fill: Any) -> None:
-    result = refused(attention_with(fill), SDPA, "SDPA-MASKSHAPE")
+    result = assert_refused(attention_with(fill), SDPA, "SDPA-MASKSHAPE")
     assert "it broadcasts" in result.message
     assert "(B, 1, 1, S)" in result.message
 
@@ -174,7 +174,7 @@ def filled(number: float, *, inverted: bool = False) -> Any:
     ],
 )
 def test_a_second_fault_on_empty_rows_covers_no_first_one(answer: Any, code: str | None) -> None:
-    refused(answer, SDPA, code)
+    assert_refused(answer, SDPA, code)
 
 
 def test_unstable_forms_of_the_sinks_mistakes_are_named() -> None:
@@ -185,8 +185,8 @@ def test_unstable_forms_of_the_sinks_mistakes_are_named() -> None:
         column = sink[:, None, None] if torch.is_tensor(sink) else sink
         return scores.exp() / (column + scores.exp().sum(-1, keepdim=True))
 
-    refused(softmax1, "softmax_with_sink", "SINK-ZERO")
-    refused(no_exponential, "softmax_with_sink", "SINK-NOEXP")
+    assert_refused(softmax1, "softmax_with_sink", "SINK-ZERO")
+    assert_refused(no_exponential, "softmax_with_sink", "SINK-NOEXP")
 
 
 # -- loops -----------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_a_maximum_that_starts_at_zero_in_plain_python() -> None:
             )
         return np.array(rows)
 
-    refused(loops, "attention_by_loops", "LOOP-INITZERO")
+    assert_refused(loops, "attention_by_loops", "LOOP-INITZERO")
 
 
 @pytest.mark.parametrize("start_again", [True, False])
@@ -228,7 +228,7 @@ def test_a_division_behind_the_loops(start_again: bool) -> None:
                 output[t] += e * value[s]
         return output / z
 
-    refused(loops, "attention_by_loops", "LOOP-SUMW")
+    assert_refused(loops, "attention_by_loops", "LOOP-SUMW")
 
 
 def broadcast(query: Any, key: Any, value: Any) -> Any:
@@ -246,7 +246,7 @@ def copied_inside(query: Any, key: Any, value: Any) -> Any:
 
 @pytest.mark.parametrize("answer", [broadcast, copied_inside])
 def test_broadcasting_is_no_loop(answer: Any) -> None:
-    result = refused(answer, "attention_by_loops", "LOOP-BROADCAST")
+    result = assert_refused(answer, "attention_by_loops", "LOOP-BROADCAST")
     assert result.rule == "it costs no more than it may"
 
 
@@ -278,22 +278,24 @@ def test_rows_at_a_time_are_loops() -> None:
 @pytest.mark.parametrize("axis", [0, 1, 2, 3, -2])
 def test_a_softmax_along_an_axis_counted_from_the_front(axis: int) -> None:
     answer = attention_with(filled(-1e300), lambda z: z.softmax(axis))
-    refused(answer, SDPA, "SDPA-AXIS")
+    assert_refused(answer, SDPA, "SDPA-AXIS")
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -2])
 def test_a_fixed_axis_of_the_other_functions(axis: int) -> None:
-    refused(lambda x, a: library_softmax(x, axis), "softmax", "SM-AXISFIXED")
-    refused(lambda p, g, a: p * (g - (p * g).sum(axis, keepdim=True)), "softmax_vjp", "VJP-AXIS")
-    refused(lambda x, a: x - lse(x, axis).unsqueeze(axis), "log_softmax", "LSE-AXISFIXED")
-    refused(lambda x, a: lse(x, axis), "logsumexp", "LSE-AXISFIXED")
+    assert_refused(lambda x, a: library_softmax(x, axis), "softmax", "SM-AXISFIXED")
+    assert_refused(
+        lambda p, g, a: p * (g - (p * g).sum(axis, keepdim=True)), "softmax_vjp", "VJP-AXIS"
+    )
+    assert_refused(lambda x, a: x - lse(x, axis).unsqueeze(axis), "log_softmax", "LSE-AXISFIXED")
+    assert_refused(lambda x, a: lse(x, axis), "logsumexp", "LSE-AXISFIXED")
     if axis != 2:
 
         def entropy(scores: torch.Tensor) -> torch.Tensor:
             logs = scores.log_softmax(axis)
             return -(logs.exp() * logs).sum(axis)
 
-        refused(entropy, "weight_entropy", "ENT-AXIS")
+        assert_refused(entropy, "weight_entropy", "ENT-AXIS")
 
 
 def library_softmax(x: torch.Tensor, axis: int) -> torch.Tensor:
@@ -320,7 +322,7 @@ KEEPDIM = [
 
 @pytest.mark.parametrize(("exercise", "code", "answer"), KEEPDIM)
 def test_a_lost_axis_is_named(exercise: str, code: str, answer: Any) -> None:
-    refused(answer, exercise, code)
+    assert_refused(answer, exercise, code)
 
 
 def qkv(x: Any, w_q: Any, w_k: Any, w_v: Any, context: Any = None) -> Any:
@@ -382,7 +384,7 @@ def scale(size: float, factor: float | None) -> float:
 
 @pytest.mark.parametrize(("exercise", "code", "answer"), OTHERS)
 def test_other_natural_mistakes_are_named(exercise: str, code: str, answer: Any) -> None:
-    refused(answer, exercise, code)
+    assert_refused(answer, exercise, code)
 
 
 # -- names that would be wrong ---------------------------------------------------------------------
@@ -404,8 +406,8 @@ def test_a_jacobian_is_named_only_where_there_is_one() -> None:
 
     result = check(two_terms, exercise="softmax_vjp")
     assert result.passed, str(result)
-    refused(many_copies, "softmax_vjp", None)
-    refused(jacobian, "softmax_vjp", "VJP-JACOBIAN")
+    assert_refused(many_copies, "softmax_vjp", None)
+    assert_refused(jacobian, "softmax_vjp", "VJP-JACOBIAN")
 
 
 def test_the_mean_before_the_maximum_is_another_mistake_than_the_mean() -> None:
@@ -417,8 +419,8 @@ def test_the_mean_before_the_maximum_is_another_mistake_than_the_mean() -> None:
 
         return saturation
 
-    refused(measure(lambda w: w.mean(0).max()), "saturation", "SAT-MEANMAX")
-    refused(measure(lambda w: w.mean(1).mean()), "saturation", "SAT-MEAN")
+    assert_refused(measure(lambda w: w.mean(0).max()), "saturation", "SAT-MEANMAX")
+    assert_refused(measure(lambda w: w.mean(1).mean()), "saturation", "SAT-MEAN")
 
 
 # -- late digits -----------------------------------------------------------------------------------
@@ -465,15 +467,15 @@ def test_float32_is_said_only_where_there_is_one() -> None:
         logs = scores.log_softmax(-1)
         return -(2.718282**logs * logs).sum(-1)
 
-    assert "float32" in refused(in_single, "weight_entropy", None).message
-    message = refused(short_constant, "weight_entropy", None).message
+    assert "float32" in assert_refused(in_single, "weight_entropy", None).message
+    message = assert_refused(short_constant, "weight_entropy", None).message
     assert "float32" not in message
     assert "few digits" in message
 
     def short_root(head_dim: int, a: Any = None, factor: Any = None) -> float:
         return scale(a or head_dim, factor) * 1.000001
 
-    assert "few digits" in refused(short_root, "softmax_scale", None).message
+    assert "few digits" in assert_refused(short_root, "softmax_scale", None).message
 
     def single_loops(query: Any, key: Any, value: Any) -> Any:
         rows = []

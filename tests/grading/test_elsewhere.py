@@ -49,12 +49,8 @@ def shows_example(who: Any) -> bool:
 
 
 def verdict_there(exercise: Exercise, who: Any, process: subprocess.Popen[bytes]) -> Record:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    remote = Remote(
-        (exercise.name, who), process.stdin, process.stdout,
-        lambda name, arguments: called_back(exercise, name, arguments),
-    )  # fmt: skip
+    call_back = lambda name, arguments: called_back(exercise, name, arguments)  # noqa: E731
+    remote = Remote((exercise.name, who), process, call_back)
     return judge(exercise, Live(exercise, remote), with_example=shows_example(who)).record
 
 

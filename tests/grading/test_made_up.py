@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from grading.asking import Live, called_back
+from grading import check
+from grading.asking import Live, called_back, function_of
 from grading.exercise import Exercise, Law, Misconception, Output, Probe, Seen
-from grading.observation.seen import Observation, Request
+from grading.observation.seen import Observation, Request, UnanswerableError
 from grading.observation.values import EachRank, Module, Named, tensor
 from grading.observation.wire import pack, unpack
 from grading.verdict.judge import judge
@@ -157,6 +158,68 @@ def test_a_law_may_ask_a_mistake_by_its_code() -> None:
     )  # fmt: skip
     assert verdict(exercise, lambda x: x.cumsum(0)).passed
     assert verdict(exercise, lambda x: x - x.mean(0)).rule == "no mean"
+
+
+def test_a_law_says_what_it_wants_to_see_and_sees_nothing_else() -> None:
+    def broken(one: Seen) -> str | None:
+        x = {"x": tensor(one.inputs["x"])}
+        plainly = one.observe("the answer", x)
+        flows = one.observe("the answer", x, "gradients")
+        cost = one.observe("S-MEAN", x, "largest", "value")
+        assert plainly is not None
+        assert flows is not None
+        assert cost is not None
+        assert (plainly.gradients, plainly.largest, flows.value) == (None, (0, ()), None)
+        assert cost.value is not None
+        counted = float(flows.gradients[0].numbers.sum()) if flows.gradients else None
+        return f"gradient {counted:.3f}, largest {cost.largest}" if counted else "detached"
+
+    exercise = dataclasses.replace(
+        SUMS, laws=(Law(rule="it tells", broken=broken),),
+        misconceptions=(wrong("S-MEAN", lambda x: x - x.mean(0)),),
+    )  # fmt: skip
+    said = verdict(exercise, lambda x: x.cumsum(0)).parts[0]
+    assert said.startswith("gradient ")
+    assert "largest (6, (3, 2))" in said
+    assert "detached" in verdict(exercise, lambda x: x.cumsum(0).detach()).parts[0]
+
+
+@pytest.mark.parametrize(
+    ("who", "see", "words"),
+    [("the anwser", (), "sums knows the answer, the reference, S-MEAN; not 'the anwser'"),
+     ("the answer", ("gradient",), "a witness sees value, gradients, .*; not 'gradient'")],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["law", "view"])
+def test_a_question_that_nobody_can_answer_is_no_fault_of_the_answer(
+    who: str, see: tuple[str, ...], words: str, place: str
+) -> None:
+    def ask(one: Seen) -> Any:
+        one.observe(who, {"x": tensor(one.inputs["x"])}, *see)
+        return one.outputs if place == "view" else None
+
+    law = Law(rule="it asks", broken=ask)
+    exercise = dataclasses.replace(
+        SUMS, misconceptions=(wrong("S-MEAN", lambda x: x - x.mean(0)),),
+        laws=(law,) if place == "law" else (), view=ask if place == "view" else None,
+    )  # fmt: skip
+    with pytest.raises(UnanswerableError, match=words):
+        verdict(exercise, lambda x: x.cumsum(0))
+
+
+def test_a_check_says_that_such_a_question_is_our_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    law = Law(rule="it asks", broken=lambda one: one.observe("the anwser", {}) and None)
+    exercise = dataclasses.replace(SUMS, laws=(law,))
+    monkeypatch.setattr("grading.checking.find", lambda name: exercise)
+    result = check(lambda x: x.cumsum(0), "sums")
+    assert (result.points, result.max_points) == (0, 0)
+    assert "that is our fault: sums knows the answer" in result.message
+    assert "Not checked" in result.html
+
+
+def test_an_unknown_function_of_the_catalogue_is_named() -> None:
+    for who in ("the anwser", ("S-MEAN", 7), ("right", 0)):
+        with pytest.raises(UnanswerableError, match="sums has no function"):
+            function_of(SUMS, who)
 
 
 def ring_sum(own: Any, ranks: int) -> Any:

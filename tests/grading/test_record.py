@@ -4,9 +4,13 @@ import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
 
+from grading.observation.values import Array, EachRank, Named, Randomness, tensor
+from grading.verdict.inputs import shown_input
 from grading.verdict.record import MIME, Example, Picture, Record, Told
+from grading.words.text import head
 
 EXAMPLE = Example(
     probe="all sizes different",
@@ -85,6 +89,7 @@ def example_with(**fields):
         ("example", example_with(inputs={"x": [[1.0], {"y": 2}]})),
         ("example", example_with(probe=1)),
         ("example", example_with(smallest=1)),
+        ("example", example_with(other=1)),
         ("example", example_with(output=None)),
         ("example", example_with(index=["0"])),
         ("example", example_with(yours="12")),
@@ -102,3 +107,60 @@ def test_a_field_of_another_kind_is_refused_by_its_name(name, fields):
 def test_the_records_mime_type_is_json_of_our_own():
     assert MIME.startswith("application/vnd.")
     assert MIME.endswith("+json")
+
+
+@pytest.mark.parametrize(
+    ("smallest", "other", "words"),
+    [
+        (True, False, "Smallest example"),
+        (False, False, "An example"),
+        (True, True, "Another example on which it is wrong"),
+        (False, True, "Another example on which it is wrong"),
+    ],
+)
+def test_an_example_is_called_what_it_is(smallest, other, words):
+    example = dataclasses.replace(EXAMPLE, smallest=smallest, other=other)
+    assert head(example) == f"{words} (all sizes different):"
+    again = through_json(dataclasses.replace(RECORD, example=example)).example
+    assert (again.smallest, again.other) == (smallest, other)
+
+
+def test_a_record_without_the_newer_word_is_read():
+    data = json.loads(json.dumps(RECORD.to_json()))
+    del data["example"]["other"]
+    assert not Record.from_json(data).example.other
+
+
+LONG_DICT = {f"{number}": number for number in range(25)}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (tensor(np.arange(24.0)), list(np.arange(24.0))),
+        (tensor(np.arange(25.0)), Told("numbers of shape (25,)")),
+        (Array("tensor", "float64", (), None, "a sparse"), Told("numbers of shape ()")),
+        (Randomness(seed=1), Told("a torch.Generator")),
+        (3, 3),
+        (None, None),
+        ("x" * 240, "x" * 240),
+        ("x" * 241, Told("241 characters")),
+        (b"ab", Told("b'ab'")),
+        (b"x" * 1000, Told("1000 bytes")),
+        ([1, 2], Told("[1, 2]")),
+        ((1,), Told("(1,)")),
+        ((1, (2.5, None)), Told("(1, (2.5, None))")),
+        (list(range(25)), Told("a list of 25 entries")),
+        (["x" * 240], Told("a list of 1 entry")),
+        ([[0] * 1000, b"y" * 1000], Told("[a list of 1000 entries, 1000 bytes]")),
+        ({b"ab": 7, "n": [1]}, Told("{b'ab': 7, 'n': [1]}")),
+        (LONG_DICT, Told("a dict of 25 entries")),
+        ({"d": LONG_DICT}, Told("{'d': a dict of 25 entries}")),
+        ([tensor([1.0, 2.0]), tensor(np.ones(25))], Told("[[1.0, 2.0], numbers of shape (25,)]")),
+        (EachRank((tensor([1.0]), 3)), Told("on each rank: [[1.0], 3]")),
+        (Named("linear", {"weight": tensor(np.ones(99))}), Told('"linear", made by its name')),
+    ],
+    ids=str,
+)
+def test_inputs_are_shown_as_short_as_a_person_reads(value, shown):
+    assert shown_input(value) == shown

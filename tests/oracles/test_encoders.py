@@ -1,5 +1,6 @@
 """Encoder, encoder-decoder and vision Transformer against transformers' and PyTorch's."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -274,3 +275,37 @@ def load_vision_block(block: nn.Module, state: dict[str, torch.Tensor], number: 
     ):
         getattr(block, name).gain.copy_(layer[f"{foreign}.weight"])
         getattr(block, name).shift.copy_(layer[f"{foreign}.bias"])
+
+
+def test_older_names_of_bert_are_read_as_transformers_reads_them() -> None:
+    sizes = hf.BertConfig(
+        vocab_size=V,
+        hidden_size=C,
+        num_hidden_layers=L,
+        num_attention_heads=H,
+        intermediate_size=F,
+        max_position_embeddings=9,
+        hidden_act="gelu",
+        attn_implementation="eager",
+    )
+    drawn = hf.BertModel(sizes)
+    draw(drawn)
+    older = {
+        re.sub(r"Norm\.bias$", "Norm.beta", re.sub(r"Norm\.weight$", "Norm.gamma", name)): tensor
+        for name, tensor in drawn.state_dict().items()
+    }
+    assert sum(name.endswith(("gamma", "beta")) for name in older) == 2 * (1 + 2 * L)
+    theirs = hf.BertModel.from_pretrained(None, config=sizes, state_dict=older).eval()
+    ours = BertEncoder(
+        replace(
+            LAYERS,
+            feed_forward=PlainFeedForwardConfig(d_ff=F, activation=gelu, has_bias=True),
+            norm=LayerNormConfig(eps=1e-12),
+            has_bias=True,
+        ),
+        vocab_size=V,
+        context_length=9,
+    )
+    ours.load_state_dict(from_bert(older, L))
+    with torch.no_grad():
+        assert_close(ours(tokens(B, T)), theirs(tokens(B, T)).last_hidden_state)

@@ -51,6 +51,9 @@ WITHOUT_TWIN = {
     "course_lib.layers.embedding.require_drawn": "it refuses; the models' tests match its words",
     "course_lib.cache.buffer": "it refuses and copies; the caches' tests match words and bytes",
     "course_lib.sizes": "it refuses; the tests of its callers match its words",
+    "course_lib.model.padded_reading": "it refuses; the tests of prompts match its words",
+    "course_lib.positions.rotation_table.require_frequencies": "it refuses; tests match its words",
+    "course_lib.tokenizer.pre_tokens.require_text": "it refuses; the tokenizer's tests match it",
     "course_lib.recurrence.seq2seq.draw": "it draws; its test matches bounds, seed and spread",
     "course_lib.trained.pronouncer": "it reads arrays and calls the GRU, which has a twin",
     "course_lib.model.blocks": "it picks a class; the tests write each class's formula once more",
@@ -94,6 +97,9 @@ WITHOUT_ORACLE = {
     "course_lib.precision": "it changes a dtype; what is computed in it has oracles",
     "course_lib.cache.buffer": "it refuses and copies; the caches have oracles",
     "course_lib.sizes": "it refuses; nobody else has these words",
+    "course_lib.model.padded_reading": "it refuses; nobody else has these words",
+    "course_lib.positions.rotation_table.require_frequencies": "it refuses; see above",
+    "course_lib.tokenizer.pre_tokens.require_text": "it refuses; see above",
     "course_lib.generation.logits.require_choice": "it refuses; nobody else has these words",
     "course_lib.generation.choice.each_its_own": "it hands each row to a function with an oracle",
     "course_lib.generation.prompts.continue_prompts_until": "continue_until, which has an oracle, "
@@ -114,6 +120,7 @@ WITHOUT_ORACLE = {
     "course_lib.zoo.gpt": "sizes; the counts and the tiny models made of them have oracles",
     "course_lib.zoo.gemma": "sizes; see gpt",
     "course_lib.zoo.vaswani.vaswani_config": "sizes; the count has an oracle",
+    "course_lib.checkpoints.names.under_new_names": "from_bert and from_gpt2 call it; see gpt2",
     "course_lib.checkpoints.gpt2": "tests/tiny_models.py loads every model that is compared by it",
     "course_lib.checkpoints.falcon": "see gpt2",
     "course_lib.checkpoints.deepseek": "see gpt2",
@@ -245,6 +252,16 @@ def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
     assert not re.search(r"^from .* import \*", text, re.MULTILINE)
     if path not in SCRIPTS:
         assert "print" not in used_names(path), "a library does not print"
+
+
+@pytest.mark.parametrize("path", sources(ROOT / "book" / "_ext"), ids=identify)
+def test_a_part_of_the_site_is_small_too(path: Path) -> None:
+    """Sphinx says how many arguments it hands over, and a build prints."""
+    assert ast.get_docstring(tree(path)), "a module starts with one line on its idea"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef):
+            assert lines_of_code(node) <= 30, f"{node.name} is long"
 
 
 @pytest.mark.parametrize("path", [*ROOMS, *NAIVE], ids=identify)

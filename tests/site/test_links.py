@@ -65,6 +65,13 @@ def test_no_identifier_stands_twice(page_name: str) -> None:
     assert not {name for name, number in names.items() if number > 1}
 
 
+@EVERY_PAGE
+def test_no_letter_of_an_axis_became_the_number_of_a_list(page_name: str) -> None:
+    # reStructuredText reads "H." at the start of a line as the eighth entry of a list.
+    lists = soup(page_name).find_all("ol", class_=["upperalpha", "loweralpha", "upperroman"])
+    assert not [entry.get_text(" ", strip=True)[:60] for entry in lists]
+
+
 def test_every_reference_leads_to_its_source_once() -> None:
     entries = soup("references").select("article .citation")
     assert len(entries) >= 20

@@ -130,7 +130,7 @@ COVERED = """() => {
 }"""
 
 
-def demand_words_inside(page: Page) -> None:
+def assert_words_inside(page: Page) -> None:
     """Fail when a word leaves the drawing or lies on another, or the drawing leaves the figure."""
     assert not page.evaluate(CUT_OFF)
     assert not page.evaluate(COVERED)
@@ -160,7 +160,7 @@ def explorer() -> tuple[list[str], torch.Tensor]:
     return list(names["head"].tokens), names["weights"]
 
 
-def demand_row(page: Page, explorer: tuple[list[str], torch.Tensor], t: int) -> None:
+def assert_row(page: Page, explorer: tuple[list[str], torch.Tensor], t: int) -> None:
     """Fail unless the drawing and the list show the weights of query t."""
     tokens, weights = explorer
     expect(page.locator(".live-figure select")).to_have_value(str(t))
@@ -172,7 +172,7 @@ def demand_row(page: Page, explorer: tuple[list[str], torch.Tensor], t: int) -> 
     assert lengths(page) == pytest.approx((weights[t] * scale).tolist(), abs=1.5)
     marked = page.locator('.live-figure-mount svg text[fill="#ffffff"]').all_text_contents()
     assert marked == [tokens[t]]
-    demand_words_inside(page)
+    assert_words_inside(page)
 
 
 def token(page: Page, t: int) -> Any:
@@ -187,10 +187,10 @@ def test_a_token_is_chosen_from_the_list(
     page = context.new_page()
     page.set_viewport_size(size)
     awake(page, address(where, server, slug))
-    demand_row(page, explorer, explorer[0].index("it"))
+    assert_row(page, explorer, explorer[0].index("it"))
     for t in range(len(explorer[0])):
         page.locator(".live-figure select").select_option(str(t))
-        demand_row(page, explorer, t)
+        assert_row(page, explorer, t)
 
 
 @ON_EXPLORER
@@ -200,13 +200,13 @@ def test_a_token_is_chosen_by_pointing_at_it(
     page = awake(context.new_page(), address("server", server, slug))
     for t in (2, 0, 14, 5):
         token(page, t).hover(force=True)
-        demand_row(page, explorer, t)
+        assert_row(page, explorer, t)
     # Away from the drawing the last choice stays.
     page.mouse.move(5, 5)
-    demand_row(page, explorer, 5)
+    assert_row(page, explorer, 5)
     # The list and the pointer are one choice.
     page.locator(".live-figure select").select_option("7")
-    demand_row(page, explorer, 7)
+    assert_row(page, explorer, 7)
 
 
 @ON_EXPLORER
@@ -217,7 +217,7 @@ def test_a_token_is_chosen_by_a_tap(
     page = awake(phone.new_page(), address("folder", server, slug))
     for t in (12, 3, 9):
         token(page, t).tap(force=True)
-        demand_row(page, explorer, t)
+        assert_row(page, explorer, t)
         box = token(page, t).bounding_box()
         assert box is not None
         assert min(box["width"], box["height"]) >= 24, "smaller than a finger"
@@ -231,9 +231,9 @@ def test_a_token_is_chosen_with_the_keyboard(
     page = awake(context.new_page(), address("server", server, slug))
     page.locator(".live-figure select").focus()
     page.keyboard.press("ArrowDown")
-    demand_row(page, explorer, explorer[0].index("it") + 1)
+    assert_row(page, explorer, explorer[0].index("it") + 1)
     page.keyboard.press("Home")
-    demand_row(page, explorer, 0)
+    assert_row(page, explorer, 0)
 
 
 # -- the histogram ---------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def scores() -> dict[int, torch.Tensor]:
     return {D: z.double() for D, z in names_before("score_histogram")["drawn_scores"].items()}
 
 
-def demand_histogram(page: Page, scores: dict[int, torch.Tensor], D: int, power: float) -> None:
+def assert_histogram(page: Page, scores: dict[int, torch.Tensor], D: int, power: float) -> None:
     divided = scores[D] / D**power
     shown = said(page)
     largest = shown.pop("mean largest weight")
@@ -264,7 +264,7 @@ def demand_histogram(page: Page, scores: dict[int, torch.Tensor], D: int, power:
         "(all) => all.map((bar) => bar.getBBox().height)"
     )
     assert max(heights) > 100, "the hill does not fill its panel"
-    demand_words_inside(page)
+    assert_words_inside(page)
     assert spoken(page, "power") == (f"{D}", f"{D}")
     by = f"{power:.1f}, that is by {float(f'{D**power:.3g}'):g}"
     assert spoken(page, "exponent") == (by, by)
@@ -278,11 +278,11 @@ def test_both_sliders_move_the_histogram_and_the_bar(
     page = context.new_page()
     page.set_viewport_size(size)
     awake(page, address(where, server, slug))
-    demand_histogram(page, scores, 64, 0.0)
+    assert_histogram(page, scores, 64, 0.0)
     for D, power in ((256, 0.0), (256, 0.5), (4, 0.5), (4, 1.0), (16, 0.3), (256, 1.0)):
         slide(page, "power", math.log2(D))
         slide(page, "exponent", power)
-        demand_histogram(page, scores, D, power)
+        assert_histogram(page, scores, D, power)
 
 
 @ON_HISTOGRAM
@@ -292,11 +292,11 @@ def test_the_sliders_obey_the_keyboard(
     page = awake(context.new_page(), address("server", server, slug))
     page.locator('.live-figure input[name="power"]').focus()
     page.keyboard.press("ArrowRight")
-    demand_histogram(page, scores, 128, 0.0)
+    assert_histogram(page, scores, 128, 0.0)
     page.keyboard.press("Tab")
     for _ in range(5):
         page.keyboard.press("ArrowUp")
-    demand_histogram(page, scores, 128, 0.5)
+    assert_histogram(page, scores, 128, 0.5)
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline != "none", "the slider that the keyboard moves is not to be seen"
 
@@ -309,7 +309,7 @@ def start() -> torch.Tensor:
     return names_before("softmax_bars")["it"].double()
 
 
-def demand_bars(
+def assert_bars(
     page: Page, start: torch.Tensor, *, temperature: float, moved: float, sink: float | None
 ) -> None:
     logits = torch.cat([start[:-1], torch.tensor([moved]).double()]) / temperature
@@ -325,7 +325,7 @@ def demand_bars(
     if sink is None:
         numbers[-1] = "off"
     assert [word for word in marks(page) if re.fullmatch(r"\d\.\d\d|off", word)] == numbers
-    demand_words_inside(page)
+    assert_words_inside(page)
     assert spoken(page, "temperature") == (f"{temperature:.1f}", f"{temperature:.1f}")
     assert spoken(page, "moved") == (f"{moved:.1f}".replace("-", "−"),) * 2
     slider = page.locator('.live-figure input[name="sink"]')
@@ -342,19 +342,19 @@ def test_temperature_score_and_sink_move_every_bar(
     page = context.new_page()
     page.set_viewport_size(size)
     awake(page, address(where, server, slug))
-    demand_bars(page, start, temperature=1.0, moved=2.0, sink=None)
+    assert_bars(page, start, temperature=1.0, moved=2.0, sink=None)
     for temperature in (0.1, 5.0, 2.0):
         slide(page, "temperature", temperature)
-        demand_bars(page, start, temperature=temperature, moved=2.0, sink=None)
+        assert_bars(page, start, temperature=temperature, moved=2.0, sink=None)
     for moved in (-4.0, 8.0, 1.0):
         slide(page, "moved", moved)
-        demand_bars(page, start, temperature=2.0, moved=moved, sink=None)
+        assert_bars(page, start, temperature=2.0, moved=moved, sink=None)
     page.locator('.live-figure input[name="sink_on"]').check()
     for sink in (0.0, -4.0, 8.0, 1.5):
         slide(page, "sink", sink)
-        demand_bars(page, start, temperature=2.0, moved=1.0, sink=sink)
+        assert_bars(page, start, temperature=2.0, moved=1.0, sink=sink)
     page.locator('.live-figure input[name="sink_on"]').uncheck()
-    demand_bars(page, start, temperature=2.0, moved=1.0, sink=None)
+    assert_bars(page, start, temperature=2.0, moved=1.0, sink=None)
 
 
 @ON_BARS
@@ -364,14 +364,14 @@ def test_the_bars_obey_the_keyboard(
     page = awake(context.new_page(), address("server", server, slug))
     page.locator('.live-figure input[name="temperature"]').focus()
     page.keyboard.press("Home")
-    demand_bars(page, start, temperature=0.1, moved=2.0, sink=None)
+    assert_bars(page, start, temperature=0.1, moved=2.0, sink=None)
     for _ in range(2):
         page.keyboard.press("Tab")
     page.keyboard.press("Space")
     # The slider of the sink, which was off, is reached now.
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.name") == "sink"
-    demand_bars(page, start, temperature=0.1, moved=2.0, sink=0.0)
+    assert_bars(page, start, temperature=0.1, moved=2.0, sink=0.0)
 
 
 # -- the library ----------------------------------------------------------------------------------

@@ -140,10 +140,10 @@ def test_no_word_of_a_sentence_is_taken_for_a_type(line: str, expected: list[str
 
 
 def test_which_pages_are_executed() -> None:
-    execution = load(EXTENSIONS / "execution.py")
-    assert execution.is_executed_page("---\njupytext:\n  x: y\n---\n# A")
-    assert execution.is_executed_page("# A\n\n```{code-cell} ipython3\n1\n```\n")
-    assert not execution.is_executed_page("# A\n\njupytext: is a word here\n")
+    pages = load(EXTENSIONS / "executed_pages.py")
+    assert pages.is_executed_page("---\njupytext:\n  x: y\n---\n# A")
+    assert pages.is_executed_page("# A\n\n```{code-cell} ipython3\n1\n```\n")
+    assert not pages.is_executed_page("# A\n\njupytext: is a word here\n")
 
 
 def writer() -> object:

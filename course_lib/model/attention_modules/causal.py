@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from course_lib.attention.grouped import grouped_mix, grouped_scores
 from course_lib.attention.heads import merge_heads, split_heads
 from course_lib.attention.score_steps import mask_scores, soft_cap
+from course_lib.attention.unread import zero_unread
 from course_lib.cache.growing import KVCache
 from course_lib.cache.protocol import Cache
 from course_lib.cache.rolling import RollingKVCache
@@ -29,6 +30,7 @@ from course_lib.model.reading import Reading
 from course_lib.model.rotary import Rotation
 from course_lib.positions.rotation_table import rotate_by_table
 from course_lib.scaling import softmax_scale
+from course_lib.sizes import require_positive
 from course_lib.softmax import masked_softmax, softmax_with_sink
 
 __all__ = ["CausalAttention"]
@@ -57,6 +59,7 @@ class CausalAttention(AttentionModule):
     norm_k: nn.Module
 
     def __init__(self, config: CausalAttentionConfig, d_model: int) -> None:
+        require_positive(d_model=d_model)
         super().__init__()
         self.config = config
         wide = config.num_heads * config.head_dim
@@ -88,6 +91,8 @@ class CausalAttention(AttentionModule):
         query, key, value = self.project(x, reading)
         if kept is not None:
             key, value = kept.extend(key, value)
+        may_attend = reading.may_attend(self.config.reach, key.shape[-2])
+        key, value = zero_unread(query, key, value, may_attend)
         output = grouped_mix(self.weights(query, key, reading), value)
         return affine(merge_heads(output), self.w_o, self.b_o)
 

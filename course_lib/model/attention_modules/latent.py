@@ -20,6 +20,7 @@ from course_lib.layers.affine import affine
 from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.reading import Reading
 from course_lib.model.rotary import Rotation
+from course_lib.sizes import require_positive
 
 __all__ = ["LatentAttention"]
 
@@ -40,6 +41,7 @@ class LatentAttention(AttentionModule):
     """
 
     def __init__(self, config: LatentAttentionConfig, d_model: int) -> None:
+        require_positive(d_model=d_model)
         super().__init__()
         self.config = config
         heads, latent, rotary = config.num_heads, config.latent_dim, config.rope.rotary_dim

@@ -6,7 +6,21 @@ import pytest
 import torch
 from allocations import Allocations
 from hypothesis import given
-from strategies import DV, B, C, D, S, T, arrays, mask, normal, permutation, seeds, stacked
+from strategies import (
+    DV,
+    B,
+    C,
+    D,
+    S,
+    T,
+    arrays,
+    assert_equals_twin,
+    mask,
+    normal,
+    permutation,
+    seeds,
+    stacked,
+)
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -31,10 +45,6 @@ def qkv(
     )
 
 
-def close(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
-    assert_close(actual, expected.to(dtype), **(EXACT if dtype == torch.float64 else {}))
-
-
 # Equal to the twin
 
 
@@ -44,10 +54,10 @@ def test_scores_and_mix_equal_their_loops(heads: tuple[int, int], dtype: torch.d
     query, key, value = qkv(heads, dtype=dtype)
     scores = lib.grouped_scores(query, key)
     expected = stacked(naive.grouped_scores(*arrays(query[b], key[b])) for b in range(B))
-    close(scores, expected, dtype)
+    assert_equals_twin(scores, expected, dtype)
     weights = scores.softmax(-1)
     expected = stacked(naive.grouped_mix(*arrays(weights[b], value[b])) for b in range(B))
-    close(lib.grouped_mix(weights, value), expected, dtype)
+    assert_equals_twin(lib.grouped_mix(weights, value), expected, dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -69,7 +79,7 @@ def test_grouped_query_attention_equals_its_loops(
             allowed = may_attend.expand(B, heads[0], T, S)[b].numpy()
         parts = arrays(*(tensor[b] for tensor in tensors))
         expected = naive.grouped_query_attention(*parts, allowed)
-        close(output[b], torch.from_numpy(expected), dtype)
+        assert_equals_twin(output[b], torch.from_numpy(expected), dtype)
 
 
 @pytest.mark.parametrize("heads", HEADS)
@@ -221,10 +231,10 @@ def test_one_position_reads_itself() -> None:
     assert_close(lib.grouped_query_attention(query, key, value), expected)
 
 
-@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 2e-2), (torch.float16, 2.5e-3)])
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.bfloat16, 1.2e-2), (torch.float16, 2e-3)])
 def test_half_precision_is_near(dtype: torch.dtype, bound: float) -> None:
-    # Scores, weights and outputs are rounded to 8 (11) bits each; measured over 500 seeds at most
-    # 1.7e-2 and 2.1e-3. With a softmax in half precision as well it was 2.1e-2 and 2.5e-3.
+    # Scores, weights and outputs are rounded to 8 (11) bits each; measured for these seeds at most
+    # 1.09e-2 and 1.86e-3. With a softmax in half precision as well, bfloat16 gives 1.9e-2.
     for seed in range(0, 90, 3):
         tensors = qkv((6, 2), seed, dtype=dtype)
         low = lib.grouped_query_attention(*tensors)

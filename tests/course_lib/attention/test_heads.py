@@ -7,7 +7,22 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from strategies import DV, B, C, D, H, S, T, arrays, mask, normal, permutation, seeds, stacked
+from strategies import (
+    DV,
+    B,
+    C,
+    D,
+    H,
+    S,
+    T,
+    arrays,
+    assert_equals_twin,
+    mask,
+    normal,
+    permutation,
+    seeds,
+    stacked,
+)
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -17,7 +32,6 @@ from course_lib.masks import causal_mask, padding_mask
 from course_lib.naive.attention import heads as naive
 
 DTYPES = (torch.float32, torch.float64)
-EXACT = {"rtol": 1e-12, "atol": 1e-13}  # assert_close's 1e-7 cannot tell float32 apart
 
 
 def parameters(
@@ -36,10 +50,6 @@ def parameters(
 def as_arrays(given: lib.MultiHeadParameters) -> dict[str, np.ndarray]:
     names = [field.name for field in dataclasses.fields(given)]
     return dict(zip(names, arrays(*(getattr(given, name) for name in names)), strict=True))
-
-
-def close(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
-    assert_close(actual, expected.to(dtype), **(EXACT if dtype == torch.float64 else {}))
 
 
 # Equal to the twin
@@ -66,7 +76,7 @@ def test_multi_head_attention_equals_its_loops(
     for b in range(B):
         allowed = None if may_attend is None else may_attend.expand(B, 1, T, T)[b, 0].numpy()
         expected = naive.multi_head_attention(*arrays(x[b]), as_arrays(given), H, allowed)
-        close(output[b], torch.from_numpy(expected), dtype)
+        assert_equals_twin(output[b], torch.from_numpy(expected), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -83,7 +93,7 @@ def test_cross_attention_equals_its_loops(
         allowed = None if may_attend is None else may_attend.expand(B, 1, T, S)[b, 0].numpy()
         pair = arrays(x[b], context[b])
         expected = naive.cross_attention(*pair, as_arrays(given), H, allowed)
-        close(output[b], torch.from_numpy(expected), dtype)
+        assert_equals_twin(output[b], torch.from_numpy(expected), dtype)
 
 
 @pytest.mark.parametrize("bias", [True, False])

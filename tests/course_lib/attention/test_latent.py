@@ -8,7 +8,21 @@ import pytest
 import torch
 from allocations import Allocations
 from hypothesis import given
-from strategies import DV, B, C, D, H, S, T, arrays, mask, normal, permutation, seeds
+from strategies import (
+    DV,
+    B,
+    C,
+    D,
+    H,
+    S,
+    T,
+    arrays,
+    assert_equals_twin,
+    mask,
+    normal,
+    permutation,
+    seeds,
+)
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -53,10 +67,6 @@ def inputs(seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, .
     return tuple(normal(seed + i, *shape, dtype=dtype) for i, shape in enumerate(shapes))
 
 
-def close(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
-    assert_close(actual, expected.to(dtype), **(EXACT if dtype == torch.float64 else {}))
-
-
 # Equal to the twin
 
 
@@ -68,10 +78,10 @@ def test_what_is_kept_equals_its_loops(dtype: torch.dtype) -> None:
         expected = naive.latent_keys(*arrays(x[b]), as_arrays(given), tuple(arrays(*table)), EPS)
         results = lib.latent_keys(x, given, table, EPS)
         for result, twin in zip(results, expected, strict=True):
-            close(result[b], torch.from_numpy(twin), dtype)
+            assert_equals_twin(result[b], torch.from_numpy(twin), dtype)
         squeezed = lib.compress(x, given.w_dkv, given.g_kv, EPS)[b]
         twin = naive.compress(*arrays(x[b], given.w_dkv, given.g_kv), EPS)
-        close(squeezed, torch.from_numpy(twin), dtype)
+        assert_equals_twin(squeezed, torch.from_numpy(twin), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -82,7 +92,7 @@ def test_queries_equal_their_loops(dtype: torch.dtype) -> None:
     for b in range(B):
         expected = naive.latent_queries(*arrays(x[b], w_q, w_qr), H, tuple(arrays(*table)))
         for result, twin in zip(results, expected, strict=True):
-            close(result[b], torch.from_numpy(twin), dtype)
+            assert_equals_twin(result[b], torch.from_numpy(twin), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -98,7 +108,7 @@ def test_attention_equals_its_loops(
         allowed = None if may_attend is None else may_attend.expand(B, 1, T, S)[b, 0].numpy()
         parts = arrays(*(tensor[b] for tensor in tensors))
         expected = getattr(naive, name)(*parts, as_arrays(given), allowed)
-        close(output[b], torch.from_numpy(expected), dtype)
+        assert_equals_twin(output[b], torch.from_numpy(expected), dtype)
 
 
 # Laws

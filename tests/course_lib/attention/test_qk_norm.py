@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import B, D, H, S, T, arrays, normal, seeds, stacked
+from strategies import B, D, H, S, T, arrays, assert_equals_twin, normal, seeds, stacked
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -15,7 +15,6 @@ from course_lib.attention.dot_product import attention_scores
 from course_lib.naive.attention import qk_norm as naive
 
 DTYPES = (torch.float32, torch.float64)
-EXACT = {"rtol": 1e-12, "atol": 1e-13}  # assert_close's 1e-7 cannot tell float32 apart
 G, EPS = 2, 1e-6
 
 
@@ -27,10 +26,6 @@ def by_head(seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, 
 def whole(seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[Tensor, ...]:
     shapes = ((B, T, H * D), (B, S, G * D), (H * D,), (G * D,))
     return tuple(normal(seed + i, *shape, dtype=dtype) for i, shape in enumerate(shapes))
-
-
-def close(actual: Tensor, expected: Tensor, dtype: torch.dtype) -> None:
-    assert_close(actual, expected.to(dtype), **(EXACT if dtype == torch.float64 else {}))
 
 
 # Equal to the twin
@@ -48,7 +43,7 @@ def test_norms_equal_their_loops(
     for b in range(B):
         expected = getattr(naive, name)(*arrays(query[b], key[b], g_q, g_k), EPS)
         for result, twin in zip(results, expected, strict=True):
-            close(result[b], torch.from_numpy(twin), dtype)
+            assert_equals_twin(result[b], torch.from_numpy(twin), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -56,8 +51,10 @@ def test_cosine_scores_equal_their_loops(dtype: torch.dtype) -> None:
     query, key = normal(0, B, T, D, dtype=dtype), normal(1, B, S, D, dtype=dtype)
     query[0, 1] = 0  # no direction
     expected = stacked(naive.cosine_scores(*arrays(query[b], key[b]), 7.5) for b in range(B))
-    close(lib.cosine_scores(query, key, 7.5), expected, dtype)
-    close(lib.cosine_scores(query, key, torch.tensor(7.5, dtype=dtype)), expected, dtype)
+    assert_equals_twin(lib.cosine_scores(query, key, 7.5), expected, dtype)
+    assert_equals_twin(
+        lib.cosine_scores(query, key, torch.tensor(7.5, dtype=dtype)), expected, dtype
+    )
 
 
 # Laws

@@ -132,5 +132,5 @@ def test_a_small_mask_stays_small() -> None:
     for masked in (lib.mask_scores, masked_softmax):
         with Allocations() as made:
             masked(scores, may_attend)
-        assert made.largest_mask == may_attend.numel()
+        assert made.largest_mask <= may_attend.numel()
         assert made.largest == scores.numel()

@@ -56,13 +56,16 @@ def test_a_tensor_without_a_place_is_named(name: str) -> None:
         architecture.convert(state, architecture.ours)
 
 
-def test_an_arrangement_without_names_is_refused() -> None:
-    theirs, _ = make_pair("Llama 3")
-    architecture = ARCHITECTURES["Llama 3"]
+@pytest.mark.parametrize(
+    ("name", "known"), [("Llama 3", "InnerNorm, .*"), ("MPT with 8 heads", "PreNorm")]
+)
+def test_an_arrangement_without_names_is_refused(name: str, known: str) -> None:
+    theirs, _ = make_pair(name)
+    architecture = ARCHITECTURES[name]
     layers = architecture.ours.layers
     other = replace(layers[2], arrangement=PostNorm())
     config = replace(architecture.ours, layers=(*layers[:2], other, *layers[3:]))
-    with pytest.raises(ValueError, match=r"InnerNorm, .*; layer 2 of 7 has PostNorm"):
+    with pytest.raises(ValueError, match=rf"{known}; layer 2 of 7 has PostNorm"):
         architecture.convert(theirs.state_dict(), config)
 
 
@@ -166,11 +169,19 @@ def oldest(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {re.sub(r"(c_\w+)\.weight$", r"\1.w", short[key]): state[key] for key in state}
 
 
+def tensorflow(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """As TensorFlow's files name a norm's gain and shift: gamma and beta."""
+    gains = {key: re.sub(r"(ln_\w)\.weight$", r"\1.gamma", key) for key in state}
+    return {re.sub(r"(ln_\w)\.bias$", r"\1.beta", gains[key]): state[key] for key in state}
+
+
 OLDER = {
     "masks": older,
     "no prefix": bare,
     "no prefix, masks": lambda state: bare(older(state)),
     "g, w and b": oldest,
+    "gamma and beta": tensorflow,
+    "gamma and beta, no prefix": lambda state: bare(tensorflow(state)),
     "g, w and b, no prefix": lambda state: bare(oldest(state)),
 }
 

@@ -452,25 +452,25 @@ def test_nothing_to_write_gives_the_sequence_back() -> None:
 # What the errors say
 
 
-def refuse(*numbers: object):
+def assert_refused(*numbers: object):
     return pytest.raises(ValueError, match=".*".join(str(number) for number in numbers))
 
 
 def test_errors_name_the_numbers() -> None:
     logits = torch.zeros(2, 5)
     for temperature in (0.0, -0.5, INF, math.nan):
-        with refuse("above 0", f"temperature is {temperature}", r"\(2, 5\)"):
+        with assert_refused("above 0", f"temperature is {temperature}", r"\(2, 5\)"):
             temperature_logits(logits, temperature)
     for k in (0, -1, 6):
-        with refuse("top-k", f"k is {k} and V is 5", r"\(2, 5\)"):
+        with assert_refused("top-k", f"k is {k} and V is 5", r"\(2, 5\)"):
             top_k_logits(logits, k)
     for p in (0.0, -0.1, 1.1, math.nan):
-        with refuse("top-p", f"p is {p}", r"\(2, 5\)"):
+        with assert_refused("top-p", f"p is {p}", r"\(2, 5\)"):
             top_p_logits(logits, p)
     points = torch.tensor([0.5, 1.0])
-    with refuse("0 <= uniform < 1", "1 do not", "1.0", r"\(2,\)"):
+    with assert_refused("0 <= uniform < 1", "1 do not", "1.0", r"\(2,\)"):
         pick(logits, points)
-    with refuse("uniform", "2 do not", r"-0\.75"):
+    with assert_refused("uniform", "2 do not", r"-0\.75"):
         pick(logits, points - 1.25)
 
 
@@ -484,9 +484,9 @@ def test_a_row_without_a_choice_is_refused(value: float) -> None:
         lambda x: top_p_logits(x, 0.5),
         lambda x: top_p_logits(x, 1.0),
     ):
-        with refuse("1 of 2 rows", "V is 5", r"\(2, 5\)"):
+        with assert_refused("1 of 2 rows", "V is 5", r"\(2, 5\)"):
             function(logits)
-    with refuse("2 of 2 rows", "V is 0"):
+    with assert_refused("2 of 2 rows", "V is 0"):
         greedy(torch.zeros(2, 0))
 
 
@@ -494,9 +494,9 @@ def test_a_row_without_a_choice_is_refused(value: float) -> None:
 def test_a_sequence_without_a_token_is_refused() -> None:
     model = make_decoder()
     for write in (continue_ids, continue_ids_without_cache):
-        with refuse("n is 3 and T is 0", r"\(2, 0\)"):
+        with assert_refused("n is 3 and T is 0", r"\(2, 0\)"):
             write(model, prompt()[:, :0], 3, greedy)
-        with refuse("n is -1 and T is 3"):
+        with assert_refused("n is -1 and T is 3"):
             write(model, prompt(), -1, greedy)
-        with refuse("ids has the axes B T, 2 in number", r"has 1; shape \(3,\)"):
+        with assert_refused("ids has the axes B T, 2 in number", r"has 1; shape \(3,\)"):
             write(model, prompt()[0], 3, greedy)

@@ -1,5 +1,7 @@
 """Prompts of different lengths in one batch: each gets the tokens and logits that it gets alone."""
 
+import re
+
 import pytest
 import torch
 from torch import Tensor
@@ -23,7 +25,7 @@ from course_lib.generation.prompts import (
     continue_prompts_without_cache,
     padded_left,
 )
-from course_lib.generation.writing import continue_ids
+from course_lib.generation.writing import continue_ids, continue_ids_without_cache
 from course_lib.layers.activations import silu
 from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import initialise
@@ -134,10 +136,59 @@ def test_padding_that_cannot_be_is_refused() -> None:
             model(ids, padding=torch.tensor([0, wrong]))
     with pytest.raises(ValueError, match="ids has B=2 rows and padding 3 counts"):
         model(ids, padding=torch.tensor([0, 1, 2]))
+    with pytest.raises(ValueError, match=r"counts, .* padding is torch\.bool; shape \(2,\)"):
+        model(ids, padding=torch.tensor([False, True]))
+    with pytest.raises(ValueError, match=r"padding is torch\.float32; shape \(2,\)"):
+        model(ids, padding=torch.tensor([0.0, 1.0]))
+    with pytest.raises(TypeError, match="what came as padding is of type list"):
+        model(ids, padding=[0, 1])
     caches = model.new_caches()
     model(ids, caches, torch.tensor([0, 4]))
     with pytest.raises(ValueError, match="padding has 7 and there are 6 columns"):
         model(ids[:, :1], caches, torch.tensor([0, 7]))
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("kind", ["RoPE", "windows, every other layer", "latent"])
+def test_padding_that_changes_between_calls_is_refused(kind: str) -> None:
+    model, ids = decoder(kind), torch.stack(prompts((5, 5)))
+    for first, then in (((0, 4), (0, 3)), ((0, 4), None), (None, (1, 0)), ((0, 0), (0, 1))):
+        before, after = (None if row is None else torch.tensor(row) for row in (first, then))
+        caches = model.new_caches()
+        model(ids, caches, before)
+        was, now = (row if row and any(row) else None for row in (first, then))
+        message = re.escape(f"behind 5 columns it was {was} and is {now}")
+        with pytest.raises(ValueError, match=message):
+            model(ids[:, :1], caches, after)
+        assert {cache.length for cache in caches} == {5}
+        model(ids[:, :1], caches, before)
+    caches = model.new_caches()
+    padding = torch.tensor([0, 2])
+    with pytest.raises(ValueError, match="ids go from"):
+        model(ids + V, caches, torch.tensor([0, 3]))
+    model(ids, caches, padding)  # what failed has told nothing
+    padding += 1
+    model(ids[:, :1], caches, torch.tensor([0, 2]))  # nor does a changed tensor
+    for kept in (None, torch.tensor([0, 0])):
+        caches = model.new_caches()
+        model(ids, caches, kept)
+        model(ids[:, :1], caches, None)
+        model(ids[:, :1], caches, torch.tensor([0, 0]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_nan_in_the_padding_reaches_nobody(kind: str) -> None:
+    model, rows = decoder(kind), prompts((6, 2, 4))
+    rows = [row.clamp(min=1) for row in rows]
+    ids, padding = padded_left(rows)
+    is_token = torch.arange(ids.shape[1]) >= padding[:, None]
+    expected = model(ids, padding=padding)[is_token]
+    with torch.no_grad():
+        model.embedding[0] = torch.nan  # the id that fills rows up
+    caches = model.new_caches()
+    chunks = [model(chunk, caches, padding) for chunk in ids.split([5, 1], dim=1)]
+    for logits in (model(ids, padding=padding), torch.cat(chunks, dim=1)):
+        assert_close(logits[is_token][:, 1:], expected[:, 1:])  # the NaN's own logit is NaN
 
 
 # Generation
@@ -233,6 +284,35 @@ def test_what_is_no_prompt_is_refused() -> None:
         padded_left([torch.tensor([1, 2]), torch.tensor([], dtype=torch.int64)])
     with pytest.raises(ValueError, match=r"shape .*\(1, 2\)"):
         padded_left([torch.tensor([[1, 2]])])
+    with pytest.raises(ValueError, match=r"prompt 1 is torch\.float32; shape \(1,\)"):
+        padded_left([torch.tensor([1, 2]), torch.tensor([1.5])])
+    with pytest.raises(ValueError, match=r"prompt 0 is torch\.bool; shape \(2,\)"):
+        padded_left([torch.tensor([True, False])])
+
+
+def test_ids_of_any_integers_make_one_batch() -> None:
+    ids, _ = padded_left([torch.tensor([7], dtype=torch.int8), torch.tensor([300, 2**40])])
+    assert ids.tolist() == [[0, 7], [300, 2**40]]
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_what_cannot_be_continued_is_refused() -> None:
+    model, ids = decoder("RoPE"), torch.stack(prompts((5, 5)))
+    for go_on in (continue_ids, continue_ids_without_cache):
+        for n, padding, message in (
+            (2.0, None, "n is 2.0, of type float"),
+            (True, None, "n is True, of type bool"),
+            (2, torch.tensor([0, -1]), "padding has -1 and there are 5 columns"),
+            (2, torch.tensor([0, 5]), "padding has 5 and there are 5 columns"),
+            (2, torch.tensor([0.0, 1.0]), "padding is torch.float32; shape (2,)"),
+            (2, torch.tensor([False, True]), "padding is torch.bool; shape (2,)"),
+            (2, torch.tensor(1), "padding has the axes B, 1 in number; padding has 0; shape ()"),
+            (2, torch.tensor([0, 1, 1]), "ids has B=2 rows and padding 3 counts"),
+        ):
+            with pytest.raises(ValueError, match=re.escape(message)):
+                go_on(model, ids, n, greedy, padding)
+        with pytest.raises(TypeError, match="what came as padding is of type list"):
+            go_on(model, ids, 2, greedy, [0, 1])
 
 
 @pytest.mark.usefixtures("without_annotations")

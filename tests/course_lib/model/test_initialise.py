@@ -25,7 +25,7 @@ def decoder(seed: int = 0, std: float = 0.02) -> Decoder:
     return model
 
 
-def compare_spread(model: nn.Module, std: float, num_writers: int) -> None:
+def assert_spread(model: nn.Module, std: float, num_writers: int) -> None:
     """Compare each matrix with std, those that write into the stream with std / √num_writers."""
     found = 0
     for name, weight in model.named_parameters():
@@ -41,7 +41,7 @@ def compare_spread(model: nn.Module, std: float, num_writers: int) -> None:
 
 @pytest.mark.parametrize("std", [0.02, 0.5])
 def test_the_spread_is_as_asked_and_smaller_where_it_is_written(std: float) -> None:
-    compare_spread(decoder(std=std), std, 2 * L)
+    assert_spread(decoder(std=std), std, 2 * L)
 
 
 # GPT's is plain; these are gated, before, inside and on both sides of a norm, and side by side.
@@ -49,7 +49,7 @@ def test_the_spread_is_as_asked_and_smaller_where_it_is_written(std: float) -> N
 def test_the_spread_of_other_blocks(name: str) -> None:
     model = Decoder(ARCHITECTURES[name].ours)
     initialise(model, torch.Generator().manual_seed(0), std=0.1)
-    compare_spread(model, 0.1, 2 * 7)
+    assert_spread(model, 0.1, 2 * 7)
 
 
 class Experts(nn.Module):
@@ -98,7 +98,7 @@ def test_every_half_of_a_block_declares_its_write() -> None:
 def test_the_spread_of_an_encoder_decoder() -> None:
     model = EncoderDecoder(vaswani_config(L, 48, 4, 10, 72, 97))
     initialise(model, torch.Generator().manual_seed(0), std=0.1)
-    compare_spread(model, 0.1, 5 * L)
+    assert_spread(model, 0.1, 5 * L)
 
 
 def test_gains_start_at_one_and_all_else_at_zero() -> None:

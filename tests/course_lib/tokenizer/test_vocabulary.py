@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from texts import TEXTS, any_text
 
-from course_lib.tokenizer.bpe import BYTE_RANKS, bpe_train, ranks_from_merges
-from course_lib.tokenizer.pre_tokens import o200k_pre_tokens
+from course_lib.tokenizer.bpe import BYTE_RANKS, bpe_encode, bpe_train, ranks_from_merges
+from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens, o200k_pre_tokens
 from course_lib.tokenizer.vocabulary import (
     GPT2_SPECIALS,
     HARMONY_SPECIALS,
@@ -237,3 +237,31 @@ def test_the_id_of_a_special_token_is_a_row_of_a_table() -> None:
         Tokenizer(ranks=BYTE_RANKS, specials={"<|a|>": -1, "<|b|>": 300})
     with pytest.raises(ValueError, match=r"<\|a\|> = 300\.5"):
         Tokenizer(ranks=BYTE_RANKS, specials={"<|a|>": 300.5})
+
+
+@pytest.mark.usefixtures("without_annotations")
+@pytest.mark.parametrize("wrong", [None, b"low", ["low"], 5])
+def test_what_is_no_text_is_refused(wrong: object) -> None:
+    message = f"a str .* what came is of type {type(wrong).__name__}"
+    for cut in (
+        SMALL.encode,
+        SMALL.encode_with_specials,
+        O200K.encode_with_specials,
+        gpt2_pre_tokens,
+        o200k_pre_tokens,
+        lambda text: bpe_train(text, 1),
+    ):
+        with pytest.raises(ValueError, match=message):
+            cut(wrong)
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_what_is_no_list_of_ids_and_no_piece_is_refused() -> None:
+    for decode in (SMALL.decode, SMALL.decode_bytes):
+        with pytest.raises(ValueError, match="a list of ints; ids is 5, of type int"):
+            decode(5)
+        with pytest.raises(ValueError, match="ids is None, of type NoneType"):
+            decode(None)
+    for wrong in ("low", None, [1]):
+        with pytest.raises(ValueError, match=f"piece is of type {type(wrong).__name__}"):
+            bpe_encode(wrong, RANKS)

@@ -171,6 +171,26 @@ def test_errors_name_the_numbers() -> None:
         Optimisation(learning_rate=0.1, weight_decay=-0.5)
 
 
+def test_a_model_without_parameters_cannot_be_trained() -> None:
+    frozen, optimisation = Line(), Optimisation(learning_rate=0.1)
+    frozen.requires_grad_(False)
+    count = len(list(frozen.parameters()))
+    for model, message in (
+        (nn.ReLU(), "ReLU has 0 parameters and 0 of them do"),
+        (frozen, f"Line has {count} parameters and 0 of them do"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            train(model, batches(2), square, 2, optimisation, show_progress=False)
+
+
+def test_a_learning_rate_beyond_float32_is_refused() -> None:
+    for rate in (1e39, 1e-46):
+        with pytest.raises(
+            ValueError, match=f"finite in float32.*learning_rate is {re.escape(str(rate))}, w"
+        ):
+            Optimisation(learning_rate=rate)
+
+
 @pytest.mark.usefixtures("without_annotations")
 def test_steps_are_whole() -> None:
     with pytest.raises(ValueError, match=r"num_steps is 1\.5, of type float; num_steps = 1\.5"):

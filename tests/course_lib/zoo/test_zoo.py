@@ -272,7 +272,7 @@ def _same_norm(config: NormConfig, facts: Facts) -> None:
     assert config.eps == facts.eps
 
 
-def _same_rotation(layer: LayerConfig, expected: Rotation | None) -> None:
+def assert_same_rotation(layer: LayerConfig, expected: Rotation | None) -> None:
     rope = layer.attention.rope
     if expected is None:
         assert rope == NoRope()
@@ -333,7 +333,7 @@ def test_rotations(name: str) -> None:
     config, facts = DENSE_MODELS[name], FACTS[name]
     expected = {"g": facts.rotation, "w": facts.window_rotation, "n": None}
     for layer, letter in zip(config.layers, _letters(facts), strict=True):
-        _same_rotation(layer, expected[letter])
+        assert_same_rotation(layer, expected[letter])
 
 
 @pytest.mark.parametrize("name", FACTS)
