@@ -516,6 +516,12 @@ def process_ended_in_the_last_cell(one):
     one.add("import os\nos._exit(1)")
 
 
+@case("sagemathinc/cocalc/issues/4951")
+def process_ended_again_and_again(one):
+    for _ in range(7):
+        one.add("import os\nos._exit(1)")
+
+
 @case("jupyter/notebook/issues/4400")
 def quit_in_the_middle(one):
     one.add("quit()", behind="softmax-check")

@@ -117,6 +117,7 @@ TOLD = {
     "file-named-like-a-module": 'The file "random.py" has the name of a module',
     "process-ended-in-a-cell-of-its-own": 'starts "import os" ended the process',
     "endless-loop-that-cannot-be-stopped": 'starts "import time" did not stop',
+    "process-ended-again-and-again": "The process ended more than 5 times; the rest was not run.",
     "quit-in-the-middle": 'starts "quit()" asked the process to end',
 }
 
