@@ -133,7 +133,7 @@ def test_repairs_stand_at_the_top_of_the_learners_page(graded, small_course):
     small_course.nbgrader("generate_feedback", "softmax", "--student", "notebook-renamed")
     folder = graded.root / "feedback" / "notebook-renamed" / "softmax"
     page = (folder / "softmax.html").read_text(encoding="utf-8")
-    sentence = "The notebook was handed in as &#34;softmax &amp; final.ipynb&#34;."
+    sentence = 'The notebook was handed in as "softmax &amp; final.ipynb".'
     assert page.index(sentence) < page.index("Write softmax.")
     small_course.nbgrader("generate_feedback", "softmax", "--student", "no-outputs")
     page = (graded.root / "feedback" / "no-outputs" / "softmax" / "softmax.html").read_text()

@@ -25,6 +25,17 @@ def test_each_encoding_is_read(encoding):
     assert len(found.repairs) == (encoding != "utf-8")
 
 
+@pytest.mark.parametrize(
+    "spoiled",
+    ['{"cells": [1, 2,], "nbformat": 4}', '{"cells": [1,, 2], "nbformat": 4 ,\n}',
+     '{"cells": [, 1, 2], "nbformat": 4}'],
+)  # fmt: skip
+def test_a_comma_too_many_is_left_out_and_told_once(spoiled):
+    found = read(spoiled.encode())
+    assert found.versions == ({"cells": [1, 2], "nbformat": 4},)
+    assert found.repairs == ("The file held a comma too many, as editing by hand leaves it.",)
+
+
 def test_an_answer_of_jupyters_server_is_unwrapped():
     wrapped = {"name": "softmax.ipynb", "type": "notebook", "content": NOTEBOOK}
     assert read(json.dumps(wrapped).encode()).versions == (NOTEBOOK,)
@@ -55,6 +66,7 @@ def test_a_comma_within_a_text_stays():
         (b'{"name": 1}', "JSON but no notebook"),
         (b'{"cells": [1, 2', "cut off: it ends in the middle, after 15 characters"),
         (b'{"cells": "a', "cut off"),
+        (b'{"cells", 1}', "not JSON from line 1, column 9 on"),
         (b'{"cells" 1}', "not JSON from line 1, column 10 on"),
         (b'{"cells": ' + b"[" * 100_000, "nested too deeply"),
     ],
