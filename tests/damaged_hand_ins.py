@@ -517,6 +517,11 @@ def process_ended_in_the_last_cell(one):
 
 
 @case("sagemathinc/cocalc/issues/4951")
+def process_ended_between_answer_and_check(one):
+    one.add("import os\nos._exit(1)", behind="softmax-answer")
+
+
+@case("sagemathinc/cocalc/issues/4951")
 def process_ended_again_and_again(one):
     for _ in range(7):
         one.add("import os\nos._exit(1)")
