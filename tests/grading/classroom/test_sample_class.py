@@ -111,9 +111,9 @@ def test_the_mistake_is_named_and_counted(printed):
     assert "NOT-READ" not in printed
 
 
-def test_a_damaged_file_and_a_dead_kernel_have_a_reason_and_stop_nobody(printed):
-    assert "not JSON" in line_of(printed, "learner-04")
-    assert "DeadKernelError" in line_of(printed, "learner-05")
+def test_a_damaged_file_has_a_reason_and_a_dead_kernel_costs_its_check(printed):
+    assert "The file is cut off" in line_of(printed, "learner-04")
+    assert marks(printed, "learner-05") == ["0/4"]  # the check that died costs its own points
     assert " - " in line_of(printed, "learner-05")
 
 
