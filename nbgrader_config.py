@@ -40,3 +40,9 @@ c.HTMLExporter.filters = {"maths_scripts": "grading.nbgrader_steps.feedback_math
 
 # `nbgrader zip_collect softmax` takes files named <learner>_<notebook>.ipynb.
 c.FileNameCollectorPlugin.named_regexp = r".*?(?P<student_id>[^/\\_]+)_(?P<file_id>[^/\\]+)\.ipynb$"
+
+# `nbgrader export` says the state beside the score, and leaves blank what has no mark.
+c.ExportApp.plugin_class = "grading.report.export.ExportWithStates"
+
+# The formgrader would show these settings on its first page, and warns that it cannot.
+c.FormgradeExtension.debug = False

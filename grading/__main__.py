@@ -1,4 +1,4 @@
-"""The course's commands: python -m grading check | release | collect | class | report | lab."""
+"""The course's commands: python -m grading lab | check | release | collect | grade | report …"""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from grading.commands.for_learners import add_for_learners, lab
 
 EPILOG = """
 For learners:      lab, lab-copies, reset, check
-For instructors:   release, collect, class, report, formgrader, solutions
+For instructors:   release, collect, grade, report, formgrader, class, solutions
 
 Each command says more with --help. `make` calls them by the same names.
 """

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from grading.classroom.enrolment import has_gradebook, opened
+from grading.classroom.enrolment import gradebook_file
+from grading.classroom.grade.gradebook import opened
 from grading.collection.roster import Learner, Roster
 
 Result = TypeVar("Result")
@@ -16,7 +17,7 @@ FIELDS = ("first_name", "last_name", "email", "lms_user_id")
 
 def in_gradebook(course: Path) -> tuple[Learner, ...]:
     """Return the learners that a gradebook knows."""
-    if not has_gradebook(course):
+    if not gradebook_file(course).exists():
         return ()
     with opened(course) as gradebook:
         return tuple(

@@ -21,6 +21,26 @@ def sample_class(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def grade(arguments: argparse.Namespace) -> int:
+    """Grade what is new or changed, and write the learners' pages that changed."""
+    from grading.classroom.grade.gradebook import GradebookLockedError
+    from grading.classroom.grade.run import grade as grade_course
+    from grading.report.printed import print_ended
+
+    if lacks_gradebook(arguments.course):
+        return 2
+    try:
+        ended = grade_course(arguments.course, arguments.slugs, arguments.student)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except GradebookLockedError:
+        print("Another program has gradebook.db locked. Nothing was graded.", file=sys.stderr)
+        return 1
+    print_ended(ended)
+    return 0 if ended.is_complete else 1
+
+
 def lacks_gradebook(course: Path) -> bool:
     """Say so where a folder is no graded course directory."""
     if (course / "gradebook.db").exists():
@@ -32,11 +52,18 @@ def lacks_gradebook(course: Path) -> bool:
 
 def report(arguments: argparse.Namespace) -> int:
     """Print the results of a graded course directory."""
+    from sqlalchemy.exc import OperationalError
+
     from grading.report.printed import print_report
 
-    if lacks_gradebook(arguments.course):
+    course = arguments.place or arguments.course
+    if lacks_gradebook(course):
         return 2
-    print_report(arguments.course)
+    try:
+        print_report(course)
+    except OperationalError as error:
+        print(f"gradebook.db cannot be read: {error.orig}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -44,9 +71,10 @@ def formgrader(arguments: argparse.Namespace) -> int:
     """Open the gradebook of a course directory in the browser."""
     from grading.classroom.jupyter import open_lab
 
-    if lacks_gradebook(arguments.course):
+    course = arguments.place or arguments.course
+    if lacks_gradebook(course):
         return 2
-    return open_lab(arguments.course, ["--LabApp.default_url=/formgrader", *arguments.options])
+    return open_lab(course, ["--LabApp.default_url=/formgrader", *arguments.options])
 
 
 def solutions(arguments: argparse.Namespace) -> int:
@@ -58,15 +86,26 @@ def solutions(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def add_course(command: argparse.ArgumentParser) -> None:
+    """Let a command be told its course directory, bare or by name as the other commands are."""
+    place = Path("_build") / "class"
+    command.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    command.add_argument("--course", type=Path, dest="place", metavar="DIR", help="the same")
+
+
 def add_for_instructors(command: Adder) -> None:
     """Add the commands that an instructor types."""
     releasing.add(command)
     add_collect(command)
     command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
+    text = "Grade what is new or changed in submitted/, and write the learners' pages."
+    one = command("grade", grade, text)
+    one.add_argument("slugs", nargs="*", metavar="SLUG", help="only these assignments")
+    one.add_argument("--student", default="", metavar="ID", help="only this learner")
+    one.add_argument("--course", type=Path, default=Path(), metavar="DIR", help="default: here")
     one = command("report", report, "Print marks and named mistakes of a graded course directory.")
-    place = Path("_build") / "class"
-    one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    add_course(one)
     one = command("formgrader", formgrader, f"Open the gradebook of a course directory. {REST}")
-    one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
+    add_course(one)
     one = command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
     one.add_argument("--only", metavar="SLUG", help="this chapter's, if it has one")

@@ -172,7 +172,7 @@ def why_none(
         name = choices[0].name
         return (
             f'"{name}" has none of the cells of {released.name}, so it belongs to another '
-            f"assignment; {AGAIN} of {released.name}."
+            f"assignment; hand in the notebook of {released.name}."
         )
     others = sorted(name for name in candidates if PurePosixPath(name).name != "timestamp.txt")
     if not others:

@@ -139,13 +139,16 @@ def loaded(text: str, repairs: list[str]) -> dict[str, Any]:
 
 
 def needless_comma(text: str, place: int) -> int | None:
-    """Return where a comma stands before a closing bracket that JSON stumbled over, or None."""
+    """Return where a comma stands that JSON stumbled over, before or after none of its parts."""
     before = text[: place + 1].rstrip()
-    if not before.endswith((",", "]", "}")):
+    comma = len(before) - 1
+    if before.endswith(("]", "}")):
+        comma = len(before[:-1].rstrip()) - 1
+    if comma < 0 or text[comma] != ",":
         return None
-    comma = len(before) - 1 if before.endswith(",") else len(before[:-1].rstrip()) - 1
     is_last = text[comma + 1 :].lstrip()[:1] in ("]", "}")
-    return comma if comma >= 0 and text[comma] == "," and is_last else None
+    is_double = text[:comma].rstrip().endswith(("[", "{", ","))
+    return comma if is_last or is_double else None
 
 
 def why_no_json(text: str, error: json.JSONDecodeError) -> str:

@@ -92,10 +92,11 @@ def shaped_cell(cell: dict[str, Any], seen: set[str]) -> dict[str, Any]:
 def text_of(source: Any) -> str:
     """Return a cell's text, whatever holds it.
 
-    Half of a surrogate pair, which no file can hold, becomes a question mark. A zero byte, over which
-    a kernel hangs, is left out.
+    Half of a surrogate pair, which no file can hold, becomes a question mark. A zero byte, over
+    which a kernel hangs, is left out.
     """
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
-    text = source.replace("\0", "") if isinstance(source, str) else ""
+    text = source if isinstance(source, str) else ""
+    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

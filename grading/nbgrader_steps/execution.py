@@ -33,6 +33,7 @@ class ExecuteToTheEnd(Execute):  # type: ignore[misc]  # nbgrader has no types
         """Run a notebook."""
         self.left_out: set[int] = set()
         self.restarts = 0
+        self.gave_up = False
         self.wants_to_exit = False
         self.course = nb.metadata.get(COURSE_KEY, {})
         done: tuple[NotebookNode, Any] = super().preprocess(nb, resources, km)
@@ -42,7 +43,7 @@ class ExecuteToTheEnd(Execute):  # type: ignore[misc]  # nbgrader has no types
         self, cell: NotebookNode, resources: Any, index: int
     ) -> tuple[NotebookNode, Any]:
         """Run one cell; if the process ends, go on in a new one."""
-        if cell.cell_type != "code" or self.restarts > MOST_RESTARTS:
+        if cell.cell_type != "code" or self.gave_up:
             return cell, resources
         source = cell.source
         try:
@@ -63,9 +64,12 @@ class ExecuteToTheEnd(Execute):  # type: ignore[misc]  # nbgrader has no types
         return cell, resources
 
     def on_cell_executed(self, **arguments: Any) -> None:
-        """Note that a cell asked for the end of its process: `quit()` takes effect later."""
+        """Note a cell that may not run again, and one whose `quit()` takes effect later."""
         super().on_cell_executed(**arguments)
-        payload = arguments["execute_reply"]["content"].get("payload") or []
+        content = arguments["execute_reply"]["content"]
+        if content.get("ename") == self.error_on_timeout["ename"]:
+            self.left_out.add(arguments["cell_index"])
+        payload = content.get("payload") or []
         self.wants_to_exit = any(one.get("source") == "ask_exit" for one in payload)
 
     def end_in(self, cell: NotebookNode, index: int, error: Exception) -> None:
@@ -88,18 +92,19 @@ class ExecuteToTheEnd(Execute):  # type: ignore[misc]  # nbgrader has no types
 
     def restart(self, until: int) -> None:
         """Start a new process, and run in it what led up to a cell."""
-        while self.restarts <= MOST_RESTARTS:
+        while self.restarts < MOST_RESTARTS:
             self.restarts += 1
             self._cleanup_kernel()
-            if self.restarts > MOST_RESTARTS:
-                self.log.error("The process ended too often; the other cells are not run")
             self.km = self.create_kernel_manager()
             self.start_new_kernel()
             self.start_new_kernel_client()
-            ended = self.replay(until) if self.restarts <= MOST_RESTARTS else None
+            ended = self.replay(until)
             if ended is None:
                 return
             self.left_out.add(ended)
+        self.gave_up = True
+        repairs = self.course.setdefault("repairs", [])
+        repairs.append(f"The process ended more than {MOST_RESTARTS} times; the rest was not run.")
 
     def replay(self, until: int) -> int | None:
         """Run earlier cells again, except checks; return the one in which the process ended."""
@@ -128,6 +133,8 @@ class ExecuteToTheEnd(Execute):  # type: ignore[misc]  # nbgrader has no types
             self.run_quietly(code, cell)
         except DeadKernelError:
             before = [n for n in range(index) if self.nb.cells[n].cell_type == "code"]
+            if not before:
+                raise
             self.left_out.add(before[-1])
             self.note(before[-1], "ended the process")
             self.restart(index)

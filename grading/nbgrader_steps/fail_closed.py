@@ -14,6 +14,7 @@ import html
 import re
 
 from nbformat.notebooknode import NotebookNode, from_dict
+from nbformat.v4 import new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
@@ -22,6 +23,9 @@ from grading.verdict.record import MIME, Record
 
 # Only what Python prints for a number that is not negative: no nan, no inf, no 1_000, no quotes.
 NUMBER = re.compile(r"\d+(\.\d*)?([eE][+-]?\d+)?")
+#: Under this name metadata say why points were refused: a result's, and those of a cell about a
+#: check that is gone.
+REFUSED = "attention_course_refused"
 
 
 def is_check(cell: NotebookNode) -> bool:
@@ -89,9 +93,35 @@ def refuse(cell: NotebookNode, reason: str) -> None:
             del output["execution_count"]
     sentence = f"This check earned 0 points: {reason}."
     zero = {"text/plain": "0.0", "text/html": f"<p>{html.escape(sentence)}</p>"}
-    result: dict[str, object] = {"output_type": "execute_result", "metadata": {}, "data": zero}
+    note = {REFUSED: reason}
+    result: dict[str, object] = {"output_type": "execute_result", "metadata": note, "data": zero}
     result["execution_count"] = cell.get("execution_count")
     cell.outputs.insert(0, from_dict(result))  # type: ignore[no-untyped-call]
+
+
+def lost(name: str, nb: NotebookNode) -> NotebookNode:
+    """Return a cell that tells the learner of a check that is gone from a notebook."""
+    text = (
+        f"**The check `{name}` is no longer in this notebook, so it earned 0 points.** "
+        "Copy your answers into a fresh copy of the exercise, which has it, and hand that in."
+    )
+    cell: NotebookNode = new_markdown_cell(text, id=f"lost-{name}"[:64])  # type: ignore[no-untyped-call]
+    if (nb.nbformat, nb.nbformat_minor) < (4, 5):
+        del cell["id"]  # cells have ids since 4.5
+    cell.metadata[REFUSED] = {name: "the check is no longer in the notebook"}
+    return cell
+
+
+def refusals(nb: NotebookNode) -> dict[str, str]:
+    """Return why points were refused in a graded notebook, by the name of the check."""
+    found: dict[str, str] = {}
+    for cell in nb.cells:
+        if is_check(cell) and cell.outputs and REFUSED in cell.outputs[0].get("metadata", {}):
+            reason = cell.outputs[0].metadata[REFUSED]
+            found[cell.metadata["nbgrader"]["grade_id"]] = str(reason)
+        elif cell.cell_type == "markdown":
+            found |= dict(cell.metadata.get(REFUSED, {}))
+    return found
 
 
 class FailClosed(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
@@ -135,4 +165,5 @@ class FailClosed(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no
                     self.log.warning("Check '%s' is missing and earned 0", grade.name)
                     grade.auto_score = 0.0
                     grade.needs_manual_grade = False
+                    nb.cells.insert(0, lost(grade.name, nb))
             gradebook.db.commit()

@@ -20,6 +20,7 @@ from nbgrader.converters import Autograde
 from grading.doctor.choosing import may_be_notebook
 from grading.doctor.errors import UngradableError
 from grading.doctor.healing import COURSE_KEY, Healed, heal
+from grading.doctor.reading import AGAIN
 from grading.nbgrader_steps.released_cells import notebook_names, released
 
 
@@ -60,26 +61,29 @@ class HealingExporter(NotebookExporter):
 
 
 def expect_released_names(converter: Autograde) -> None:
-    """Let nbgrader expect each submission's notebook under its released name.
-
-    A submission that cannot be graded and has no file of that name is left without notebooks:
-    nbgrader would give it 0 points before it is read.
-    """
+    """Let nbgrader expect each submission's notebook under its released name."""
     course = converter.coursedir
     names = notebook_names(course.db_url, course.assignment_id)
     names = [name for name in names if fnmatch.fnmatch(name, course.notebook_id)]
     pattern = converter._format_source(course.assignment_id, course.student_id)
     for folder in sorted({*converter.assignments, *glob.glob(pattern)} if names else ()):
-        expected = []
-        for name in names:
-            path = Path(folder) / f"{name}.ipynb"
-            try:
-                if not path.exists():
-                    healed_submission(converter, Path(folder), course.assignment_id, name)
-                expected.append(str(path))
-            except UngradableError as error:
-                converter.log.error("%s cannot be graded:\nUngradableError: %s", folder, error)
-        converter.assignments[folder] = expected
+        paths = [Path(folder) / f"{name}.ipynb" for name in names]
+        converter.assignments[folder] = [
+            str(path) for path in paths if path.exists() or is_gradable(converter, path)
+        ]
+
+
+def is_gradable(converter: Autograde, path: Path) -> bool:
+    """Return whether a submission without a file of the released name can be graded; say why not.
+
+    nbgrader gives it 0 points before it is read, so one that cannot be graded is not to be read.
+    """
+    try:
+        healed_submission(converter, path.parent, converter.coursedir.assignment_id, path.stem)
+    except UngradableError as error:
+        converter.log.error("%s cannot be graded:\nUngradableError: %s", path.parent, error)
+        return False
+    return True
 
 
 def healed_submission(converter: Autograde, folder: Path, assignment: str, name: str) -> Healed:
@@ -91,14 +95,23 @@ def healed_submission(converter: Autograde, folder: Path, assignment: str, name:
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    """Return the files of a submission; of those that can be no notebook, the names alone."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        if may_be_notebook(path.name)
-        else b""
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    """Return the files of a submission; of those that can be no notebook, the names alone.
+
+    Links do not count: what they lead to was not handed in.
+
+    Raises:
+        UngradableError: if one cannot be read.
+    """
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        try:
+            if path.is_file() and not path.is_symlink():
+                files[name] = path.read_bytes() if may_be_notebook(name) else b""
+        except OSError as error:
+            reason = f'The file "{name}" cannot be read ({error.strerror}); {AGAIN}.'
+            raise UngradableError(reason) from error
+    return files
 
 
 def drop_shadows(converter: Autograde, names: dict[str, str]) -> list[str]:

@@ -11,6 +11,7 @@ COMMANDS = (
     "check",
     "release",
     "collect",
+    "grade",
     "class",
     "report",
     "formgrader",
@@ -101,8 +102,8 @@ def test_nothing_else_is_ignored_and_no_file_of_the_course():
 
 
 def test_a_course_without_a_gradebook_is_refused(tmp_path):
-    for command in ("formgrader", "report"):
-        done = run(command, str(tmp_path))
+    for words in (("formgrader",), ("report",), ("grade", "--course")):
+        done = run(*words, str(tmp_path))
         assert done.returncode == 2
         assert "holds no gradebook" in done.stderr
     assert list(tmp_path.iterdir()) == []

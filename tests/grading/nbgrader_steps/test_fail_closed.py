@@ -4,7 +4,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
+from grading.nbgrader_steps.fail_closed import lost, refusals, refuse
 from grading.notebooks import notebook
 
 # Reads submissions as they are; the doctor would mend what these tests damage.
@@ -142,3 +144,22 @@ def test_nothing_is_written_outside_the_course(course):
         "gradebook.db",
         "nbgrader_config.py",
     }
+
+
+def test_what_was_refused_is_read_back_and_a_check_that_is_gone_is_told():
+    cell = new_code_cell("check(f)", outputs=[])
+    cell.metadata["nbgrader"] = {"grade": True, "solution": False, "grade_id": "shown", "points": 2}
+    refuse(cell, "the cell showed no result")
+    for minor, has_id in ((4, False), (5, True)):
+        nb = new_notebook(cells=[cell])
+        nb.nbformat_minor = minor
+        nb.cells.insert(0, lost("gone", nb))
+        assert ("id" in nb.cells[0]) is has_id
+        assert (
+            "The check `gone` is no longer in this notebook, so it earned 0" in nb.cells[0].source
+        )
+        assert refusals(nb) == {
+            "gone": "the check is no longer in the notebook",
+            "shown": "the cell showed no result",
+        }
+    assert refusals(new_notebook(cells=[new_code_cell("1")])) == {}
