@@ -13,19 +13,13 @@ c.CourseDirectory.release_directory = "exercises"
 # nbgrader's default is a folder of the system, and the formgrader warns where that is missing.
 c.Exchange.root = str(ROOT / "exchange")
 
-# The lists of nbgrader 0.9.6 with one step more each. DropPasted: a cell that was copied and pasted
-# must not stop the grading of a class. FailClosed decides what a check cell has earned,
-# before ClearMetadata and SaveAutoGrades see it.
-c.Autograde.sanitize_preprocessors = [
-    "nbgrader.preprocessors.ClearOutput",
-    "grading.nbgrader_steps.pasted_cells.DropPasted",
-    "nbgrader.preprocessors.DeduplicateIds",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
+# A submission is read by the doctor: the notebook that holds the work, under whatever name, mended.
+c.Autograde.exporter_class = "grading.nbgrader_steps.healing.HealingExporter"
+# The list of nbgrader 0.9.6, with a step of ours for its own and one more. ExecuteToTheEnd: a cell
+# that ends its process must not end the grading of a notebook. FailClosed decides what a check cell
+# has earned, before ClearMetadata and SaveAutoGrades see it.
 c.Autograde.autograde_preprocessors = [
-    "nbgrader.preprocessors.Execute",
+    "grading.nbgrader_steps.execution.ExecuteToTheEnd",
     "nbgrader.preprocessors.IgnorePattern",
     "grading.nbgrader_steps.fail_closed.FailClosed",
     "nbconvert.preprocessors.ClearMetadataPreprocessor",
@@ -46,3 +40,9 @@ c.HTMLExporter.filters = {"maths_scripts": "grading.nbgrader_steps.feedback_math
 
 # `nbgrader zip_collect softmax` takes files named <learner>_<notebook>.ipynb.
 c.FileNameCollectorPlugin.named_regexp = r".*?(?P<student_id>[^/\\_]+)_(?P<file_id>[^/\\]+)\.ipynb$"
+
+# `nbgrader export` says the state beside the score, and leaves blank what has no mark.
+c.ExportApp.plugin_class = "grading.report.export.ExportWithStates"
+
+# The formgrader would show these settings on its first page, and warns that it cannot.
+c.FormgradeExtension.debug = False

@@ -1,143 +1,17 @@
-"""The course's commands: python -m grading check | release | class | solutions | report | lab."""
+"""The course's commands: python -m grading lab | check | release | collect | grade | report …"""
 
 import argparse
 import sys
-from collections.abc import Callable
-from pathlib import Path
+
+from grading.commands.for_instructors import add_for_instructors, formgrader
+from grading.commands.for_learners import add_for_learners, lab
 
 EPILOG = """
 For learners:      lab, lab-copies, reset, check
-For instructors:   release, class, report, formgrader, solutions
+For instructors:   release, collect, grade, report, formgrader, class, solutions
 
 Each command says more with --help. `make` calls them by the same names.
 """
-
-#: Adds a command by its name, what it does, and the text that explains it.
-Adder = Callable[[str, object, str], argparse.ArgumentParser]
-
-REST = "Further options, --no-browser for example, are JupyterLab's."
-
-
-def check_answers(arguments: argparse.Namespace) -> int:
-    """Check the functions of a notebook or script."""
-    from grading.catalogue.answers import check_file
-
-    return check_file(arguments.file, arguments.names)
-
-
-def release(arguments: argparse.Namespace) -> int:
-    """Generate exercises/, or say whether it is in step."""
-    from grading.classroom import release as step
-    from grading.notebooks import ROOT
-
-    if arguments.check:
-        wrong = step.check()
-        for name in wrong:
-            print(f"{name} is not what solutions/ gives.", file=sys.stderr)
-        if wrong:
-            print("Run `make release`; exercises/ is never edited by hand.", file=sys.stderr)
-        return 1 if wrong else 0
-    entered: list[str] = []
-    if arguments.no_gradebook:
-        written = step.update_exercises()
-    else:
-        written, entered = step.release()
-    lines = [f"wrote {name}" for name in written]
-    lines += [f"entered {slug} into gradebook.db" for slug in entered]
-    print("\n".join(lines) or "exercises/ is up to date.")
-    for name in step.unknown_files(ROOT):
-        print(f"{name} has no source in solutions/; remove it by hand.", file=sys.stderr)
-    return 0
-
-
-def sample_class(arguments: argparse.Namespace) -> int:
-    """Grade the sample class and print its results."""
-    from grading.classroom.sample_class import grade_class
-    from grading.report.printed import near, print_report
-    from grading.words.links import local_book
-
-    course, about = grade_class()
-    print_report(course, about)
-    if book := local_book():
-        print(f"the book                  {near(book / 'index.html')}")
-    return 0
-
-
-def lacks_gradebook(course: Path) -> bool:
-    """Say so where a folder is no graded course directory."""
-    if (course / "gradebook.db").exists():
-        return False
-    how = "`make release` makes one here, `python -m grading class` that of the sample class."
-    print(f"{course} holds no gradebook. {how}", file=sys.stderr)
-    return True
-
-
-def report(arguments: argparse.Namespace) -> int:
-    """Print the results of a graded course directory."""
-    from grading.report.printed import print_report
-
-    if lacks_gradebook(arguments.course):
-        return 2
-    print_report(arguments.course)
-    return 0
-
-
-def formgrader(arguments: argparse.Namespace) -> int:
-    """Open the gradebook of a course directory in the browser."""
-    from grading.classroom.jupyter import open_lab
-
-    if lacks_gradebook(arguments.course):
-        return 2
-    return open_lab(arguments.course, ["--LabApp.default_url=/formgrader", *arguments.options])
-
-
-def solutions(arguments: argparse.Namespace) -> int:
-    """Run the solution notebooks."""
-    from grading.classroom.solution_runs import run_solutions
-
-    done = run_solutions(only=arguments.only)
-    print(f"ran {', '.join(done)} into _build/solutions" if done else "solutions are up to date.")
-    return 0
-
-
-def lab_copies(arguments: argparse.Namespace) -> int:
-    """Make the learner's copies."""
-    from grading.classroom.workspace import make_copies
-    from grading.notebooks import ROOT
-
-    for copy in make_copies():
-        print(f"made {copy.relative_to(ROOT)}")
-    return 0
-
-
-def lab(arguments: argparse.Namespace) -> int:
-    """Make the learner's copies and open JupyterLab on them."""
-    from grading.classroom.jupyter import open_lab
-    from grading.notebooks import ROOT
-
-    lab_copies(arguments)
-    return open_lab(ROOT / "work", arguments.options)
-
-
-def reset(arguments: argparse.Namespace) -> int:
-    """Start one notebook again."""
-    from grading.classroom.workspace import released
-    from grading.classroom.workspace import reset as start_again
-    from grading.notebooks import ROOT
-
-    if not arguments.notebook:
-        known = ", ".join(released(ROOT))
-        print(f"usage: make reset NOTEBOOK=softmax\nThe notebooks are {known}.", file=sys.stderr)
-        return 2
-    try:
-        kept = start_again(arguments.notebook)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"work/{arguments.notebook} is as it was released.")
-    if kept is not None:
-        print(f"Your version is kept in {kept.relative_to(ROOT)}")
-    return 0
 
 
 def arguments_of_all() -> argparse.ArgumentParser:
@@ -158,34 +32,6 @@ def arguments_of_all() -> argparse.ArgumentParser:
     add_for_learners(command)
     add_for_instructors(command)
     return parser
-
-
-def add_for_learners(command: Adder) -> None:
-    """Add the commands that a learner types."""
-    one = command("check", check_answers, "Check the functions of a notebook or a script.")
-    one.add_argument("file", type=Path, help="a .ipynb or .py file with answers")
-    one.add_argument("names", nargs="*", help="only these exercises; default: all that it defines")
-    command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
-    command("lab", lab, f"Copy new exercises to work/ and open JupyterLab there. {REST}")
-    one = command("reset", reset, "Start a notebook in work/ again; a dated copy of yours is kept.")
-    text = "its name, for example softmax"
-    one.add_argument("notebook", nargs="?", default="", metavar="NOTEBOOK", help=text)
-
-
-def add_for_instructors(command: Adder) -> None:
-    """Add the commands that an instructor types."""
-    one = command("release", release, "Generate exercises/ from solutions/, ready to be graded.")
-    how = one.add_mutually_exclusive_group()
-    how.add_argument("--check", action="store_true", help="write nothing; fail if they differ")
-    how.add_argument("--no-gradebook", action="store_true", help="enter nothing into gradebook.db")
-    command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
-    one = command("report", report, "Print marks and named mistakes of a graded course directory.")
-    place = Path("_build") / "class"
-    one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
-    one = command("formgrader", formgrader, f"Open the gradebook of a course directory. {REST}")
-    one.add_argument("course", nargs="?", type=Path, default=place, help=f"default: {place}")
-    one = command("solutions", solutions, "Run the solution notebooks into _build/solutions.")
-    one.add_argument("--only", metavar="SLUG", help="this chapter's, if it has one")
 
 
 def main() -> int:

@@ -183,6 +183,7 @@ class Exercise:
     Attributes:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
+        formerly: names that it had before, under which old copies of the notebook still check it.
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
             the smallest example. "..." are axes that may be dropped; where an argument counts axes
             by number, none may, and every axis has a letter of its own.
@@ -233,6 +234,7 @@ class Exercise:
     loops: bool = False
     time_limit: float = 5.0
     next_rung: str = ""
+    formerly: tuple[str, ...] = ()
 
     @property
     def cell(self) -> str:

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,25 +41,37 @@ class Stamps:
 
     def is_done(self, job: str, inputs: str) -> bool:
         """Return whether a job was done with these inputs."""
-        return self._read(job).get("inputs") == inputs
+        return self.noted(job).get("inputs") == inputs
 
     def reason(self, job: str) -> str:
         """Return why a job gave nothing when it was done last; "" where it went well."""
-        return self._read(job).get("reason", "")
+        return str(self.noted(job).get("reason", ""))
 
-    def note(self, job: str, inputs: str, reason: str = "") -> None:
-        """Note that a job was done; a process killed meanwhile leaves the old note or the new."""
+    def noted(self, job: str) -> dict[str, Any]:
+        """Return all that was noted of a job; nothing where no whole note is there."""
+        try:
+            text = self._path(job).read_text(encoding="utf-8")
+            return dict(json.loads(text))
+        except (FileNotFoundError, ValueError, TypeError):
+            return {}
+
+    def note(self, job: str, inputs: str, reason: str = "", **facts: object) -> None:
+        """Note that a job was done; a process killed meanwhile leaves the old note or the new.
+
+        Args:
+            job: its name, which is a file's name too.
+            inputs: the hash of what decides its result.
+            reason: why it gave nothing.
+            facts: what else is to be known of it, as JSON has it.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f"{job}.unfinished"
-        unfinished.write_text(json.dumps({"inputs": inputs, "reason": reason}))
+        text = json.dumps({"inputs": inputs, "reason": reason, **facts})
+        unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, self._path(job))
 
     def _path(self, job: str) -> Path:
         return self.folder / f"{job}.json"
-
-    def _read(self, job: str) -> dict[str, str]:
-        path = self._path(job)
-        return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def in_processes(
@@ -93,11 +106,23 @@ def died(run: "Future[Any]") -> bool:
     return isinstance(run.exception(), BrokenProcessPool)
 
 
+def _end_with_parent() -> None:
+    """Let a process end when the one that started it was killed: nobody would take its result."""
+    parent = parent_process()
+
+    def wait_for_it() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
+
+
 def _until_one_dies(
     call: Callable[..., Result], waiting: dict[Key, tuple[Any, ...]], processes: int
 ) -> Iterator[tuple[Key, "Future[Result]"]]:
     """Take jobs from those that wait until none is left or a process dies; yield those taken."""
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with_parent) as pool:
         runs: dict[Future[Result], Key] = {}
         is_whole = True
         while runs or (waiting and is_whole):

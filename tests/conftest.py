@@ -13,6 +13,7 @@ from typing import Any
 import jaxtyping
 import pytest
 from built_site import chapters, find_browser, pages
+from core_seconds import CoreSeconds
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from xdist.scheduler import LoadScopeScheduling
@@ -42,6 +43,10 @@ BY_PAGE = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only", metavar="SLUG", help="run the tests that concern this chapter")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(CoreSeconds(), "core-seconds")
 
 
 def page_of(item: pytest.Item) -> str | None:

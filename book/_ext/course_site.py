@@ -17,6 +17,7 @@ import downloads
 import executed_notebooks
 import execution
 import icons
+import install_command
 import references
 from sphinx.application import Sphinx
 
@@ -63,6 +64,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("course_notebooks_branch", "notebooks", "html")
     app.add_directive("chapter-times", chapter.ChapterTimes)
     app.add_node(chapter.chapter_times)
+    app.add_directive("install-command", install_command.InstallCommand)
     app.connect("env-get-outdated", execution.execute_outdated)
     app.connect("env-get-outdated", appearance.read_again)
     app.connect("env-updated", executed_notebooks.complete_cached_notebooks)

@@ -22,6 +22,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from plain_markdown import MarkdownWriter
 from sphinx.application import Sphinx
 
+from grading.classroom.hand_out import course_archive
+
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
 FOLDER = "_downloads"
@@ -35,7 +37,7 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("course_lib") is None:
-    source = os.environ.get("COURSE_SOURCE", "git+{repository}")
+    source = os.environ.get("COURSE_SOURCE", "{archive}")
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
     importlib.invalidate_caches()
 """
@@ -53,9 +55,9 @@ def published_address(repository: str) -> str:
     return f"https://{owner}.github.io/{name}/"
 
 
-def setup_cell(repository: str, slug: str) -> nbformat.NotebookNode:
+def setup_cell(slug: str) -> nbformat.NotebookNode:
     """Return the quiet first cell: folded away where the reader's notebook program can do that."""
-    cell = new_code_cell(SETUP.format(repository=repository), id=f"setup-{slug}"[:64])
+    cell = new_code_cell(SETUP.format(archive=course_archive()), id=f"setup-{slug}"[:64])
     cell.metadata.update(
         {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "cellView": "form"}
     )
@@ -77,7 +79,7 @@ def write_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     source = nbformat.read(executed, as_version=4)
     book = new_notebook(metadata=kept_metadata(source))
     book.cells = [
-        setup_cell(repository, docname),
+        setup_cell(docname),
         *Cells(writer, source, Path(app.srcdir)).of(doctree),
     ]
     for position, cell in enumerate(book.cells):
@@ -168,10 +170,10 @@ class Cells:
         return {kind: base64.b64encode(path.read_bytes()).decode()}
 
 
-def with_setup(source: Path, repository: str) -> nbformat.NotebookNode:
+def with_setup(source: Path) -> nbformat.NotebookNode:
     """Return an exercise notebook with the first cell that sets the course up."""
     notebook = nbformat.read(source, as_version=4)
-    notebook.cells.insert(0, setup_cell(repository, source.stem))
+    notebook.cells.insert(0, setup_cell(source.stem))
     return notebook
 
 
@@ -179,10 +181,9 @@ def add_exercises(app: Sphinx, exception: Exception | None) -> None:
     """Put the exercises beside the chapters' notebooks, so that a page can offer them offline."""
     if exception or app.builder.name != "html":
         return
-    repository = app.config.html_theme_options["repository_url"]
     for source in sorted((ROOT / "exercises").glob("*/*.ipynb")):
         target = Path(app.outdir) / FOLDER / "exercises" / source.name
-        write_both(with_setup(source, repository), target)
+        write_both(with_setup(source), target)
 
 
 README = """# Notebooks of the course
@@ -206,7 +207,7 @@ def main(out: Path) -> None:
     for source in sorted((ROOT / "exercises").glob("*/*.ipynb")):
         target = out / "exercises" / source.parent.name / source.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(with_setup(source, repository), target)
+        nbformat.write(with_setup(source), target)
     (out / "README.md").write_text(README.format(repository=repository), encoding="utf-8")
     print(f"[notebooks] {len(list(out.rglob('*.ipynb')))} notebooks in {out}")
 

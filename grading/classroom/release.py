@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from grading.classroom.course_directory import nbgrader_api, write_settings
-from grading.classroom.enrolment import Assignment, assignments, enrol, refuse_changes
+from grading.classroom.course_update import Update, kept, update
+from grading.classroom.enrolment import Assignment, assignments
+from grading.classroom.hand_out import add_notice, notice
 from grading.jobs import digest, flat
-from grading.notebooks import ROOT, slugs
+from grading.notebooks import ROOT, notebook, slugs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +46,14 @@ def inputs_digest(root: Path) -> str:
     sources = files_below(root / "solutions", slugs(root))
     settings = (ROOT / "nbgrader_config.py").read_bytes()
     version = importlib.metadata.version("nbgrader")
-    return digest([version, settings, Path(__file__).read_bytes(), *flat(sources)])
+    code = Path(__file__).read_bytes()
+    return digest([version, settings, code, notice().source, *flat(sources)])
 
 
 def generate_all(course: Path, *, title: str) -> None:
-    """Make a folder with solutions/ a course directory, in which nbgrader generates the exercises.
+    """Make a folder with a copy of solutions/ a course directory, and let nbgrader generate there.
+
+    Each notebook of the copy gets the cell that says how to install the course.
 
     Raises:
         SystemExit: with nbgrader's log, if it could not.
@@ -55,6 +61,7 @@ def generate_all(course: Path, *, title: str) -> None:
     write_settings(course)
     api = nbgrader_api(course)
     for slug in tqdm(slugs(course), desc=title, unit="notebook"):
+        add_notice(notebook(course / "solutions", slug))
         result = api.generate_assignment(slug)
         if not result["success"]:
             raise SystemExit(f"nbgrader could not release {slug}:\n{result.get('log', '')}")
@@ -96,10 +103,17 @@ def write_changed(root: Path, released: dict[str, bytes]) -> list[str]:
     for name, content in released.items():
         path = root / "exercises" / name
         if not path.exists() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            replace(root, path, content)
             written.append(f"exercises/{name}")
     return written
+
+
+def replace(root: Path, path: Path, content: bytes) -> None:
+    """Write a file; a process killed meanwhile leaves the old one or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = root / "_build" / "release.unfinished"
+    unfinished.write_bytes(content)
+    os.replace(unfinished, path)
 
 
 def made_now(root: Path) -> Made:
@@ -113,38 +127,55 @@ def made_now(root: Path) -> Made:
     return generate(root)
 
 
-def update_exercises(root: Path = ROOT) -> list[str]:
-    """Bring exercises/ up to date; return the files written. Nothing is ever removed.
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """What a release did.
+
+    Attributes:
+        written: the files written.
+        gradebook: what it did to the gradebook.
+        new_already: the assignments that stay in the gradebook though exercises/ is newer.
+    """
+
+    written: list[str]
+    gradebook: Update
+    new_already: list[str]
+
+
+def release(root: Path = ROOT, *, enters: bool = True, move: str = "") -> Released:
+    """Bring exercises/ up to date, and the gradebook of the course directory; remove nothing.
+
+    An assignment that is graded otherwise now stays as the class has it, once somebody has handed
+    in: in the gradebook, and in exercises/.
+
+    Args:
+        root: the course directory.
+        enters: False leaves the gradebook as it is.
+        move: an assignment that the class shall have in its new version nevertheless.
 
     Raises:
-        SystemExit: if the root's gradebook holds submissions under other cells; nothing is written.
+        SystemExit: if another program holds the gradebook; nothing is written.
     """
-    written, _ = updated(root)
-    return written
-
-
-def updated(root: Path) -> tuple[list[str], Made]:
-    """Bring exercises/ up to date; return the files written, and all that solutions/ gives."""
     made = made_now(root)
-    refuse_changes(root, made.assignments)
-    written = write_changed(root, made.files)
-    found = digest(flat(files_below(root / "exercises", slugs(root))))
-    now = {"inputs": inputs_digest(root), "outputs": found, "assignments": made.assignments}
-    (root / "_build" / "release.json").write_text(json.dumps(now))
-    return written, made
+    if enters:
+        done = update(root, made.assignments, move=move)
+    else:
+        done = Update(entered=[], refreshed=[], stays=kept(root, made.assignments))
+    files = {n: text for n, text in made.files.items() if n.split("/")[0] not in done.stays}
+    behind = set(differences(root, made.files))
+    written = write_changed(root, files)
+    note(root, made)
+    newer = [s for s in done.stays if not any(n.startswith(f"exercises/{s}/") for n in behind)]
+    return Released(written=written, gradebook=done, new_already=newer)
 
 
-def release(root: Path = ROOT) -> tuple[list[str], list[str]]:
-    """Bring exercises/ up to date, and enter the assignments into the root's gradebook.
-
-    Returns:
-        The files written, and the assignments that the gradebook did not know as they are now.
-
-    Raises:
-        SystemExit: if the gradebook holds submissions under other cells; nothing is written.
-    """
-    written, made = updated(root)
-    return written, enrol(root, made.assignments)
+def note(root: Path, made: Made) -> None:
+    """Note what exercises/ was made of; while a part stays behind, all is made anew each time."""
+    found = files_below(root / "exercises", slugs(root))
+    if found.items() >= made.files.items():
+        now = {"inputs": inputs_digest(root), "outputs": digest(flat(found))}
+        text = json.dumps(now | {"assignments": made.assignments})
+        replace(root, root / "_build" / "release.json", text.encode())
 
 
 def check(root: Path = ROOT) -> list[str]:

@@ -17,18 +17,19 @@ def all_exercises() -> tuple[Exercise, ...]:
         for exercise in getattr(
             importlib.import_module(f"{__name__}.{module.name}"), "EXERCISES", ()
         ):
-            if exercise.name in found:
-                raise ValueError(
-                    f"an exercise's name is unique in the course; {exercise.name} stands in "
-                    f"{found[exercise.name].slug} and in {exercise.slug}"
-                )
-            found[exercise.name] = exercise
-    return tuple(found.values())
+            for name in (exercise.name, *exercise.formerly):
+                if name in found:
+                    raise ValueError(
+                        f"an exercise's name is unique in the course, a former one too; {name} "
+                        f"stands in {found[name].slug} and in {exercise.slug}"
+                    )
+                found[name] = exercise
+    return tuple(exercise for name, exercise in found.items() if name == exercise.name)
 
 
 def find(name: str) -> Exercise | None:
-    """Return the exercise of that name, or None."""
-    return next((exercise for exercise in all_exercises() if exercise.name == name), None)
+    """Return the exercise that has that name, or had it once, or None."""
+    return next((one for one in all_exercises() if name in (one.name, *one.formerly)), None)
 
 
 def names() -> list[str]:

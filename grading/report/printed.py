@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
+from grading.classroom.grade.marking import Ended
 from grading.report.marks import CheckRow, read_course
-from grading.report.tables import histogram, table, write_csv
+from grading.report.tables import LEGEND, counts, histogram, table, write_csv
 
 DEFAULT = str(Path("_build") / "class")
 #: The marks, which `nbgrader export` writes, and each check.
@@ -31,7 +32,7 @@ def print_report(course: Path, about: dict[str, str] | None = None) -> None:
     marks, rows = read_course(course)
     write_csv(rows, course / "checks.csv")
     print(f"\n{table(marks, rows, about or {})}")
-    print("\nr: an explanation waits to be read.  -: not handed in.\n")
+    print(f"\n{LEGEND}\n\n{counts(marks)}\n")
     print(histogram(rows))
     page = a_feedback_page(course, rows)
     print(f"\nfeedback of one learner   {near(page) if page else 'none yet'}")
@@ -39,3 +40,14 @@ def print_report(course: Path, about: dict[str, str] | None = None) -> None:
     print(f"as tables                 {', '.join(tables)}")
     place = "" if near(course) == DEFAULT else f" {near(course)}"
     print(f"gradebook (formgrader)    {near(Path(sys.executable))} -m grading formgrader{place}")
+
+
+def print_ended(ended: Ended) -> None:
+    """Print what a run of `grade` did; what has no mark is named on stderr."""
+    print(f"graded {len(ended.graded)}, pages written {len(ended.graded) + len(ended.pages)}")
+    for (learner, slug), state in ended.ungraded.items():
+        print(f"{learner}, {slug}: not graded: {state.reason}", file=sys.stderr)
+    for (learner, slug), why in ended.without_page.items():
+        print(f"{learner}, {slug}: its page could not be written: {why}", file=sys.stderr)
+    for sentence in ended.unplaced:
+        print(sentence, file=sys.stderr)

@@ -27,3 +27,9 @@ def misconception(cell: NotebookNode) -> str:
     except ValueError:  # what a learner's cell shows can be anything
         return UNREADABLE
     return "+".join(record.misconceptions) if record is not None else ""
+
+
+def repairs(nb: NotebookNode | None) -> tuple[str, ...]:
+    """Return what was mended in a notebook before it was graded, a sentence each."""
+    found = nb.metadata.get("attention_course", {}).get("repairs", []) if nb is not None else []
+    return tuple(str(sentence) for sentence in found)

@@ -11,9 +11,26 @@ def cell_text(mark: Mark | None) -> str:
     """Return how one mark stands in the table."""
     if mark is None:
         return "-"
-    if mark.reason:
-        return "not graded"
-    return f"{mark.points:g}/{mark.max_points:g}" + (" r" if mark.to_read else "")
+    if mark.points is None:
+        return "-" if mark.state == "not handed in" else "not graded"
+    signs = {"ungraded": " e", "refused": " x"}
+    read = " r" if mark.to_read else ""
+    return f"{mark.points:g}/{mark.max_points:g}" + signs.get(mark.state, "") + read
+
+
+#: What the signs in the table mean.
+LEGEND = (
+    "r: an explanation waits to be read.  -: not handed in.\n"
+    "x: a check proved nothing and earned 0.  e: the mark of an earlier hand-in stands.\n"
+    "An explanation that nobody has read counts 0 until somebody does."
+)
+
+
+def counts(marks: list[Mark]) -> str:
+    """Return how many submissions are in which state, and how many were mended."""
+    numbers = Counter(mark.state for mark in marks)
+    said = [f"{kind} {numbers[kind]}" for kind in ("graded", "refused", "ungraded")]
+    return ", ".join([*said, f"mended before grading {sum(bool(m.repairs) for m in marks)}"])
 
 
 def table(marks: list[Mark], rows: list[CheckRow], about: dict[str, str]) -> str:
@@ -23,7 +40,7 @@ def table(marks: list[Mark], rows: list[CheckRow], about: dict[str, str]) -> str
     for learner in sorted({mark.learner for mark in marks}):
         own = {mark.slug: mark for mark in marks if mark.learner == learner}
         codes = [row.misconception for row in rows if row.learner == learner and row.misconception]
-        notes = [mark.reason for mark in own.values() if mark.reason] + [about.get(learner, "")]
+        notes = [notice(mark) for mark in own.values()] + [about.get(learner, "")]
         cells = [cell_text(own.get(name)) for name in names]
         lines.append([learner, *cells, " ".join(codes), "; ".join(filter(None, notes))])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
@@ -31,6 +48,12 @@ def table(marks: list[Mark], rows: list[CheckRow], about: dict[str, str]) -> str
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def notice(mark: Mark) -> str:
+    """Return what is said of a mark beside the table; that an explanation waits has a sign."""
+    is_plain = mark.state == "graded"
+    return "" if is_plain or not mark.reason else f"{mark.slug}: {mark.reason}"
 
 
 def histogram(rows: list[CheckRow]) -> str:
@@ -48,7 +71,8 @@ def histogram(rows: list[CheckRow]) -> str:
 
 def write_csv(rows: list[CheckRow], path: Path) -> None:
     """Write one line per learner and check, for a spreadsheet."""
-    fields = ["learner", "slug", "check", "points", "max_points", "misconception"]
+    fields = ["learner", "slug", "check", "state", "points", "max_points", "misconception"]
+    fields.append("reason")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(fields)

@@ -7,7 +7,18 @@ import pytest
 
 from grading.notebooks import ROOT, slugs
 
-COMMANDS = ("check", "release", "class", "report", "formgrader", "solutions", "lab", "reset")
+COMMANDS = (
+    "check",
+    "release",
+    "collect",
+    "grade",
+    "class",
+    "report",
+    "formgrader",
+    "solutions",
+    "lab",
+    "reset",
+)
 
 
 def run(*words: str) -> subprocess.CompletedProcess:
@@ -43,19 +54,56 @@ def test_a_reset_without_a_name_shows_how_it_is_called():
         assert ", ".join(slugs()) in done.stderr
 
 
-def test_what_nbgrader_makes_in_the_root_is_ignored():
-    folders = ("submitted/a/b", "autograded/a", "feedback/a", "release/a", "exchange/a")
-    made = [*folders, "downloaded/softmax/archive/a.ipynb", "gradebook.db", "grades.csv", "a.csv"]
-    own = ["grading/nbgrader_steps/templates/maths.js", "grading/classroom/release.py"]
-    own += ["course_lib/data/a.csv", "book/downloaded/a.md", "exercises/x.ipynb"]
-    command = ["git", "check-ignore", "--no-index", *made, *own]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.split() == made
+def ignored(names: list[str]) -> list[str]:
+    command = ["git", "check-ignore", "--no-index", "--stdin", "-z"]
+    text = "\0".join(names)
+    done = subprocess.run(command, cwd=ROOT, input=text, capture_output=True, text=True)
+    return done.stdout.split("\0")[:-1]
+
+
+#: What the course and nbgrader make of a class in the root.
+FOLDERS = (
+    "submitted/a/b",
+    "autograded/a",
+    "feedback/a",
+    "release/a",
+    "exchange/a",
+    "downloaded/softmax/archive/a.ipynb",
+    "earlier/a/softmax/a.ipynb",
+    "states/a.json",
+)
+GRADEBOOKS = (
+    *(f"gradebook.db{end}" for end in ("", "-wal", "-shm", "-journal", ".unfinished")),
+    "gradebook.db.2026-05-04-120009-000001.bak",
+    "gradebook.db.2023-02-17T10-36-46.bak",  # as `nbgrader db upgrade` names its own copy
+)
+#: What an instructor brings: rosters with odd names, and what an LMS gives.
+ROSTERS = tuple(f"Überblick (1).{end}" for end in ("csv", "tsv", "xlsx", "xls", "ods"))
+ARCHIVES = tuple(f"Course 12.{end}" for end in ("zip", "tar", "tar.gz", "tgz", "7z", "rar"))
+
+
+def test_what_holds_learners_data_in_the_root_is_ignored():
+    names = [*FOLDERS, *GRADEBOOKS, "grades.csv", *ROSTERS, *ARCHIVES]
+    assert ignored(names) == names
+
+
+def test_nothing_else_is_ignored_and_no_file_of_the_course():
+    own = [
+        "course_lib/data/a.csv",
+        "book/downloaded/a.md",
+        "exercises/x.ipynb",
+        "book/_static/a.zip",
+    ]
+    own += ["grading/states/a.py", "tests/earlier/a.py", "solutions/submitted/submitted.ipynb"]
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    tracked = listed.stdout.split("\0")[:-1]
+    assert len(tracked) > 100
+    assert ignored([*own, *tracked]) == []
 
 
 def test_a_course_without_a_gradebook_is_refused(tmp_path):
-    for command in ("formgrader", "report"):
-        done = run(command, str(tmp_path))
+    for words in (("formgrader",), ("report",), ("grade", "--course")):
+        done = run(*words, str(tmp_path))
         assert done.returncode == 2
         assert "holds no gradebook" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,8 @@
 """Only what changed is done again, and one job that dies stops no other."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -91,3 +93,35 @@ def die_later(number):
     if number == 1:
         threading.Timer(0.2, os._exit, [3]).start()
     return number
+
+
+ENDLESS = """
+import sys, time
+from grading.jobs import in_processes
+
+def beat(path):
+    while True:
+        with open(path, "a") as file:
+            file.write(".")
+        time.sleep(0.02)
+
+if __name__ == "__main__":
+    list(in_processes(beat, {"job": (sys.argv[1],)}))
+"""
+
+
+def test_a_process_ends_with_the_one_that_started_it(tmp_path):
+    """A run that is killed (−9) leaves no process behind that goes on with its work."""
+    script, heart = tmp_path / "endless.py", tmp_path / "heart.txt"
+    script.write_text(ENDLESS)
+    run = subprocess.Popen([sys.executable, str(script), str(heart)])
+    while not heart.exists():
+        time.sleep(0.05)
+    run.kill()
+    run.wait()
+    for _ in range(20):
+        beats = heart.stat().st_size
+        time.sleep(0.5)
+        if heart.stat().st_size == beats:
+            return
+    raise AssertionError("it goes on")

@@ -14,6 +14,7 @@ from sphinx.errors import ExtensionError
 
 from course_lib.config.attention_parts import Biases
 from course_lib.config.norms import LayerNormConfig
+from grading.classroom.hand_out import install_command, notice
 
 EXTENSIONS = ROOT / "book" / "_ext"
 
@@ -187,12 +188,22 @@ def test_the_first_cell_is_quiet_and_knows_the_address(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     downloads = load(EXTENSIONS / "downloads.py")
-    repository = downloads.repository_address()
-    cell = downloads.setup_cell(repository, "softmax")
-    assert f"git+{repository}" in cell.source
+    cell = downloads.setup_cell("softmax")
+    assert f'"{downloads.repository_address()}/archive/refs/heads/main.zip"' in cell.source
     monkeypatch.setattr(sys, "executable", "no-such-python")
     exec(compile(cell.source, "cell", "exec"), {})
     assert capsys.readouterr() == ("", ""), "where the course is installed the cell does nothing"
+
+
+def test_a_page_shows_the_command_that_a_notebook_says() -> None:
+    directive = load(EXTENSIONS / "install_command.py").InstallCommand
+    (block,) = directive.run(None)
+    assert block.astext() == install_command()
+    assert block["language"] == "sh"
+    assert f"%{install_command()}" in notice().source
+    for page in ("for-learners", "for-instructors"):
+        text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
+        assert "```{install-command}\n```" in text
 
 
 def test_the_address_stands_in_one_place() -> None:

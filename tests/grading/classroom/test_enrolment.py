@@ -1,6 +1,5 @@
-"""A release enters the assignments into the root's gradebook, and never under the submissions."""
+"""A release enters the assignments into the root's gradebook, and never harms a class."""
 
-import json
 import os
 import sqlite3
 import subprocess
@@ -12,32 +11,31 @@ import pytest
 
 from grading.notebooks import notebook
 
-CODE = """
-import json, pathlib, sys
-from grading.classroom import release
-print(json.dumps(getattr(release, sys.argv[1])(pathlib.Path.cwd())))
-"""
+UP_TO_DATE = "exercises/ is up to date.\n"
+WROTE, ENTERED = "wrote exercises/tiny/tiny.ipynb\n", "entered tiny into gradebook.db\n"
 
 
-def run(root, call: str, *, fails: bool = False):
-    """Call a function of the release here; return its result, or what it stopped with."""
+def run(root, *words: str, status: int = 0, here: bool = True) -> str:
+    """Type the command, in the course directory or naming it; return what it printed."""
+    place = [] if here else ["--course", str(root)]
     done = subprocess.run(
-        [sys.executable, "-c", CODE, call],
+        [sys.executable, "-m", "grading", "release", *words, *place],
         capture_output=True,
         text=True,
         timeout=120,
-        cwd=root,
+        cwd=root if here else root.parent,
         env=os.environ | {"PATH": "/usr/bin:/bin", "HOME": str(root)},
     )
-    assert (done.returncode != 0) is fails, done.stderr
-    return done.stderr if fails else json.loads(done.stdout)
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr if status else done.stdout
 
 
 @pytest.fixture(scope="module")
 def course(make_tiny_course):
     """A course directory that was released, and in which nobody has handed in."""
     course = make_tiny_course({"double": "return 2.0"}, generates=False)
-    assert run(course.root, "release") == [["exercises/tiny/tiny.ipynb"], ["tiny"]]
+    assert run(course.root) == WROTE + ENTERED
     return course
 
 
@@ -87,7 +85,7 @@ def test_what_is_entered_is_what_nbgrader_itself_enters(course, make_tiny_course
 
 def test_a_second_release_enters_nothing(course):
     before = everything(course.root)
-    assert run(course.root, "release") == [[], []]
+    assert run(course.root) == UP_TO_DATE
     assert everything(course.root) == before
 
 
@@ -96,10 +94,10 @@ def test_a_lost_gradebook_is_made_again_though_exercises_are_up_to_date(course):
     content = gradebook.read_bytes()
     gradebook.unlink()
     try:
-        assert run(course.root, "update_exercises") == []
-        assert run(course.root, "check") == []
+        assert run(course.root, "--no-gradebook") == UP_TO_DATE
+        assert run(course.root, "--check") == ""
         assert not gradebook.exists()
-        assert run(course.root, "release") == [[], ["tiny"]]
+        assert run(course.root) == ENTERED
         assert points_in_gradebook(course.root) == {"tiny-double": 2.0, "tiny-explain": 2.0}
     finally:
         gradebook.write_bytes(content)
@@ -107,70 +105,85 @@ def test_a_lost_gradebook_is_made_again_though_exercises_are_up_to_date(course):
 
 def test_changed_cells_are_entered_as_long_as_nobody_has_handed_in(course, solution):
     edit_explanation(solution, 3.0)
-    assert run(course.root, "release") == [["exercises/tiny/tiny.ipynb"], ["tiny"]]
+    assert run(course.root) == WROTE + ENTERED
     assert points_in_gradebook(course.root) == {"tiny-double": 2.0, "tiny-explain": 3.0}
     edit_explanation(solution, 2.0)
-    assert run(course.root, "release") == [["exercises/tiny/tiny.ipynb"], ["tiny"]]
+    assert run(course.root) == WROTE + ENTERED
     assert points_in_gradebook(course.root) == {"tiny-double": 2.0, "tiny-explain": 2.0}
 
 
-def test_cells_that_changed_after_submissions_stop_it_and_nothing_is_touched(make_tiny_course):
+def test_a_folder_that_is_no_course_is_refused(tmp_path):
+    assert "is no course directory" in run(tmp_path, status=2)
+
+
+def test_a_class_that_does_not_exist_cannot_be_moved(course):
+    said = run(course.root, "--move", "tinny", status=2)
+    assert "There is no assignment 'tinny'. Choose one of: tiny" in said
+
+
+def marks(root) -> list[tuple]:
+    with closing(sqlite3.connect(root / "gradebook.db")) as gradebook:
+        tables = ("grade", "comment", "submitted_notebook", "submitted_assignment")
+        return [row for t in tables for row in gradebook.execute(f"select * from {t}").fetchall()]
+
+
+def test_a_course_changes_under_a_class_in_every_way(make_tiny_course):
     course = make_tiny_course({"double": "return 2.0"}, generates=False)
-    run(course.root, "release")
-    course.answer("learner-17", {"double": "return 2.0"})
-    assert course.autograde("learner-17")["double"] == 2.0
+    run(course.root, here=False)
+    course.answer("learner-17", {"double": "return 2.0"}, "So that the variance stays 1.")
+    course.nbgrader("autograde", course.slug)
+    before = marks(course.root)
+    assert run(course.root) == UP_TO_DATE
+
+    # What no cell of a gradebook holds: a text between the tasks.
     solution = notebook(course.root / "solutions", course.slug)
-    released = solution.read_bytes()
-    assert run(course.root, "release") == [[], []]
-
-    edit_explanation(solution, 3.0)
-    before = everything(course.root)
-    for call in ("release", "update_exercises"):
-        said = run(course.root, call, fails=True)
-        assert "gradebook.db holds 1 submission of tiny" in said
-        assert "changed, new or gone: tiny-explain\n" in said
-        assert "move gradebook.db, autograded/ and feedback/" in said
-        assert "Traceback" not in said
-    assert everything(course.root) == before
-
-    # The first way on that it names.
-    solution.write_bytes(released)
-    assert run(course.root, "release") == [[], []]
-    # What no cell of a gradebook holds may change: a text between the tasks.
     nb = nbformat.read(solution, as_version=4)
     nb.cells[-2].source = "In three sentences: why is it there?"
     nbformat.write(nb, solution)
-    assert run(course.root, "release") == [["exercises/tiny/tiny.ipynb"], []]
-    assert course.points("learner-17")["double"] == 2.0
+    assert run(course.root) == WROTE
+    # A text that one holds.
+    nb.cells[0].source = nb.cells[0].source.replace("def double", "# Twice.\ndef double")
+    nbformat.write(nb, solution)
+    assert run(course.root) == WROTE + "entered new texts of tiny; nothing is graded otherwise\n"
+    assert marks(course.root) == before
 
-    # The second way on.
+    # Other points: the class keeps what it has, in the gradebook and in exercises/.
     edit_explanation(solution, 3.0)
-    (course.root / "before").mkdir()
-    for name in ("gradebook.db", "autograded"):
-        (course.root / name).rename(course.root / "before" / name)
-    assert run(course.root, "release") == [["exercises/tiny/tiny.ipynb"], ["tiny"]]
-    course.nbgrader("autograde", course.slug)
-    assert course.points("learner-17")["double"] == 2.0
+    files = everything(course.root)
+    for words in ((), ("--no-gradebook",)):
+        said = run(course.root, *words)
+        assert said.startswith(
+            UP_TO_DATE + "\ntiny stays as your class has it: gradebook.db holds 1"
+        )
+        assert "\n  tiny-explain: 2 points, now 3\n" in said
+        assert "exercises/tiny was left as it is." in said
+        assert "release --move tiny" in said
+    assert marks(course.root) == before
+    after = everything(course.root)
+    assert {name for name in files | after if files.get(name) != after.get(name)} <= {
+        "gradebook.db"
+    }
+    assert points_in_gradebook(course.root) == {"tiny-double": 2.0, "tiny-explain": 2.0}
+    # The points of the class are those that it was graded by, also when it is graded again.
+    course.nbgrader("autograde", course.slug, "--force")
+    assert marks(course.root) == before
+
+    # A pull brought the new exercise before the release was typed.
+    exercise = notebook(course.root / "exercises", course.slug)
+    old = exercise.read_bytes()
+    (course.root / "gradebook.db").rename(course.root / "aside.db")
+    (course.root / "submitted").rename(course.root / "aside")
+    assert run(course.root, "--no-gradebook") == WROTE
+    (course.root / "aside.db").rename(course.root / "gradebook.db")
+    (course.root / "aside").rename(course.root / "submitted")
+    assert "exercises/tiny is the new version already" in run(course.root)
+    exercise.write_bytes(old)
+
+    # The way on that it names.
+    said = run(course.root, "--move", "tiny")
+    assert said.splitlines()[0].startswith("copied gradebook.db to gradebook.db.")
+    assert said.splitlines()[1:] == (WROTE + ENTERED).splitlines()
+    course.nbgrader("autograde", course.slug, "--force")
+    assert course.points("learner-17") == {"double": 2.0, "explain": None}
     assert points_in_gradebook(course.root) == {"tiny-double": 2.0, "tiny-explain": 3.0}
-
-
-def test_cells_that_changed_under_collected_submissions_stop_it_before_any_is_graded(
-    make_tiny_course,
-):
-    course = make_tiny_course({"double": "return 2.0"}, generates=False)
-    run(course.root, "release")
-    course.answer("learner-17", {"double": "return 2.0"})
-    edit_explanation(notebook(course.root / "solutions", course.slug), 3.0)
-    before = everything(course.root)
-    for call in ("release", "update_exercises"):
-        said = run(course.root, call, fails=True)
-        assert "submitted/ holds 1 submission of tiny" in said
-        assert "changed, new or gone: tiny-explain\n" in said
-        assert "put solutions/tiny back" in said
-    assert everything(course.root) == before
-
-    # The way on that it names: only the gradebook is there to be moved.
-    (course.root / "gradebook.db").rename(course.root / "gradebook-before.db")
-    assert run(course.root, "release") == [["exercises/tiny/tiny.ipynb"], ["tiny"]]
-    course.nbgrader("autograde", course.slug)
-    assert points_in_gradebook(course.root) == {"tiny-double": 2.0, "tiny-explain": 3.0}
+    assert run(course.root) == UP_TO_DATE

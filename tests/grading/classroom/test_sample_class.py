@@ -5,14 +5,11 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 
 import nbformat
 import pytest
 
-from grading.classroom import sample_class
 from grading.classroom.sample_learners import learners
 from grading.notebooks import notebook
 
@@ -114,9 +111,9 @@ def test_the_mistake_is_named_and_counted(printed):
     assert "NOT-READ" not in printed
 
 
-def test_a_damaged_file_and_a_dead_kernel_have_a_reason_and_stop_nobody(printed):
-    assert "not JSON" in line_of(printed, "learner-04")
-    assert "DeadKernelError" in line_of(printed, "learner-05")
+def test_a_damaged_file_has_a_reason_and_a_dead_kernel_costs_its_check(printed):
+    assert "The file is cut off" in line_of(printed, "learner-04")
+    assert marks(printed, "learner-05") == ["0/4"]  # the check that died costs its own points
     assert " - " in line_of(printed, "learner-05")
 
 
@@ -136,7 +133,10 @@ def test_marks_are_exported(root, printed):
     with (root / "_build" / "class" / "grades.csv").open() as file:
         rows = {(row["student_id"], row["assignment"]): row for row in csv.DictReader(file)}
     assert float(rows["learner-01", "one"]["score"]) == 2.0
-    assert float(rows["learner-04", "two"]["score"]) == 0.0
+    damaged = rows["learner-04", "two"]
+    assert (damaged["score"], damaged["state"]) == ("", "ungraded")
+    assert damaged["reason"] != ""
+    assert rows["learner-05", "one"]["state"] == "not handed in"
     with (root / "_build" / "class" / "checks.csv").open() as file:
         codes = [row["misconception"] for row in csv.DictReader(file) if row["misconception"]]
     assert codes == ["DOUBLE-SQUARE+DOUBLE-LATE"] * 2
@@ -165,27 +165,6 @@ def test_only_what_changed_is_graded_again(root, printed):
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"learner-03/one/one.ipynb", "learner-03/two/two.ipynb"}
     learner.write_text(original)
-
-
-def test_what_a_process_died_of_is_told_and_tried_again(tmp_path, monkeypatch):
-    pair = ("learner-01", "one")
-    ends: Future[str] = Future()
-    tried = []
-
-    def dying(call, jobs):
-        tried.append(list(jobs))
-        return [(pair, ends)]
-
-    monkeypatch.setattr(sample_class, "in_processes", dying)
-    monkeypatch.setattr(sample_class, "enter_learners", lambda course, names: None)
-    ends.set_exception(BrokenProcessPool("killed"))
-    sample_class.grade_changed(tmp_path, {pair: "inputs"})
-    assert "BrokenProcessPool" in sample_class.stamps_of(tmp_path).reason("learner-01--one")
-    ends = Future()
-    ends.set_result("the file is damaged")
-    assert sample_class.grade_changed(tmp_path, {pair: "inputs"}) == 1
-    assert sample_class.grade_changed(tmp_path, {pair: "inputs"}) == 0
-    assert tried == [[pair], [pair]]
 
 
 def test_a_changed_assignment_starts_a_new_gradebook(root, printed):

@@ -4,8 +4,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
+from grading.nbgrader_steps.fail_closed import lost, refusals, refuse
 from grading.notebooks import notebook
+
+# Reads submissions as they are; the doctor would mend what these tests damage.
+NO_DOCTOR = "--Autograde.exporter_class=nbconvert.exporters.NotebookExporter"
 
 # The body of each task's function, and the points of 2.0 that it must earn.
 CASES = {
@@ -95,14 +100,20 @@ def test_a_check_that_is_tagged_to_be_skipped_earns_nothing(course):
     def skip(nb):
         check_cell(nb, "right").metadata["tags"] = ["skip-execution"]
 
-    points = edited(course, "skips", skip)
+    points = edited(course, "skips", skip, NO_DOCTOR)
     assert (points["right"], points["part"]) == (0.0, 2.0)
+    assert course.autograde("skips")["right"] == 2.0  # the doctor takes the tag off, so it runs
 
 
 def test_a_check_that_disappears_from_a_second_submission_loses_its_points(course):
     assert edited(course, "deletes", lambda nb: None)["right"] == 2.0
-    points = edited(course, "deletes", lambda nb: nb.cells.remove(check_cell(nb, "right")))
+
+    def delete(nb):
+        nb.cells.remove(check_cell(nb, "right"))
+
+    points = edited(course, "deletes", delete, NO_DOCTOR)
     assert (points["right"], points["part"]) == (0.0, 2.0)
+    assert course.autograde("deletes")["right"] == 2.0  # the doctor puts the check back
 
 
 def test_raised_points_and_an_edited_check_are_put_back(course):
@@ -133,3 +144,22 @@ def test_nothing_is_written_outside_the_course(course):
         "gradebook.db",
         "nbgrader_config.py",
     }
+
+
+def test_what_was_refused_is_read_back_and_a_check_that_is_gone_is_told():
+    cell = new_code_cell("check(f)", outputs=[])
+    cell.metadata["nbgrader"] = {"grade": True, "solution": False, "grade_id": "shown", "points": 2}
+    refuse(cell, "the cell showed no result")
+    for minor, has_id in ((4, False), (5, True)):
+        nb = new_notebook(cells=[cell])
+        nb.nbformat_minor = minor
+        nb.cells.insert(0, lost("gone", nb))
+        assert ("id" in nb.cells[0]) is has_id
+        assert (
+            "The check `gone` is no longer in this notebook, so it earned 0" in nb.cells[0].source
+        )
+        assert refusals(nb) == {
+            "gone": "the check is no longer in the notebook",
+            "shown": "the cell showed no result",
+        }
+    assert refusals(new_notebook(cells=[new_code_cell("1")])) == {}

@@ -1,0 +1,66 @@
+"""The commands that a learner types."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from grading.commands import REST, Adder
+
+
+def check_answers(arguments: argparse.Namespace) -> int:
+    """Check the functions of a notebook or script."""
+    from grading.catalogue.answers import check_file
+
+    return check_file(arguments.file, arguments.names)
+
+
+def lab_copies(arguments: argparse.Namespace) -> int:
+    """Make the learner's copies."""
+    from grading.classroom.workspace import make_copies
+    from grading.notebooks import ROOT
+
+    for copy in make_copies():
+        print(f"made {copy.relative_to(ROOT)}")
+    return 0
+
+
+def lab(arguments: argparse.Namespace) -> int:
+    """Make the learner's copies and open JupyterLab on them."""
+    from grading.classroom.jupyter import open_lab
+    from grading.notebooks import ROOT
+
+    lab_copies(arguments)
+    return open_lab(ROOT / "work", arguments.options)
+
+
+def reset(arguments: argparse.Namespace) -> int:
+    """Start one notebook again."""
+    from grading.classroom.workspace import released
+    from grading.classroom.workspace import reset as start_again
+    from grading.notebooks import ROOT
+
+    if not arguments.notebook:
+        known = ", ".join(released(ROOT))
+        print(f"usage: make reset NOTEBOOK=softmax\nThe notebooks are {known}.", file=sys.stderr)
+        return 2
+    try:
+        kept = start_again(arguments.notebook)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"work/{arguments.notebook} is as it was released.")
+    if kept is not None:
+        print(f"Your version is kept in {kept.relative_to(ROOT)}")
+    return 0
+
+
+def add_for_learners(command: Adder) -> None:
+    """Add the commands that a learner types."""
+    one = command("check", check_answers, "Check the functions of a notebook or a script.")
+    one.add_argument("file", type=Path, help="a .ipynb or .py file with answers")
+    one.add_argument("names", nargs="*", help="only these exercises; default: all that it defines")
+    command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
+    command("lab", lab, f"Copy new exercises to work/ and open JupyterLab there. {REST}")
+    one = command("reset", reset, "Start a notebook in work/ again; a dated copy of yours is kept.")
+    text = "its name, for example softmax"
+    one.add_argument("notebook", nargs="?", default="", metavar="NOTEBOOK", help=text)
