@@ -362,7 +362,7 @@ def test_an_angle_that_overflows_is_refused() -> None:
         lambda: rope_inv_freq(1000, 5e-324),
         lambda: sinusoidal(3, 1000, 5e-324),
     ):
-        with pytest.raises(ValueError, match=r"base .*positive and finite, in float32 too; .*base is 5e-324"):
+        with pytest.raises(ValueError, match=r"finite, in float32 too; .*base is 5e-324"):
             call()
     with pytest.raises(ValueError, match=r"alpha is 1e-320, beta is 4\.0, context is 64"):
         yarn_inv_freq_truncated(8, 1e4, 64, 4.0, 1e-320, 4.0)
