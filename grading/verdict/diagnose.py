@@ -1,19 +1,24 @@
 """Which known mistake does this behaviour match?"""
 
-import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
 
 from grading.exercise import Misconception
-from grading.observation.seen import Error
 from grading.verdict.case import Case, Trial, quiet
-from grading.verdict.compare import distance, same
+from grading.verdict.compare import same
 from grading.verdict.finding import Finding
 from grading.verdict.late_rules import draws, gradients
+from grading.verdict.likeness import (
+    Pairs,
+    behaves_like,
+    in_numbers,
+    is_ordinary,
+    is_sure,
+    is_sure_or_raises,
+)
 
 __all__ = ["diagnose"]
-
-Pairs = Sequence[tuple[Trial, Trial]]
 
 
 def diagnose(
@@ -41,80 +46,50 @@ def diagnose(
 
 
 def _by_values(case: Case, known: Sequence[Misconception], pairs: Pairs) -> Misconception | None:
-    """Look for the same behaviour everywhere, then for a family, then on ordinary inputs only.
+    """Look for the same behaviour everywhere, then for a family, then on fewer probes.
 
     Two faults at once: at the limits, and where a mask is given, the second one covers the first.
-    So all ordinary probes are tried, and then the first alone, where nothing optional is given.
+    So those probes are tried on which nothing optional is given, then all ordinary ones, then the
+    first alone. On ordinary ones NaN and errors prove nothing: only wrong numbers do.
     """
-    for mistake in known:
-        if _behaves_like(case, mistake, pairs):
-            return mistake
-    views = {one.probe.name: one.seen.error or one.view for one, _ in pairs}
-    with quiet():
-        family = (one for one in known if one.recognise is not None and one.recognise(views))
-        found = next(family, None)
+    found = _the_only(one for one in known if behaves_like(case, one, pairs, is_sure_or_raises))
+    if found is None:
+        found = _the_only(one for one in known if _is_of_family(one, pairs))
     if found is not None or case.exercise.judge is not None:
         return found
-    ordinary = [pair for pair in pairs if not (pair[0].probe.edge or pair[0].probe.control)]
-    for few in (ordinary, [pair for pair in ordinary[:1] if pair[0].seen.returned]):
-        if not _wrong_on(case, few):
-            continue
-        for mistake in known:
-            if _behaves_like(case, mistake, few):
-                return mistake
+    ordinary = [pair for pair in pairs if is_ordinary(pair[0])]
+    bare = [pair for pair in pairs if _left_out(pair[0]) == _left_out(pairs[0][0])]
+    fewer = [(bare, is_sure)] if len(bare) > 1 else []
+    for few, proof in (*fewer, (ordinary, in_numbers), (ordinary[:1], in_numbers)):
+        found = _the_only(one for one in known if few and behaves_like(case, one, few, proof))
+        if found is not None:
+            return found
     return None
 
 
-def _wrong_on(case: Case, pairs: Pairs) -> bool:
-    return any(
-        not one.agrees(right, one.probe.tolerance or case.exercise.tolerance)
-        for one, right in pairs
-    )
+def _the_only(found: Iterable[Misconception]) -> Misconception | None:
+    """Return the mistake that was found; of two nobody knows which one was made."""
+    first, *more = [*found, None]
+    return None if len(more) > 1 else first
 
 
-def _behaves_like(case: Case, mistake: Misconception, pairs: Pairs) -> bool:
-    for number in range(1 + len(mistake.also)):
-        theirs: list[Trial] = []
-        for one, _ in pairs:  # up to the first probe on which they part: most part at once
-            other = case.trial((mistake.code, number), one.probe)
-            if not _alike(case, one, other):
-                break
-            theirs.append(other)
-        else:
-            if case.exercise.judge is not None or _is_nearer(theirs, pairs):
-                return True
-    return False
+def _left_out(one: Trial) -> list[str]:
+    return [name for name, value in one.inputs.items() if value is None]
 
 
-def _alike(case: Case, one: Trial, other: Trial) -> bool:
-    if not one.seen.returned or not other.seen.returned:
-        return _same_error(one.seen.error, other.seen.error)
-    return one.agrees(other, case.exercise.alike)
-
-
-def _same_error(one: Error | None, other: Error | None) -> bool:
-    """Two errors are one if they are of a kind and speak of the same sizes."""
-    if one is None or other is None or one.kinds != other.kinds:
+def _is_of_family(mistake: Misconception, pairs: Pairs) -> bool:
+    if mistake.recognise is None:
         return False
-    numbers = [re.findall(r"\d+", error.text) for error in (one, other)]
-    return sorted(numbers[0]) == sorted(numbers[1])
-
-
-def _is_nearer(theirs: Sequence[Trial], pairs: Pairs) -> bool:
-    """Return whether the answer is much nearer to the mistake than the mistake to the truth.
-
-    Some mistakes lie within a few digits of the truth, a small number that is added for one. An
-    answer in float32 lies there too, and is none of them.
-    """
-    three = [(mine, right, other) for (mine, right), other in zip(pairs, theirs, strict=True)]
-    near = max(distance(mine.view, other.view) for mine, _, other in three)
-    far = max(distance(other.view, right.view) for _, right, other in three)
-    return near <= far / 20 if math.isfinite(far) else True
+    seen, truth = ({one.probe.name: one.seen.error or one.view for one in ones}
+                   for ones in zip(*pairs, strict=True))  # fmt: skip
+    with quiet():
+        return mistake.recognise(seen, truth)
 
 
 def _same_gradients(case: Case, mistake: Misconception, finding: Finding) -> bool:
-    pairs = zip(finding.gradients, gradients(case, (mistake.code, 0)), strict=True)
-    return all(b is not None and same(a, b, case.exercise.alike) for a, b in pairs)
+    pairs = list(zip(finding.gradients, gradients(case, (mistake.code, 0)), strict=True))
+    is_alike = all(b is not None and same(a, b, case.exercise.alike) for a, b in pairs)
+    return is_alike and any(all(np.isfinite(one).all() for one in a) for a, _ in pairs)
 
 
 def _same_cost(case: Case, mistake: Misconception, finding: Finding) -> bool:

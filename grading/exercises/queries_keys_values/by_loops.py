@@ -181,8 +181,9 @@ ATTENTION_BY_LOOPS = Exercise(
             "inside the loop over queries, and divide there.")),
         Misconception(code="LOOP-INITZERO", wrong=_loops(start=0.0), also=(
             _loops(start=0.0, guarded=False),), sentence=(
-            "The running maximum starts at 0. Where all scores lie near −1000 it stays 0, every "
-            "exponential underflows, and the row is 0/0.")),
+            "What you subtract is never below 0. Where all scores lie near −1000 every exponential "
+            "underflows, and the row is 0/0. A running maximum starts at −∞ or at the first score, "
+            "and it compares the scores, not their sizes.")),
         Misconception(code="LOOP-JI", wrong=_loops(swapped=True), sentence=(
             "The indices of query and key are exchanged: the score of query t and key s is "
             "query[t] · key[s].")),
@@ -192,14 +193,14 @@ ATTENTION_BY_LOOPS = Exercise(
             _loops(shift=lambda z: sum(z) / len(z)), _loops(shift=lambda z: z[0]),
             _loops(shift=lambda z: z[-1]), _loops(shift=lambda z: sorted(z)[len(z) // 2])),
             recognise=fails_only_on(WIDE), sentence=(
-            "You subtract the row's mean, minimum or another score. Only the maximum bounds the "
-            "exponentials: in a row from −1000 to 1000 the largest still overflows.")),
+            "What you subtract is not the row's maximum. Only the maximum bounds the exponentials: "
+            "with less, e⁷¹⁰ and all above are infinite, with more, all may become 0.")),
         Misconception(code="LOOP-BROADCAST", wrong=_broadcast, shows="cost", sentence=(
             "Every query meets every key in one array: NumPy's broadcasting does what the loops "
             "are for. Keep to single numbers or rows.")),
         Misconception(code="LOOP-NOMAX", wrong=_no_maximum, also=(_no_maximum_numpy,), sentence=(
-            "The exponentials are taken of the scores themselves. Near 1000 they overflow, near "
-            "−1000 they all become 0. Subtract the row's maximum first.")),
+            "The exponentials are taken without the row's maximum. Near 1000 they overflow, near "
+            "−1000 they all become 0. Subtract each row's own first.")),
     ),
     alternatives=(_loops(), _running),
 )  # fmt: skip

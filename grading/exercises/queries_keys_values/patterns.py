@@ -102,21 +102,22 @@ def _grids(seen: Mapping[str, Any]) -> dict[str, Numbers] | None:
     return grids if len(grids) == len(seen) else None
 
 
-def _low_temperature(seen: Mapping[str, Any]) -> bool:
+def _low_temperature(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
     """Every query reads the right key most, and not enough."""
     grids = _grids(seen)
     if grids is None:
         return False
     sharp = [name for name in grids if name != "average"]
-    return all(
+    reads = all(
         bool((grids[name].argmax(-1) == _wanted(name, T).argmax(-1)).all())
         and float(grids[name].max(-1).min()) > 1 / T + 1e-6
         for name in sharp
     )
+    return reads and any(float(grids[name].max(-1).min()) < SHARP for name in sharp)
 
 
 def _reads(*positions: int) -> Any:
-    def recognise(seen: Mapping[str, Any]) -> bool:
+    def recognise(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
         grids = _grids(seen)
         if grids is None or not (grids["previous token"].max(-1) > 0.5).all():
             return False
@@ -130,7 +131,7 @@ def _exchanged(pattern: str, T: int) -> Any:
     return key, query
 
 
-def _rows_and_columns(seen: Mapping[str, Any]) -> bool:
+def _rows_and_columns(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
     """Every token reads the next one; the last, and where two ask for it the first, may waver."""
     grids = _grids(seen)
     if grids is None:
@@ -181,8 +182,8 @@ MAKE_QK_FOR = Exercise(
             "token' reads itself.")),
         Misconception(code="PAT-ROWCOL", wrong=_one_hot(_next), also=(_exchanged,),
                       recognise=_rows_and_columns, sentence=(
-            "Each token reads the next one instead of the previous one: rows and columns, or "
-            "query and key, are exchanged.")),
+            "Each token reads the next one instead of the previous one: the shift goes the other "
+            "way, or query and key are exchanged.")),
         Misconception(code="PAT-ROWCOLWRAP", wrong=_one_hot(lambda p, size: (p + 1) % size),
                       recognise=_reads(*range(1, T), 0), sentence=(
             "Each token reads the next one, and the last reads the first: the shift goes the "

@@ -19,11 +19,11 @@ PREDICT = Exercise(
     next_rung="A query that asks nothing reads everyone equally.",
     misconceptions=(
         Misconception(code="ZERO-SELF", wrong=lambda: 1.0, recognise=near(1.0, 0.1), sentence=(
-            "You expect a token to read itself where it asks nothing. Its own key is one among "
-            "five, and all five scores are 0.")),
+            "A weight of 1 is a token that reads itself alone. Its own key is one among five, and "
+            "all five scores are 0.")),
         Misconception(code="ZERO-NOTHING", wrong=lambda: 0.0, recognise=near(0.0, 0.02), sentence=(
-            "You expect a score of 0 to mean a weight of 0. The softmax turns it into e⁰ = 1, "
-            "like each of the other scores.")),
+            "A score of 0 does not make a weight of 0. The softmax turns it into e⁰ = 1, like each "
+            "of the other scores.")),
     ),
     alternatives=(lambda: 1 / 5, lambda: torch.tensor(0.2)),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from grading.exercises.queries_keys_values.attention_probes import (
     PADDING,
     PLAIN,
     PROBES,
+    RANDOM,
     SMALL,
     WIDE,
 )
@@ -29,7 +30,7 @@ from grading.exercises.shared.attention_variants import (
     swapped,
     variant,
 )
-from grading.exercises.shared.recognising import fails_only_on
+from grading.exercises.shared.recognising import fails_only_on, is_right
 from grading.exercises.shared.shifts import SHIFTS
 from grading.late import Tensor, late, torch
 from grading.observation.seen import Error
@@ -39,13 +40,19 @@ __all__ = ["SDPA"]
 attention = late("course_lib.attention.dot_product")
 
 
-def _needs_a_whole_mask(seen: Mapping[str, Any]) -> bool:
-    """Recognise an answer that raises where the mask has to broadcast, and only there."""
+def _needs_a_whole_mask(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
+    """Recognise what raises where the mask has to broadcast, only there, and is right elsewhere."""
 
     def raised(*names: str) -> bool:
         return any(isinstance(seen.get(name), Error) for name in names)
 
-    return raised(PADDING, ONE_ROW) and not raised(PLAIN, CONTROL, LEVEL, WIDE, *SMALL)
+    right = [name for name in truth if is_right(seen.get(name), truth[name])]
+    return (
+        raised(PADDING, ONE_ROW)
+        and not raised(CONTROL, LEVEL, WIDE, *SMALL)
+        and all(name in right for name in (PLAIN, RANDOM))
+        and all(name in right or raised(name) for name in (PADDING, ONE_ROW))
+    )
 
 
 def _identity(scores: Tensor, axis: int) -> Tensor:
@@ -154,8 +161,8 @@ SDPA = Exercise(
             "The mask is not used: forbidden keys are read.")),
         Misconception(code="SDPA-MASK0", wrong=variant(fill="score zero"),
                       also=(variant(fill="score zero, empty rows uniform"),), sentence=(
-            "Forbidden scores are set to 0. A score of 0 is an ordinary score, e⁰ = 1, and the "
-            "key is still read.")),
+            "Forbidden scores are set to 0, or near it. A score of 0 is an ordinary score, "
+            "e⁰ = 1, and the key is still read.")),
         Misconception(code="SDPA-MASKMULT", wrong=variant(fill="multiplied"), sentence=(
             "The weights are multiplied by the mask after the softmax. What the forbidden keys "
             "had taken is lost, so the rows no longer sum to 1.")),
@@ -165,23 +172,22 @@ SDPA = Exercise(
             "Forbidden scores are made small but not small enough. Where every allowed score is "
             "lower still, or a forbidden one is very high, the forbidden key is read.")),
         Misconception(code="SDPA-NANROW", wrong=variant(fill="nan"), sentence=(
-            "A query with nothing to read gives NaN: the softmax of a row of −∞ is 0/0. The "
-            "contract asks for zeros in weights and output.")),
+            "A query with nothing to read gives NaN: its weights are 0/0, which is also what a "
+            "softmax makes of a row of −∞. The contract asks for zeros in weights and output.")),
         Misconception(code="SDPA-OVERFLOW", wrong=variant(weigh=shifted(None)),
-                      also=(variant(fill="nan", weigh=shifted(None)),),
-                      recognise=fails_only_on(LEVEL, besides=(*MASKED, WIDE)), sentence=(
-            "The exponentials are taken of the scores themselves: near 1000 they are infinite, "
-            "near −1000 all 0. Subtract the row's maximum first.")),
+                      also=(variant(fill="nan", weigh=shifted(None)),), sentence=(
+            "The exponentials are taken without the row's maximum: near 1000 they are infinite, "
+            "near −1000 all 0. Subtract each row's own first.")),
         Misconception(code="SDPA-SHIFT", wrong=variant(weigh=shifted(SHIFTS[0])), also=tuple(
             variant(fill=fill, weigh=shifted(shift))
             for shift in SHIFTS for fill in ("zeros", "nan")),
             recognise=fails_only_on(WIDE, besides=MASKED),
             sentence=(
-            "You subtract the row's mean, minimum or another entry before the exponential. Only "
-            "the maximum bounds it: in a row from −1000 to 1000 the largest still overflows.")),
+            "What you subtract before the exponential is not the row's maximum. Only the maximum "
+            "bounds it: with less, e⁷¹⁰ and all above are infinite, with more, all may become 0.")),
         Misconception(code="SDPA-UNIFORMROW", wrong=variant(fill="uniform"), sentence=(
-            "A query with nothing to read reads everything: equal scores of −10⁹ give equal "
-            "weights. The contract asks for zeros.")),
+            "A query with nothing to read reads everything: equal scores give equal weights, "
+            "however low they are. The contract asks for zeros.")),
     ),
     alternatives=(added_logarithm, by_torch, by_exponentials),
 )  # fmt: skip

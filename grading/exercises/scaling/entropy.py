@@ -18,10 +18,15 @@ def _ordinary(generator: torch.Generator) -> Inputs:
     return {"scores": 2 * normal(generator, 3, 5, 7)}
 
 
+def _all_positive(generator: torch.Generator) -> Inputs:
+    return {"scores": normal(generator, 2, 8).abs() + 0.1}
+
+
 def _one_winner(generator: torch.Generator) -> Inputs:
     scores = normal(generator, 4, 6)
     scores[:, 2] += 5000.0  # every other weight underflows to 0
     scores[1, 3] = scores[1, 2]  # two share one row: entropy ln 2
+    scores[2:] -= 5000.0  # here no exponential overflows: what fails does not for want of a maximum
     return {"scores": scores}
 
 
@@ -103,6 +108,7 @@ WEIGHT_ENTROPY = Exercise(
     probes=(
         Probe(name="all sizes different", draw=_ordinary, gradient=True, single=True,
               sizes={"B": 3, "T": 5, "S": 7}),
+        Probe(name="positive scores", draw=_all_positive, sizes={"T": 2, "S": 8}),
         Probe(name="weights that underflow to 0", draw=_one_winner, sizes={"T": 4, "S": 6},
               control=True),
         Probe(name="two keys", draw=_short, edge=True),
@@ -119,8 +125,8 @@ WEIGHT_ENTROPY = Exercise(
             *(_entropy(axis=axis) for axis in (0, 1, 2)),
             *(_mixed(-1, axis) for axis in (-2, 0, 1)),
             *(_mixed(axis, -1) for axis in (-2, 0, 1))), sentence=(
-            "The sum runs over another axis than the keys. One row of scores, the last axis, "
-            "gives one entropy.")),
+            "The softmax or the sum runs over another axis than the keys. One row of scores, the "
+            "last axis, gives one entropy.")),
         Misconception(code="ENT-SIGN", wrong=_entropy(sign=1.0), sentence=(
             "The sign is missing: logarithms of weights are negative, an entropy is not.")),
         Misconception(code="ENT-SCORES", wrong=_of_scores, sentence=(
@@ -131,8 +137,9 @@ WEIGHT_ENTROPY = Exercise(
             *(_padded_weights(_added(number)) for number in SMALL),
             *(_padded_weights(_at_least(number)) for number in SMALL)),
             sentence=(
-            "A small number is added to the weights or inside the logarithm. It avoids the NaN and "
-            "changes every value; the weights' logarithms can be had exactly from the scores.")),
+            "A small number is added to the weights or inside the logarithm, or is the least that "
+            "a weight may be. It avoids the NaN and changes values; the weights' logarithms can be "
+            "had exactly from the scores.")),
         Misconception(code="ENT-MEAN", wrong=lambda scores: _from_logarithms(scores)
                       / scores.shape[-1], also=(
             lambda scores: _from_logarithms(scores) / math.log(scores.shape[-1]),), sentence=(

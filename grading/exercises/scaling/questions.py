@@ -22,11 +22,12 @@ PREDICT = Exercise(
     misconceptions=(
         Misconception(code="PRED-UNIFORM", wrong=lambda: 1 / 64, recognise=near(1 / 64, 0.03),
                       sentence=(
-            "You expect random keys to get equal weights. Their scores differ by about √64 = 8, "
-            "and the softmax turns a difference of 8 into a ratio of 3,000.")),
+            "The largest of 64 weights is so small only where they are nearly equal. Scores of "
+            "random keys differ by about √64 = 8, and the softmax turns a difference of 8 into a "
+            "ratio of 3,000.")),
         Misconception(code="PRED-SCALED", wrong=lambda: 0.11, recognise=near(0.11, 0.05),
                       sentence=(
-            "That is the answer with the division by √D. The question leaves it out.")),
+            "That lies near the answer with the division by √D. The question leaves it out.")),
     ),
     alternatives=(lambda: 0.75, lambda: torch.tensor(0.85)),
 )  # fmt: skip

@@ -30,7 +30,8 @@ def undrawn(prefix: str, without: tuple[Answer, ...], elsewhere: tuple[Answer, .
             also=without[1:],
             shows="generator",
             sentence=(
-                "The number comes from a formula, a table or a seed of your own. The task is to "
+                "The number does not depend on the generator's seed: it comes from a formula, a "
+                "table or a seed of your own. The task is to "
                 "measure: draw from the generator and compute from what it gave."
             ),
         ),
@@ -40,8 +41,9 @@ def undrawn(prefix: str, without: tuple[Answer, ...], elsewhere: tuple[Answer, .
             also=elsewhere[1:],
             shows="generator",
             sentence=(
-                "Something is drawn without the generator, from PyTorch's global one. Hand the "
-                "generator to every draw, so that whoever knows the seed gets the same number."
+                "The same seed gives two numbers: not every draw comes from the generator as it "
+                "was given, but from PyTorch's global one or another source. Hand the generator "
+                "to every draw, so that whoever knows the seed gets the same number."
             ),
         ),
     )

@@ -15,6 +15,8 @@ from grading.observation.values import Array, Other, as_arrays, described
 
 __all__ = ["BROKEN", "RIGHT", "Diagnosis", "asked", "band", "near"]
 
+Recogniser = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+
 
 def _nothing(generator: Any) -> Inputs:
     return {}
@@ -36,12 +38,12 @@ def band(truth: float, tolerance: float) -> Callable[[Seen], str | None]:
     return judge
 
 
-def near(truth: float, tolerance: float) -> Callable[[Mapping[str, Any]], bool]:
+def near(number: float, tolerance: float) -> Recogniser:
     """Recognise a prediction near a number that a wrong intuition gives."""
 
-    def recognise(seen: Mapping[str, Any]) -> bool:
+    def recognise(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
         view = seen.get("the question")
-        return isinstance(view, list) and bool(view) and abs(float(view[0]) - truth) <= tolerance
+        return isinstance(view, list) and bool(view) and abs(float(view[0]) - number) <= tolerance
 
     return recognise
 
@@ -96,14 +98,14 @@ class Diagnosis:
         agreed = self._trouble(shown) is None and self._agree(one, shown) is True
         return (np.array([float(number), float(agreed)]),)
 
-    def chose(self, code: str) -> Callable[[Mapping[str, Any]], bool]:
+    def chose(self, code: str) -> Recogniser:
         """Recognise a diagnosis by the code that was chosen.
 
         The right code is recognised only with inputs on which both functions ran and agreed.
         """
         number = float(list(self.bugs).index(code))
 
-        def recognise(seen: Mapping[str, Any]) -> bool:
+        def recognise(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
             view = seen.get("the question")
             if not isinstance(view, list) or len(view) != 1:
                 return False

@@ -1,4 +1,4 @@
-"""Families of mistakes that are recognised by where they fail."""
+"""Families of mistakes that are recognised by where they fail, and by being right elsewhere."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,40 +7,66 @@ import numpy as np
 
 from grading.observation.seen import Error
 
-__all__ = ["fails", "fails_only_on"]
+__all__ = ["fails_only_on", "is_right"]
+
+Views = Mapping[str, Any]
+Numbers = np.ndarray[Any, Any]
 
 
-def fails(view: Any, *, whole_rows: bool = False) -> bool:
-    """Return whether an answer overflowed there, with an error or with what is no finite number.
+def is_right(view: Any, truth: Any) -> bool:
+    """Return whether an answer gave all the right numbers on one probe."""
+    return _agrees_where_finite(view, truth) and all(np.isfinite(one).all() for one in view)
 
-    Args:
-        view: what was observed on one probe.
-        whole_rows: True asks for a row without any finite number.
+
+def _agrees_where_finite(view: Any, truth: Any) -> bool:
+    if not (isinstance(view, list) and isinstance(truth, list) and len(view) == len(truth)):
+        return False
+    return all(
+        mine.shape == right.shape
+        and bool((np.isclose(mine, right, rtol=1e-5, atol=1e-6) | ~np.isfinite(mine)).all())
+        for mine, right in zip(view, truth, strict=True)
+    )
+
+
+def _overflows(view: Any, truth: Any, *, whole_rows: bool) -> bool:
+    """Return whether exponentials overflowed there, and nothing else is wrong.
+
+    They raise, or leave no finite number in the place of a row's largest one; what is finite is
+    right.
     """
-    if not isinstance(view, list):
-        return isinstance(view, Error) and "ArithmeticError" in view.kinds
-    bad = [~np.isfinite(value) for value in view]
-    return any(bool(one.all(-1).any() if whole_rows and one.ndim else one.any()) for one in bad)
+    if isinstance(view, Error):
+        return "ArithmeticError" in view.kinds
+    if not _agrees_where_finite(view, truth):
+        return False
+    rows = [_rows(mine, right, whole_rows) for mine, right in zip(view, truth, strict=True)]
+    return all(is_allowed for is_allowed, _ in rows) and any(is_broken for _, is_broken in rows)
+
+
+def _rows(mine: Numbers, right: Numbers, whole_rows: bool) -> tuple[bool, bool]:
+    """Return whether rows fail as an overflow makes them fail, and whether any row fails."""
+    bad = ~np.isfinite(np.atleast_1d(mine))
+    broken = bad.any(-1)
+    largest = np.take_along_axis(bad, np.atleast_1d(right).argmax(-1)[..., None], -1)[..., 0]
+    allowed = bad.all(-1) if whole_rows else largest
+    return bool(allowed[broken].all()), bool(broken.any())
 
 
 def fails_only_on(
     *names: str, besides: tuple[str, ...] = (), whole_rows: bool = False
-) -> Callable[[Mapping[str, Any]], bool]:
-    """Recognise an answer that fails on each of the named probes and is finite on the others.
+) -> Callable[[Views, Views], bool]:
+    """Recognise exponentials that overflow on each of the named probes, and are right elsewhere.
 
     Args:
         names: the probes.
         besides: further probes on which it does not matter.
-        whole_rows: True asks for rows without any finite number on the named probes.
+        whole_rows: True asks for failing rows without any finite number.
     """
 
-    def recognise(seen: Mapping[str, Any]) -> bool:
-        elsewhere = [view for name, view in seen.items() if name not in (*names, *besides)]
-        there = [seen[name] for name in names if name in seen]
-        return (
-            len(there) == len(names)
-            and all(fails(view, whole_rows=whole_rows) for view in there)
-            and all(isinstance(view, list) and not fails(view) for view in elsewhere)
-        )
+    def recognise(seen: Views, truth: Views) -> bool:
+        elsewhere = [name for name in seen if name not in (*names, *besides)]
+        return all(
+            name in seen and _overflows(seen[name], truth[name], whole_rows=whole_rows)
+            for name in names
+        ) and all(is_right(seen[name], truth[name]) for name in elsewhere)
 
     return recognise

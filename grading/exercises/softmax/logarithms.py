@@ -9,7 +9,7 @@ import numpy as np
 
 from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
-from grading.exercises.shared.recognising import fails_only_on
+from grading.exercises.shared.recognising import fails_only_on, is_right
 from grading.exercises.shared.shifts import SHIFTS
 from grading.exercises.softmax.probes import WIDE, three_axes
 from grading.exercises.softmax.stable import FORBIDDEN
@@ -113,13 +113,13 @@ LOGSUMEXP = Exercise(
     ),
     misconceptions=(
         Misconception(code="LSE-NAIVE", wrong=_naive_lse, sentence=(
-            "The exponentials are taken of the scores themselves: exp(1000) is infinite, "
-            "exp(−1000) is 0 with the logarithm −∞. Take the maximum out first.")),
+            "The exponentials are taken without the row's maximum: exp(1000) is infinite, "
+            "exp(−1000) is 0 with the logarithm −∞. Take it out first.")),
         Misconception(code="LSE-SHIFT", wrong=_shifted(SHIFTS[0]), also=tuple(
             _shifted(shift) for shift in SHIFTS[1:]),
             recognise=fails_only_on(WIDE, besides=(EMPTY,)), sentence=(
-            "You take the row's mean, minimum or another entry out. Only the maximum bounds the "
-            "exponentials: in a row from −1000 to 1000 the largest still overflows.")),
+            "What you take out is not the row's maximum. Only the maximum bounds the exponentials: "
+            "with less, e⁷¹⁰ and all above are infinite, with more, all may become 0.")),
         Misconception(code="LSE-NOKEEP", wrong=_lost_axis, also=(_axis_too_many,), sentence=(
             "The maximum has lost its axis where it is subtracted, or has kept it where it is "
             "added again: it is matched with another axis.")),
@@ -132,7 +132,7 @@ LOGSUMEXP = Exercise(
             "The maximum is subtracted and never added again. In the softmax it cancels; here it "
             "is part of the result.")),
         Misconception(code="LSE-NEGINF", wrong=_subtracts_infinity, sentence=(
-            "A row of −∞ gives (−∞) − (−∞) = NaN. The logarithm of an empty sum is −∞.")),
+            "A row of −∞ gives NaN, as (−∞) − (−∞) does. The logarithm of an empty sum is −∞.")),
         Misconception(code="LSE-KEEPDIM", wrong=_keeps_axis, sentence=(
             "The axis is still there with size 1. One number a row is asked for: drop the axis.")),
         Misconception(code="LSE-AXISFIXED", wrong=_fixed_axis(-1), also=tuple(
@@ -158,13 +158,19 @@ def _log_of_padded(number: float) -> Answer:
     return lambda x, axis: (x.softmax(axis) + number).log()
 
 
-def _all_alike_below(seen: Mapping[str, Any]) -> bool:
-    """Recognise a floor: where weights underflow, the log-weights are all one finite number."""
+def _has_a_floor(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
+    """Recognise one number that every weight is added to, or that is the least weight."""
     view = seen.get(APART)
-    if not isinstance(view, list) or not np.isfinite(view[0]).all():
+    if not isinstance(view, list) or not np.isfinite(view[0]).all() or view[0].min() < -700:
         return False
-    low = view[0].min()
-    return bool(-700 < low < -3) and int((view[0] - low < 1e-9).sum()) >= 3
+    number = np.exp(view[0].min())
+    floors: tuple[Callable[[Any], Any], ...] = (
+        lambda weights: weights + number, lambda weights: np.maximum(weights, number),
+    )  # fmt: skip
+    return number < 0.05 and any(
+        all(is_right(seen[name], [np.log(floor(np.exp(truth[name][0])))]) for name in seen)
+        for floor in floors
+    )
 
 
 APART = "scores far apart"
@@ -211,18 +217,18 @@ LOG_SOFTMAX = Exercise(
             "its logarithm −∞. Stay in logarithms all the way.")),
         Misconception(code="LSE-NAIVE", wrong=lambda x, axis: x
                       - x.exp().sum(axis, keepdim=True).log(), sentence=(
-            "The exponentials are taken of the scores themselves: exp(1000) is infinite.")),
+            "The exponentials are taken without the row's maximum: exp(1000) is infinite.")),
         Misconception(code="LSE-EPSILON", wrong=_log_of_padded(1e-9), also=(
             *(_log_of_padded(number) for number in (1e-3, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)),
-            lambda x, axis: x.softmax(axis).clamp(min=1e-9).log()), recognise=_all_alike_below,
+            lambda x, axis: x.softmax(axis).clamp(min=1e-9).log()), recognise=_has_a_floor,
             sentence=(
-            "A small number is added inside the logarithm. It hides the −∞ and makes every weight "
-            "below it the same.")),
+            "A small number is added inside the logarithm, or is the least that it sees. It hides "
+            "the −∞ and makes every weight below it the same.")),
         Misconception(code="LSE-SHIFT", wrong=_log_shifted(SHIFTS[0]), also=tuple(
             _log_shifted(shift) for shift in SHIFTS[1:]),
             recognise=fails_only_on(WIDE, APART, whole_rows=True), sentence=(
-            "You subtract the row's mean, minimum or another entry. Only the maximum bounds the "
-            "exponentials: in a row from −1000 to 1000 the largest still overflows.")),
+            "What you subtract is not the row's maximum. Only the maximum bounds the exponentials: "
+            "with less, e⁷¹⁰ and all above are infinite, with more, all may become 0.")),
         Misconception(code="LSE-NOKEEP", wrong=lambda x, axis: x - x.logsumexp(axis), sentence=(
             "The log-sum-exp has lost its axis, so it is matched with another one. Keep the axis, "
             "with size 1.")),

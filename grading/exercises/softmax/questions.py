@@ -20,11 +20,11 @@ PREDICT = Exercise(
     next_rung="Only differences of scores count. That is what lets us subtract the maximum.",
     misconceptions=(
         Misconception(code="SHIFT-SHARPER", wrong=lambda: 1.0, recognise=near(1.0, 0.05), sentence=(
-            "You expect higher scores to make the softmax more certain. Both rose by 10, and "
-            "e¹⁰ cancels. Multiplying the scores would sharpen it.")),
+            "Higher scores do not make the softmax more certain. Both rose by 10, and e¹⁰ "
+            "cancels. Multiplying the scores would sharpen it.")),
         Misconception(code="SHIFT-EVEN", wrong=lambda: 0.5, recognise=near(0.52, 0.05), sentence=(
-            "You expect 11 and 10 to be nearly equal shares. Shares follow the ratio of the "
-            "exponentials, e¹¹/e¹⁰ = e, and not 11/10.")),
+            "These are nearly equal shares, like 11 and 10 themselves. The softmax's follow the "
+            "ratio of the exponentials, e¹¹/e¹⁰ = e, and not 11/10.")),
     ),
     alternatives=(lambda: 0.73, lambda: torch.tensor([0.0, 1.0]).softmax(0)[1]),
 )  # fmt: skip

@@ -151,8 +151,8 @@ SOFTMAX_WITH_SINK = Exercise(
         Misconception(code="SINK-NOEFFECT", wrong=lambda scores, sink: scores.softmax(-1), also=(
             lambda scores, sink: (scores + _column(scores, sink)).softmax(-1), _renormalised),
             sentence=(
-            "The weights sum to 1, so the sink has no effect. Either they were normalised again, "
-            "or the sink was added to every score, which a softmax ignores.")),
+            "The weights sum to 1, so the sink has no effect. It was left out, or added to every "
+            "score, which a softmax ignores, or the weights were normalised again.")),
         Misconception(code="SINK-NOEXP", wrong=_no_exponential, also=(
             lambda scores, sink: scores.exp()
             / (scores.exp().sum(-1, keepdim=True) + _column(scores, sink)),), sentence=(
@@ -162,20 +162,21 @@ SOFTMAX_WITH_SINK = Exercise(
             "The sink is taken as 0 whatever it is: 1 is added to the denominator. That is the "
             "special case called softmax1.")),
         Misconception(code="SINK-OVERFLOW", wrong=_overflows, sentence=(
-            "The exponentials are taken without subtracting a maximum: scores near 1000 give "
+            "The exponentials are taken without a maximum of the row: scores near 1000 give "
             "∞/∞.")),
         Misconception(code="SINK-SHIFT", wrong=_shifted(SHIFTS[0]), also=tuple(
             _shifted(shift) for shift in SHIFTS[1:]), recognise=fails_only_on(WIDE), sentence=(
-            "You subtract the row's mean, minimum or another entry. Only the maximum bounds the "
-            "exponentials: in a row from −1000 to 1000 the largest still overflows.")),
+            "What you subtract is not the row's maximum. Only the maximum bounds the exponentials: "
+            "with less, e⁷¹⁰ and all above are infinite, with more, all may become 0.")),
         Misconception(code="SINK-HEADAXIS", wrong=_wrong_axis, also=(_along_keys,), sentence=(
             "The sinks lie along another axis than the heads. There is one a head: H is the third "
             "axis from the right.")),
         Misconception(code="SINK-FIRST", wrong=_first_column, sentence=(
             "The sink stands first, and the last column was dropped: that was a key.")),
         Misconception(code="SINK-MAX", wrong=_top_of_scores, shows="gradient", sentence=(
-            "The maximum is taken over the scores alone. A sink of 1000 then overflows in the "
-            "denominator; the weights survive as 0, their gradient is NaN.")),
+            "What is subtracted follows the scores alone, and the sink is no part of it. A sink of "
+            "1000 then overflows in the denominator; the weights survive as 0, their gradient is "
+            "NaN.")),
     ),
     alternatives=(_joined, _by_sigmoid, _by_logarithms),
 )  # fmt: skip

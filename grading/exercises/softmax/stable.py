@@ -54,6 +54,10 @@ def _largest_size(x: Tensor, axis: int) -> Tensor:
     return x.abs().amax(axis, keepdim=True)
 
 
+def _never_below_zero(x: Tensor, axis: int) -> Tensor:
+    return x.amax(axis, keepdim=True).clamp(min=0.0)
+
+
 def _mean_and_maximum(x: Tensor, axis: int) -> Tensor:
     return x.mean(axis, keepdim=True) + x.amax(axis, keepdim=True)
 
@@ -178,18 +182,19 @@ SOFTMAX = Exercise(
     next_rung="Adding a number to every score changes nothing: try it.",
     misconceptions=(
         Misconception(code="SM-OVERFLOW", wrong=_overflows, sentence=(
-            "The exponentials are taken of the scores themselves. exp(1000) is infinite, and a row "
-            "near −1000 becomes 0/0. Subtract the row's maximum first.")),
+            "The exponentials are taken without the row's maximum. exp(1000) is infinite, and a "
+            "row near −1000 becomes 0/0. Subtract it first.")),
         Misconception(code="SM-GLOBALMAX", wrong=_one_maximum, sentence=(
             "One number, the maximum or mean of everything, is subtracted from all rows. A row "
             "that lies 1000 away from it then under- or overflows. Each needs its own maximum."),
             also=(_one_mean,)),
         Misconception(code="SM-SHIFT", wrong=_shifted(SHIFTS[0]), also=tuple(
-            _shifted(shift) for shift in (*SHIFTS[1:], _largest_size, _mean_and_maximum)),
+            _shifted(shift) for shift in (
+                *SHIFTS[1:], _largest_size, _never_below_zero, _mean_and_maximum)),
             recognise=fails_only_on(WIDE), sentence=(
-            "You subtract the row's mean, minimum or another entry. Only the maximum bounds the "
-            "exponentials: with it none is above e⁰ = 1. In a row from −1000 to 1000 the largest "
-            "still overflows.")),
+            "What you subtract is not the row's maximum. Only the maximum bounds the exponentials: "
+            "with it the largest is e⁰ = 1. With less, e⁷¹⁰ and all above are infinite; with more, "
+            "all may become 0.")),
         Misconception(code="SM-RESCALED", wrong=_rescaled(
             lambda x, axis: (x - x.mean(axis, keepdim=True)) / x.std(axis, keepdim=True)), also=(
             _rescaled(lambda x, axis: (x - x.amin(axis, keepdim=True)) / _spread(x, axis)),
@@ -206,7 +211,8 @@ SOFTMAX = Exercise(
             "The maximum or the sum has lost its axis, so it is matched with another one: "
             "keepdim=True keeps it, with size 1. A square input would have hidden it.")),
         Misconception(code="SM-INPLACE", wrong=_in_place, shows="inputs", sentence=(
-            "An operator such as -= writes into the caller's tensor.")),
+            "Something writes into the caller's tensor: an operator such as -=, a method such as "
+            "sub_, an assignment to x[…].")),
         Misconception(code="SM-ALL", wrong=_all_entries, sentence=(
             "The sum runs over all entries. Each row along the axis sums to 1 by itself.")),
         Misconception(code="SM-NOEXP", wrong=_no_exponential, sentence=(

@@ -90,7 +90,8 @@ SOFTMAX_VJP = Exercise(
         Misconception(code="VJP-AXIS", wrong=_fixed(-1), also=(
             *(_fixed(axis) for axis in (0, 1, 2, -2)),
             lambda p, g, axis: p * (g - (p * g).sum())), sentence=(
-            "The sum runs along another axis than the one that was normalised.")),
+            "The sum runs along another axis than the one that was normalised, or over all "
+            "entries.")),
         Misconception(code="VJP-NOKEEP", wrong=lambda p, g, axis: p * (g - (p * g).sum(axis)),
                       sentence=(
             "The sum has lost its axis, so it is matched with another one: keepdim=True keeps it, "
