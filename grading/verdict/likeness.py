@@ -97,11 +97,15 @@ def _is_finite(one: Trial) -> bool:
 
 
 def _wrong_numbers(case: Case, three: Sequence[Three]) -> int:
-    """Count the numbers of the mistake that are finite and wrong; the answer's agree with them."""
+    """Count the numbers of the mistake that are finite and wrong; the answer's agree with them.
+
+    A wrong text, or another structure, counts as one.
+    """
     count = 0
     for _, other, right in three:
         tolerance = other.probe.tolerance or case.exercise.tolerance
         is_framed = other.frame == right.frame
+        count += bool(other.frame) and not is_framed
         for number, value in enumerate(other.view or ()):
             wrong = np.isfinite(value)
             truth = right.view[number] if is_framed and right.view else None

@@ -12,8 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from observed import case, trials
 
 from grading import check
+from grading.exercise import Exercise, Misconception, Output, Probe
+from grading.verdict.diagnose import diagnose
+from grading.verdict.finding import Finding
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SDPA = "scaled_dot_product_attention"
@@ -123,6 +127,16 @@ def noisy_log_softmax(x: Any, axis: int) -> Any:
     if float(x.max() - x.min()) > 1000:
         result[0] = torch.nan
     return result
+
+
+def noise_with_a_floor(x: Any, axis: int) -> Any:
+    return (-20 * noise(x)).clamp(min=-15)
+
+
+def nan_at_the_smallest(x: Any, axis: int) -> Any:
+    weights = torch.softmax(x, axis)
+    is_wide = x.amax(axis, keepdim=True) - x.amin(axis, keepdim=True) > 1500
+    return torch.where(is_wide & (x == x.amin(axis, keepdim=True)), torch.nan, weights)
 
 
 def all_nan(x: Any, *rest: Any) -> Any:
@@ -370,6 +384,9 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
     ("noise and one NaN", "softmax_with_sink", noisy_sink, "idea", "", "SINK-SHIFT"),
     ("noise and one NaN", "logsumexp", noisy_logsumexp, "idea", "", "LSE-SHIFT LSE-NAIVE"),
     ("noise and one NaN", "log_softmax", noisy_log_softmax, "idea", "", "LSE-SHIFT LSE-EPSILON"),
+    ("noise with a floor", "log_softmax", noise_with_a_floor, "idea", "", "LSE-EPSILON LSE-SHIFT"),
+    ("right, and NaN where nothing overflows", "softmax", nan_at_the_smallest, "idea", "",
+     "SM-SHIFT SM-OVERFLOW"),
     ("all NaN", "softmax", all_nan, "idea", "", "SM-SHIFT SM-OVERFLOW SM-NOEXP"),
     ("all NaN", "log_softmax", all_nan, "idea", "", "LSE-SHIFT LSE-LOGSOFT"),
     ("all NaN", "weight_entropy", all_nan_entropy, "idea", "", "ENT-SCORES ENT-0LOG0"),
@@ -389,3 +406,111 @@ def test_an_answer_is_never_called_what_it_is_not(
     assert not result.passed, str(result)
     assert result.misconception not in never.split(), str(result)
     assert result.misconception in (None, *may.split()), str(result)
+
+
+# -- what counts as behaving alike -----------------------------------------------------------------
+
+
+def doubled(mistakes: dict[str, Any], *probes: Probe) -> Exercise:
+    """Return an exercise that asks for 2x, with these mistakes."""
+    return Exercise(
+        name="doubled", slug="softmax", task="doubled", title="Twice", kind="implement",
+        points=1.0, difficulty=1, importance=1, minutes=1, parameters=("x",),
+        outputs=(Output(name="y", axes="T"),), reference=lambda x: 2 * x, probes=probes,
+        misconceptions=tuple(
+            Misconception(code=code, wrong=one, sentence="So.") for code, one in mistakes.items()
+        ),
+        alternatives=(), equation="eq-softmax",
+    )  # fmt: skip
+
+
+def drawn(name: str, size: int, **flags: bool) -> Probe:
+    def draw(generator: torch.Generator) -> dict[str, Any]:
+        return {"x": torch.randn(size, generator=generator, dtype=torch.float64)}
+
+    return Probe(name=name, draw=draw, sizes={"T": size}, **flags)
+
+
+FIVE, LIMIT = drawn("five", 5), drawn("at the limit", 3, control=True)
+
+
+def named(exercise: Exercise, answer: Any) -> str | None:
+    one = case(exercise, answer)
+    found = diagnose(one, Finding("", "", "values"), *trials(one))
+    return found.code if found else None
+
+
+def raising(text: str, kind: type[Exception] = ValueError) -> Any:
+    def answer(x: Any) -> Any:
+        raise kind(text)
+
+    return answer
+
+
+def nan_on(size: int, factor: float = 2.0) -> Any:
+    return lambda x: x * (torch.nan if len(x) == size else factor)
+
+
+def test_nan_counts_beside_an_ordinary_probe_that_agrees() -> None:
+    assert named(doubled({"NAN": nan_on(3)}, FIVE, LIMIT), nan_on(3)) == "NAN"
+    assert named(doubled({"NAN": nan_on(5)}, FIVE, LIMIT), nan_on(5)) is None
+    assert named(doubled({"NAN": nan_on(3)}, LIMIT), nan_on(3)) is None
+    assert named(doubled({"NAN": nan_on(3, 3.0)}, FIVE, LIMIT), nan_on(3)) is None
+
+
+def test_nan_counts_in_the_same_places() -> None:
+    def at(place: int) -> Any:
+        return lambda x: torch.where(
+            (torch.arange(len(x)) == place) & (len(x) == 3), torch.nan, 2 * x
+        )
+
+    assert named(doubled({"NAN": at(1)}, FIVE, LIMIT), at(1)) == "NAN"
+    assert named(doubled({"NAN": at(1)}, FIVE, LIMIT), at(2)) is None
+
+
+def test_an_error_counts_with_its_kind_and_its_sizes_in_order() -> None:
+    exercise = doubled({"RAISES": raising("sizes 3 and 5")}, FIVE)
+    assert named(exercise, raising("sizes 3 and 5")) == "RAISES"
+    assert named(exercise, raising("sizes 5 and 3")) is None
+    assert named(exercise, raising("sizes 3 and 5", TypeError)) is None
+
+
+def test_an_error_counts_on_the_same_probes() -> None:
+    def half(x: Any) -> Any:
+        return raising("size 5")(x) if len(x) == 5 else 2 * x
+
+    exercise = doubled({"RAISES": raising("size 5")}, FIVE, LIMIT)
+    assert named(exercise, half) is None
+    assert named(exercise, raising("size 5")) == "RAISES"
+
+
+def test_an_error_that_two_mistakes_raise_names_neither() -> None:
+    one, other = raising("sizes 3 and 5"), raising("no: 3, 5")
+    assert named(doubled({"ONE": one, "OTHER": other}, FIVE), one) is None
+    assert named(doubled({"ONE": one}, FIVE), one) == "ONE"
+
+
+def test_on_ordinary_probes_alone_only_several_wrong_numbers_count() -> None:
+    """The answer parts from the mistake at the limit, where a second fault may cover the first."""
+
+    def tripled(x: Any) -> Any:
+        return 3 * x
+
+    def raising_at_five(x: Any) -> Any:
+        return raising("size 5")(x) if len(x) == 5 else 3 * x
+
+    single = drawn("one number", 1)
+    assert named(doubled({"THREE": tripled}, FIVE, LIMIT), nan_on(3, 3.0)) == "THREE"
+    assert named(doubled({"THREE": tripled}, single, LIMIT), nan_on(3, 3.0)) is None
+    assert named(doubled({"FIVE": nan_on(5)}, FIVE, single, LIMIT), nan_at_five_and_three) is None
+    assert (
+        named(doubled({"RAISES": raising_at_five}, FIVE, LIMIT), raising_at_five_and_right) is None
+    )
+
+
+def nan_at_five_and_three(x: Any) -> Any:
+    return x * (torch.nan if len(x) in (3, 5) else 2.0)
+
+
+def raising_at_five_and_right(x: Any) -> Any:
+    return raising("size 5")(x) if len(x) == 5 else 2 * x
