@@ -163,9 +163,8 @@ class Misconception:
         wrong: the function that makes the mistake. An answer that behaves like it on every probe
             is recognised, however it is written.
         recognise: for mistakes that are a family and not one function: gets the observed outputs
-            of each probe by name (an `Error` where the answer raised), and the right ones, and says
-            whether they belong to it. It looks at values wherever there are any. Asked where no
-            function of the catalogue behaves like the answer.
+            of each probe by name (an `Error` where it raised) and the right ones, and says whether
+            they belong to it. Asked where no function of the catalogue behaves like the answer.
         also: variants of the mistake that behave otherwise; each is recognised too.
         shows: where it becomes visible: in what the function returns or raises, or only in its
             gradient, its cost, its inputs, or in what it does with its random generator.
