@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import warnings
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,10 +137,20 @@ def enter_learners(course: Path, book: Path, learners: set[str], patience: float
                 gradebook.update_or_create_student(learner)
 
 
-def enter_marks(course: Path, place: Path, pair: Pair, patience: float) -> None:
+def enter_marks(
+    course: Path, place: Path, pair: Pair, patience: float, same: Collection[str] = ()
+) -> None:
     """Take one submission's marks over from the gradebook with which it was graded.
 
-    What a person entered meanwhile, marks and comments, stays.
+    What a person entered meanwhile, marks and comments, stays. nbgrader asks for each such mark
+    to be looked at again; here only where what it is about has changed.
+
+    Args:
+        course: the course directory.
+        place: the folder in which the submission was graded.
+        pair: the learner and the assignment's name.
+        patience: how many seconds to wait.
+        same: the graded cells that say what they said when they were graded before.
 
     Raises:
         GradebookLockedError: if another program held the gradebook all the while.
@@ -156,8 +167,10 @@ def enter_marks(course: Path, place: Path, pair: Pair, patience: float) -> None:
             for sheet in given.notebooks:
                 own = gradebook.find_submission_notebook(sheet.name, slug, learner)
                 own.late_submission_penalty = sheet.late_submission_penalty
-                _take_over(sheet.grades, own.grades, ("auto_score", "needs_manual_grade"))
-                _take_over(sheet.comments, own.comments, ("auto_comment",))
+                _take_over_grades(sheet.grades, own.grades, same)
+                comments = {row.name: row.auto_comment for row in sheet.comments}
+                for comment in own.comments:
+                    comment.auto_comment = comments[comment.name]
             gradebook.db.commit()
     except Exception as error:
         if "locked" in str(error):
@@ -165,9 +178,11 @@ def enter_marks(course: Path, place: Path, pair: Pair, patience: float) -> None:
         raise
 
 
-def _take_over(given: Any, own: Any, columns: tuple[str, ...]) -> None:
-    """Set some columns of rows as the rows of the same cells have them."""
+def _take_over_grades(given: Any, own: Any, same: Collection[str]) -> None:
+    """Set what the machine says of each cell; what was read and is the same stays read."""
     by_name = {row.name: row for row in given}
     for row in own:
-        for column in columns:
-            setattr(row, column, getattr(by_name[row.name], column))
+        new = by_name[row.name]
+        if row.name not in same or row.auto_score != new.auto_score:
+            row.needs_manual_grade = new.needs_manual_grade
+        row.auto_score = new.auto_score

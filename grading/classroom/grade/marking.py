@@ -30,6 +30,7 @@ from grading.classroom.grade.states import (
     job_name,
     note,
     noted,
+    same_cells,
     ungraded_state,
 )
 from grading.classroom.grade.submissions import Pair, Submission, content_digest, handed_in_at
@@ -176,7 +177,9 @@ def outcome(ends: "Future[tuple[Ungraded | None, str]]") -> tuple[Ungraded | Non
 def enter(run: Run, one: Submission, place: Path) -> Ungraded | None:
     """Enter the marks of a submission into the class's gradebook; return why not, or None."""
     try:
-        enter_marks(run.course, place, one.pair, run.patience)
+        enter_marks(
+            run.course, place, one.pair, run.patience, same_cells(run.course, place, one.pair)
+        )
     except GradebookLockedError:
         run.loses_patience()
         return LOCKED
