@@ -427,7 +427,8 @@ def test_a_dry_run_shows_what_the_collection_does_and_names_who_is_missing(follo
     # The learners are new to the gradebook in both; else one says that it was dry.
     assert dry.printed.removesuffix("This was a dry run: nothing was written.\n") == real.printed
     assert re.search(
-        r"learner-18 +softmax +\S+softmax \(1\)\.ipynb +2026-11-10 17:00:00", real.printed
+        r"learner-18 +softmax +softmax\.zip: .+softmax \(1\)\.ipynb +2026-11-10 17:00:00",
+        real.printed,
     )
     assert "3 new" in real.printed
 

@@ -2,11 +2,21 @@
 
 import dataclasses
 
+import nbformat
 import pytest
 
 from grading.classroom.grade.pages import box, ungraded_page, with_box
 from grading.classroom.grade.reasons import HAND_IN_AGAIN, LOCKED, WAIT, Ungraded, from_log
-from grading.classroom.grade.states import State, file_digest, job_name, note, noted, state_of
+from grading.classroom.grade.states import (
+    State,
+    file_digest,
+    graded_notebook,
+    job_name,
+    note,
+    noted,
+    same_cells,
+    state_of,
+)
 from grading.classroom.grade.submissions import content_digest, handed_in_at, submissions
 
 PAIR = ("learner-17", "tiny")
@@ -140,3 +150,18 @@ def test_an_earlier_mark_stands_first_on_a_page():
 
 def test_no_file_has_no_hash(tmp_path):
     assert file_digest(tmp_path / "none") == ""
+
+
+def test_only_graded_cells_that_say_the_same_are_the_same(tmp_path, tiny_notebook):
+    """Of a notebook graded again: the checks, and an explanation that was not written anew."""
+    before, now = tmp_path / "before", tmp_path / "now"
+    assert same_cells(before, now, PAIR) == set()
+    nb = tiny_notebook("tiny", {"double": "return 2.0"})
+    for folder in (before, now):
+        assert same_cells(before, now, PAIR) == set()
+        graded_notebook(folder, PAIR).parent.mkdir(parents=True)
+        nbformat.write(nb, graded_notebook(folder, PAIR))
+    assert same_cells(before, now, PAIR) == {"tiny-double", "tiny-explain"}
+    nb.cells[-1].source += " And more."
+    nbformat.write(nb, graded_notebook(now, PAIR))
+    assert same_cells(before, now, PAIR) == {"tiny-double"}
