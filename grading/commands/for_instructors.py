@@ -69,12 +69,12 @@ def report(arguments: argparse.Namespace) -> int:
 
 def formgrader(arguments: argparse.Namespace) -> int:
     """Open the gradebook of a course directory in the browser."""
-    from grading.classroom.jupyter import open_lab
+    from grading.classroom.jupyter import open_formgrader
 
     course = arguments.place or arguments.course
     if lacks_gradebook(course):
         return 2
-    return open_lab(course, ["--LabApp.default_url=/formgrader", *arguments.options])
+    return open_formgrader(course, arguments.options)
 
 
 def solutions(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ never write into one gradebook, and a program that locks it stops nobody's code 
 """
 
 import logging
-import os
 import shutil
 import warnings
 from pathlib import Path
@@ -24,7 +23,6 @@ from grading.classroom.grade.submissions import (
     copy_files,
     handed_in_at,
 )
-from grading.words.links import local_book
 
 #: The log of the run, in the folder where a submission is graded.
 LOG = "log.txt"
@@ -104,9 +102,7 @@ def _convert(course: Path, place: Path, pair: Pair, step: Any) -> Ungraded | Non
 
 
 def _prepare_process() -> None:
-    """Let feedback link to the book that was built here, and silence what nobody can act on."""
-    if book := local_book():  # the feedback pages are files, and may link to files
-        os.environ["COURSE_BOOK"] = book.as_uri()
+    """Silence what nobody can act on."""
     # SQLAlchemy warns of how nbgrader adds rows; an instructor can do nothing about it.
     warnings.filterwarnings("ignore", module="nbgrader")
     logging.getLogger("traitlets").addHandler(logging.NullHandler())

@@ -55,6 +55,17 @@ FIRST, SECOND, THIRD = (datetime(2026, 11, day, 12, 0, 0, tzinfo=UTC) for day in
 # -- what people do between the commands -----------------------------------------------------------
 
 
+def publish(clone: Path) -> None:
+    """Enter a repository of one's own, and build the book here, which nobody else can read."""
+    settings = clone / "_config.yml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("your-organisation", "example"), encoding="utf-8")
+    book = clone / "_build" / "html"
+    book.mkdir(parents=True)
+    for name in ("index", "softmax"):
+        (book / f"{name}.html").write_text(name)
+
+
 def handed_in(learner: str, data: bytes, file: str = "softmax.ipynb") -> HandIn:
     first, last, number = CLASS[learner]
     return HandIn(first, last, number, data, file)
@@ -375,6 +386,7 @@ def followed(tmp_path_factory) -> Iterator[Followed]:
     clone = fresh_clone(tmp_path_factory.mktemp("clone") / "course")
     home = tmp_path_factory.mktemp("home")
     environment = environment_of(clone, home)
+    publish(clone)
     before = git_status(clone)
     addresses, first, looks = [], [], {}
     page = blocks((clone / PAGE).read_text(encoding="utf-8"))
@@ -472,6 +484,10 @@ def test_each_learner_has_a_page(followed):
         assert "softmax (Score: 6.0 / 10.0)" in first[learner]
         assert "Why the root?" in first[learner]
     assert "This submission could not be graded: The file is cut off" in first["learner-19"]
+    assert (
+        "https://example.github.io/attention-course/softmax.html#equation-" in first["learner-17"]
+    )
+    assert "file://" not in first["learner-17"]
     for repair in ("UTF-8 with a byte order mark", "The cell &#34;imports&#34; was missing"):
         assert repair in first["learner-18"]
         assert repair not in first["learner-17"]
