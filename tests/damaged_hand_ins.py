@@ -481,7 +481,9 @@ def modules_and_check_deleted(one):
 
 @case("numpy/numpy/issues/16198")
 def file_named_like_a_module(one):
-    return one.files() | {"random.py": b"raise RuntimeError('not the module')", "notes.csv": b"1"}
+    names = ("random.py", "torch.py", "small_checks.py")
+    own = dict.fromkeys(names, b"raise RuntimeError('not the module')")
+    return one.files() | own | {"notes.csv": b"1"}
 
 
 # --- what happens while it runs
