@@ -7,6 +7,8 @@ from pathlib import Path
 from grading.collection.command import add_collect
 from grading.commands import REST, Adder, releasing
 
+ENDS = "Exit code: 0 all is graded, 1 something is not (stderr says what and why), 2 a wrong call."
+
 
 def sample_class(arguments: argparse.Namespace) -> int:
     """Grade the sample class and print its results."""
@@ -100,6 +102,7 @@ def add_for_instructors(command: Adder) -> None:
     command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
     text = "Grade what is new or changed in submitted/, and write the learners' pages."
     one = command("grade", grade, text)
+    one.epilog = ENDS
     one.add_argument("slugs", nargs="*", metavar="SLUG", help="only these assignments")
     one.add_argument("--student", default="", metavar="ID", help="only this learner")
     one.add_argument("--course", type=Path, default=Path(), metavar="DIR", help="default: here")
