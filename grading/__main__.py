@@ -10,7 +10,7 @@ EPILOG = """
 For learners:      lab, lab-copies, reset, check
 For instructors:   release, collect, grade, report, formgrader, class, solutions
 
-Each command says more with --help. `make` calls them by the same names.
+Each command says more with --help. `make` calls lab, reset and release by the same names.
 """
 
 
