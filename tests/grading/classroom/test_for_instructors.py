@@ -494,13 +494,16 @@ def test_each_learner_has_a_page(followed):
         assert repair not in unescape(first["learner-17"])
 
 
-def test_a_later_hand_in_counts_and_what_did_not_change_stays_read(followed):
+def test_a_later_hand_in_counts_and_the_earlier_one_is_kept(followed):
     collected, graded = followed.typed("A learner hands in again 1")[:2]
     assert "1 resubmission, 1 unchanged" in collected.printed
     # Both: the new texts of the course are cells that changed.
     assert graded.printed.startswith("graded 2, ")
     kept = list((followed.clone / "earlier" / "learner-17" / "softmax").glob("*/softmax.ipynb"))
     assert [path.read_bytes() for path in kept] == [at_first(followed.walk, "softmax.ipynb")]
+
+
+def test_only_an_explanation_that_changed_waits_again(followed):
     found = followed.marks["again"]
     assert points(found, "learner-17") == 8.0
     assert points(found, "learner-18") == 4.5

@@ -1,10 +1,12 @@
 """States, reasons and pages without nbgrader: files with safe names, words, escaped HTML."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
+from grading.classroom.grade.gradebook import _take_over_grades
 from grading.classroom.grade.pages import box, ungraded_page, with_box
 from grading.classroom.grade.reasons import HAND_IN_AGAIN, LOCKED, WAIT, Ungraded, from_log
 from grading.classroom.grade.states import (
@@ -165,3 +167,16 @@ def test_only_graded_cells_that_say_the_same_are_the_same(tmp_path, tiny_noteboo
     nb.cells[-1].source += " And more."
     nbformat.write(nb, graded_notebook(now, PAIR))
     assert same_cells(before, now, PAIR) == {"tiny-double"}
+
+
+@pytest.mark.parametrize(
+    ("same", "before", "waits"),
+    [({"e"}, None, False), (set(), None, True), ({"e"}, 0.0, True)],
+    ids=["the same text", "another text", "another number of the machine's"],
+)
+def test_what_a_person_read_stays_read_where_it_is_the_same(same, before, waits):
+    """nbgrader asks for every mark by hand to be looked at again, whenever a hand-in is graded."""
+    given = SimpleNamespace(name="e", auto_score=None, needs_manual_grade=True)
+    own = SimpleNamespace(name="e", auto_score=before, needs_manual_grade=False, manual_score=1.5)
+    _take_over_grades([given], [own], same)
+    assert (own.auto_score, own.manual_score, own.needs_manual_grade) == (None, 1.5, waits)
