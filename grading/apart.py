@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from grading.exercise import Exercise, Probe
+from grading.observation.remote import LostError
 from grading.observation.seen import Observation, Request, UnanswerableError
 from grading.observation.values import Inputs
 from grading.recordings import Recording
@@ -85,7 +86,10 @@ class Apart:
             raise UnanswerableError(f"{named!r} of {exercise.name} has to be run, and nobody can")
         if self.others is None:
             return None
-        seen = self.others(named).observe(request)
-        if place is not None:
+        try:
+            seen = self.others(named).observe(request)
+        except LostError as error:
+            raise UnanswerableError(f"{named!r} of {exercise.name}: {error}") from error
+        if place is not None and not seen.timed_out:  # the machine may be less busy next time
             known[named, *place, see] = seen
         return seen

@@ -128,7 +128,9 @@ class Seen:
         observe: asks what somebody does on other inputs, and for nothing but its value unless it
             is said what to see ("gradients", "largest", … as in a `Request`). Who: "the answer",
             "the reference", one of the exercise's own functions by its name, a mistake by its
-            code; another name is an UnanswerableError. None where nobody can be asked.
+            code; another name is an UnanswerableError. None where nobody can be asked. An answer
+            that is stopped then is refused for it. A function, which may get a learner's own
+            inputs, is seen to be stopped (`timed_out`); anybody else is an UnanswerableError.
     """
 
     inputs: Inputs

@@ -31,7 +31,8 @@ def additive_scores(
         v: the network's last layer: D numbers, which make one score.
 
     Returns:
-        The scores: row t belongs to query t, column s to key s.
+        The scores: row t belongs to query t, column s to key s. NaN makes all scores of its query
+        or key NaN; an infinite entry saturates tanh.
 
     Raises:
         ValueError: if a projection's rows are not as many as the vectors' entries, if the two

@@ -38,7 +38,8 @@ def project_qkv(
         context: X', the vectors that are read; None means x itself.
 
     Returns:
-        query, key and value.
+        query, key and value. NaN or an infinity in a vector leaves nothing finite in its own rows,
+        and no other sees it.
 
     Raises:
         ValueError: if a projection's rows are not as many as the vectors' entries, if queries and

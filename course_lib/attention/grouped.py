@@ -29,7 +29,8 @@ def grouped_scores(
         key: one row per key/value head and position that can be read; G divides H.
 
     Returns:
-        The scores, in the dtype of query and key: row t belongs to query t, column s to key s.
+        The scores, in the dtype of query and key: row t belongs to query t, column s to key s. NaN
+        or an infinity leaves no score of its query or key finite, and no other sees it.
 
     Raises:
         ValueError: if G does not divide H, or query and key differ in B or D.
@@ -57,7 +58,8 @@ def grouped_mix(
         value: one row per key/value head and position; G divides H.
 
     Returns:
-        One mixed value per head and query.
+        One mixed value per head and query. NaN or an infinity in a value reaches every query of its
+        heads: 0 · NaN is NaN.
 
     Raises:
         ValueError: if G does not divide H, or weights and value differ in B or S.
@@ -131,7 +133,7 @@ def mha_to_gqa(w_k: Float[Tensor, "C _"], G: int, H: int) -> Float[Tensor, "C _"
         H: heads before.
 
     Returns:
-        The projection into G heads.
+        The projection into G heads. NaN or an infinity stays in its row and its group.
 
     Raises:
         ValueError: if G does not divide H, or H does not divide the columns.

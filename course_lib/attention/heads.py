@@ -52,7 +52,7 @@ def split_heads(x: Float[Tensor, "*batch T _"], num_heads: int) -> Float[Tensor,
 
     Returns:
         The heads, a view of x. A reshape straight to H, T, D would have the same shape and mix the
-        positions: the axis of T must be moved, not cut.
+        positions: the axis of T must be moved, not cut. NaN and infinity move with their entries.
 
     Raises:
         ValueError: if the width is not a multiple of num_heads.
@@ -87,7 +87,7 @@ def merge_heads(x: Float[Tensor, "*batch H T D"]) -> Float[Tensor, "*batch T _"]
         x: one matrix per head, one row per position.
 
     Returns:
-        One row of H D entries per position.
+        One row of H D entries per position. NaN and infinity move with their entries.
 
     Raises:
         ValueError: if x has no axis of heads.

@@ -38,7 +38,8 @@ def compress(
         eps: of the norm; 1e-6 in DeepSeek-V2.
 
     Returns:
-        One latent vector per token.
+        One latent vector per token. NaN or an infinity makes its token's vector NaN, and no
+        other's.
 
     Raises:
         ValueError: if w_down has not one row for each entry of x, or g not one entry per column.
@@ -70,7 +71,8 @@ def latent_keys(
         eps: of the latent vector's norm.
 
     Returns:
-        The latent vectors and the rotary keys: Dc + Dr numbers a token, all that a cache keeps.
+        The latent vectors and the rotary keys: Dc + Dr numbers a token, all that a cache keeps. NaN
+        or an infinity in a token leaves nothing finite of its own, and no other sees it.
 
     Raises:
         ValueError: if the sizes do not fit.
@@ -102,7 +104,8 @@ def latent_queries(
         table: from ``rotation_table``, for where each token stands, with Dr / 2 columns.
 
     Returns:
-        The queries, and the rotary queries, rotated.
+        The queries, and the rotary queries, rotated. NaN or an infinity in a token leaves nothing
+        finite of its own, and no other sees it.
 
     Raises:
         ValueError: if the sizes do not fit.

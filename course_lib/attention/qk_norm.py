@@ -36,7 +36,7 @@ def normalise_heads(
 
     Returns:
         The queries and keys. With gains of 1 each has length √D at most, so a scaled score is at
-        most √D in size.
+        most √D in size. NaN or an infinity makes its vector NaN.
 
     Raises:
         ValueError: if a gain has not one entry for each of D.
@@ -69,7 +69,8 @@ def normalise_projections(
         eps: added to the mean square.
 
     Returns:
-        The projections, to be split into heads and rotated.
+        The projections, to be split into heads and rotated. NaN or an infinity makes its vector
+        NaN.
 
     Raises:
         ValueError: if a gain has not one entry for each column.

@@ -33,7 +33,8 @@ def attend_with_cache(
         cache: what came before; this call appends the new tokens to it.
 
     Returns:
-        One mean of values per new query.
+        One mean of values per new query. NaN in a key reaches the queries that read it; NaN or an
+        infinity in a value reaches every query of this call, earlier ones too: 0 · NaN.
 
     Raises:
         ValueError: if the axes are not those named, if there is not one query per new key, if G

@@ -106,6 +106,7 @@ def rolling_write(
     Returns:
         The new ring; of more than W tokens, only the last W are in it. Its order is that of the
         slots, not of time; a slot that no token has reached keeps what it held and must be masked.
+        NaN and infinity move with their entries.
 
     Raises:
         ValueError: if ring and new differ in their leading axes, in D, in dtype or in device, if

@@ -29,7 +29,8 @@ def cut_fused(fused: Float[Tensor, "*rows _"], heads: Heads) -> dict[str, Float[
         heads: H, G and D.
 
     Returns:
-        "q", "k" and "v" -> their columns, one head after the other.
+        "q", "k" and "v" -> their columns, one head after the other. NaN and infinity move with
+        their columns.
 
     Raises:
         ValueError: if the columns are not (H + 2 G) D.

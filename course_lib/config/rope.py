@@ -1,9 +1,9 @@
 """Rotary positions: base, rotated entries, and how the context is stretched."""
 
-import math
 from dataclasses import dataclass
 
 from course_lib.sizes import (
+    is_above_zero,
     require_above_zero,
     require_factor,
     require_number,
@@ -146,8 +146,9 @@ class RopeConfig:
 def _require_ramp(**ends: float) -> None:
     require_number(**ends)
     (low_name, low), (high_name, high) = ends.items()
-    if not (0 < low < high and math.isfinite(high)):
+    if not (low < high and is_above_zero(low) and is_above_zero(high)):
         raise ValueError(
-            f"a ramp leads from fewer turns to more, so 0 < {low_name} < {high_name}; "
+            f"a ramp leads from fewer turns to more, so 0 < {low_name} < {high_name}, "
+            "both finite, in float32 too; "
             f"{low_name} is {low} and {high_name} {high}"
         )

@@ -26,7 +26,8 @@ def affine(
         names: what the vectors and the matrix are called in a message.
 
     Returns:
-        One vector per position, as wide as the matrix.
+        One vector per position, as wide as the matrix. NaN or an infinity in a vector of x leaves
+        nothing finite in its result, and no other sees it.
 
     Raises:
         ValueError: if the matrix has not one row for each entry of x, or the bias not one number

@@ -27,6 +27,7 @@ def embed(ids: Int[Tensor, "*batch T"], table: Float[Tensor, "V C"]) -> Float[Te
 
     Returns:
         One vector per token. Vaswani et al. multiply it by √C, others do not: it is left out here.
+        NaN and infinity stay as they stand in the table.
 
     Raises:
         ValueError: if an id is no integer, negative or not below V.
@@ -63,7 +64,8 @@ def unembed(
         table: one row per token. Tied, it is the table of ``embed``; untied, one of its own.
 
     Returns:
-        The logits.
+        The logits. NaN or an infinity in a vector leaves none of its logits finite, and no other
+        sees it.
 
     Raises:
         ValueError: if hidden and table differ in C.

@@ -42,7 +42,7 @@ def feed_forward(
         activation: f, applied entry by entry: ``relu``, ``gelu``, ``gelu_tanh``, ...
 
     Returns:
-        One vector for each.
+        One vector for each. NaN in a vector makes its result NaN, and no other's.
 
     Raises:
         ValueError: if a matrix has not one row per entry of what it multiplies, or a bias not one
@@ -74,7 +74,7 @@ def gated_feed_forward(
         activation: f, applied entry by entry.
 
     Returns:
-        One vector for each.
+        One vector for each. NaN in a vector makes its result NaN, and no other's.
 
     Raises:
         ValueError: if a matrix has not one row per entry of what it multiplies, or w_gate and w_up
@@ -113,7 +113,7 @@ def glu(
         w_down: back to the size of x.
 
     Returns:
-        One vector for each.
+        One vector for each. NaN in a vector makes its result NaN, and no other's.
 
     Source: Dauphin et al. 2017 (arXiv:1612.08083), eq. 1; as a feed-forward network Shazeer 2020
     (arXiv:2002.05202), eq. 6.
@@ -138,7 +138,7 @@ def bilinear(
         w_down: back to the size of x.
 
     Returns:
-        One vector for each.
+        One vector for each. NaN in a vector makes its result NaN, and no other's.
 
     Source: Shazeer 2020 (arXiv:2002.05202), eq. 6.
     """
@@ -162,7 +162,7 @@ def reglu(
         w_down: back to the size of x.
 
     Returns:
-        One vector for each.
+        One vector for each. NaN in a vector makes its result NaN, and no other's.
 
     Source: Shazeer 2020 (arXiv:2002.05202), eq. 6.
     """
@@ -186,7 +186,7 @@ def geglu(
         w_down: back to the size of x.
 
     Returns:
-        One vector for each.
+        One vector for each. NaN in a vector makes its result NaN, and no other's.
 
     Source: Shazeer 2020 (arXiv:2002.05202), eq. 6. Gemma gates with the tanh form:
     ``gated_feed_forward`` with ``gelu_tanh``.
@@ -211,7 +211,7 @@ def swiglu(
         w_down: back to the size of x.
 
     Returns:
-        One vector for each.
+        One vector for each. NaN in a vector makes its result NaN, and no other's.
 
     Source: Shazeer 2020 (arXiv:2002.05202), eq. 6.
 

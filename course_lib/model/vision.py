@@ -24,7 +24,7 @@ def patches(images: Float[Tensor, "B _ _ _"], patch_size: int) -> Float[Tensor, 
 
     Returns:
         T patches an image, left to right, then top to bottom. A patch's numbers are ordered by
-        channel, row, column.
+        channel, row, column. NaN and infinity move with their entries.
 
     Raises:
         ValueError: if patch_size does not divide height and width.

@@ -33,7 +33,8 @@ def gpt2(
 
     Returns:
         One row of logits per position. Bad input is not refused here, and nothing is kept for the
-        next token: ``Decoder`` does both, and computes the norms of half precision in float32.
+        next token: ``Decoder`` does both, and computes the norms of half precision in float32. NaN
+        in a weight makes logits NaN, without a word.
 
     Source: Radford et al. 2019 (GPT-2), sec. 2.3; openai/gpt-2 ``src/model.py``.
     """

@@ -38,7 +38,8 @@ def llama(
     Returns:
         One row of logits per position. Bad input is not refused here, and nothing is kept for the
         next token: ``Decoder`` does both, computes the norms of half precision in float32, and
-        stretches Llama 3.1's frequencies. The norms' eps is 1e-5, as in all of Llama 2 and 3.
+        stretches Llama 3.1's frequencies. The norms' eps is 1e-5, as in all of Llama 2 and 3. NaN
+        in a weight makes logits NaN, without a word.
 
     Source: Touvron et al. 2023 (arXiv:2302.13971), sec. 2.2; groups: Ainslie et al. 2023
     (arXiv:2305.13245), sec. 2.2; rotation: Su et al. 2021 (arXiv:2104.09864), eq. 15, half-split.

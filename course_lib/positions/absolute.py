@@ -1,14 +1,12 @@
 """A vector for each position, added to the token's: sinusoids, or a learnt table."""
 
-import math
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.kinds import floating_dtype, require_floats, require_integers, require_same_device
 from course_lib.shapes import require_axes
-from course_lib.sizes import require_number, require_whole
+from course_lib.sizes import is_above_zero, require_number, require_whole
 
 __all__ = ["learned", "sinusoidal"]
 
@@ -30,7 +28,7 @@ def sinusoidal(
     Args:
         num_positions: T, positions 0 to T - 1.
         d_model: C, entries of each vector; if odd, the last wave has no cosine.
-        base: b, from 1e-300; the slowest wave is almost 2πb positions long.
+        base: b, above 0; the slowest wave is almost 2πb positions long.
         dtype: of the table; None is PyTorch's default.
         device: where the table lives; None is PyTorch's default.
 
@@ -39,8 +37,8 @@ def sinusoidal(
         once, to the dtype.
 
     Raises:
-        ValueError: if a size is negative, the base not positive and finite, or below 1e-300 (its
-            angles would be infinite), or the dtype one of integers.
+        ValueError: if a size is negative, the base not positive and finite, in float32 too, or the
+            dtype one of integers.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.5. Marian puts all sines before all
     cosines: the same columns in another order. The authors' own code, tensor2tensor's
@@ -53,9 +51,10 @@ def sinusoidal(
     """
     require_whole(num_positions=num_positions, d_model=d_model)
     require_number(base=base)
-    if num_positions < 0 or d_model < 0 or not 1e-300 <= base < math.inf:
+    if num_positions < 0 or d_model < 0 or not is_above_zero(base):
         raise ValueError(
-            "a table of sinusoids needs num_positions, d_model >= 0 and 1e-300 <= base < infinity; "
+            "a table of sinusoids has num_positions, d_model >= 0, "
+            "and a base that is positive and finite, in float32 too; "
             f"num_positions is {num_positions}, d_model is {d_model}, base is {base}"
         )
     kept = floating_dtype(dtype)

@@ -1,7 +1,5 @@
 """Rotary positions: a query and a key are turned by their positions, and the difference counts."""
 
-import math
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -9,7 +7,7 @@ from torch import Tensor
 from course_lib.kinds import require_floats, require_integers, require_same_device
 from course_lib.positions.rotation_table import rotate_by_table, rotation_table
 from course_lib.shapes import require_axes
-from course_lib.sizes import require_number, require_whole
+from course_lib.sizes import is_above_zero, require_number, require_whole
 
 __all__ = ["halves_to_interleaved", "interleaved_to_halves", "rope", "rope_inv_freq", "rotate"]
 
@@ -24,15 +22,15 @@ def rope_inv_freq(
     Args:
         rotary_dim: D, the entries of a head that turn; even. Less than the head's size is partial
             rotary.
-        base: b, from 1e-300, "rope_theta" in configuration files; 10,000 in the paper.
+        base: b, above 0, "rope_theta" in configuration files; 10,000 in the paper.
         device: where the frequencies live; None is PyTorch's default.
 
     Returns:
         Radians per position, one finite number per pair, from 1 down; float64.
 
     Raises:
-        ValueError: if rotary_dim is odd or below 2, or the base not positive and finite, or below
-            1e-300 (its frequencies would be infinite).
+        ValueError: if rotary_dim is odd or below 2, or the base not positive and finite, in float32
+            too.
 
     Source: Su et al. 2021 (arXiv:2104.09864), sec. 3.2.2, which counts i from 1.
 
@@ -41,10 +39,10 @@ def rope_inv_freq(
     """
     require_whole(rotary_dim=rotary_dim)
     require_number(base=base)
-    if rotary_dim < 2 or rotary_dim % 2 or not 1e-300 <= base < math.inf:
+    if rotary_dim < 2 or rotary_dim % 2 or not is_above_zero(base):
         raise ValueError(
-            "RoPE turns pairs of entries, so rotary_dim is even and at least 2, and "
-            "1e-300 <= base < infinity; "
+            "RoPE turns pairs of entries, so rotary_dim is even and at least 2, "
+            "and its base is positive and finite, in float32 too; "
             f"rotary_dim is {rotary_dim} and base is {base}"
         )
     exponents = torch.arange(0, rotary_dim, 2, dtype=torch.float64, device=device) / rotary_dim

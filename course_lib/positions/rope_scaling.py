@@ -63,7 +63,8 @@ def ntk_inv_freq(
         The new frequencies: the first is 1 as before, the last divided by s.
 
     Raises:
-        ValueError: if rotary_dim is odd or at most 2, base <= 0 or factor < 1, or one infinite.
+        ValueError: if rotary_dim is odd or at most 2, base <= 0 or factor < 1, or one infinite, in
+            float32 too.
 
     Source: Peng et al. 2023 (arXiv:2309.00071), sec. 3.1, "NTK-aware" interpolation.
 
@@ -72,14 +73,14 @@ def ntk_inv_freq(
     """
     require_factor(factor)
     require_whole(rotary_dim=rotary_dim)
-    require_number(base=base)
-    if rotary_dim <= 2 or not is_above_zero(base):
+    if rotary_dim <= 2:
         raise ValueError(
-            "NTK scaling raises a base above 0, finite in float32, and tells the first pair from "
-            f"the last, so rotary_dim is above 2; rotary_dim is {rotary_dim} and base is {base}"
+            "NTK scaling tells the first pair from the last, so rotary_dim is above 2; "
+            f"rotary_dim is {rotary_dim} and base is {base}"
         )
-    raised = base * factor ** (rotary_dim / (rotary_dim - 2))
-    return rope_inv_freq(rotary_dim, raised, device=device)
+    kept = rope_inv_freq(rotary_dim, base, device=device)
+    share = torch.arange(len(kept), dtype=kept.dtype, device=device) / (len(kept) - 1)
+    return kept / float(factor) ** share
 
 
 def llama3_inv_freq(
@@ -241,6 +242,7 @@ def _require_ramp(low_name: str, low: float, high_name: str, high: float, contex
     require_number(**{low_name: low, high_name: high})
     if not (low < high and all(map(is_above_zero, (low, high, context)))):
         raise ValueError(
-            f"turns in a context (float32): 0 < {low_name} < {high_name} < infinity, context > 0; "
+            f"a ramp leads from fewer turns in a context to more, so 0 < {low_name} < {high_name} "
+            "and context > 0, all finite, in float32 too; "
             f"{low_name} is {low}, {high_name} is {high}, context is {context}"
         )

@@ -29,7 +29,8 @@ def rnn_step(
         b: bias.
 
     Returns:
-        The new state, each unit between -1 and 1.
+        The new state, each unit between -1 and 1. NaN makes all of its row NaN; an infinite input
+        closes in on ±1.
 
     Raises:
         ValueError: if x and h differ in their leading axes, or a weight does not fit.
@@ -72,7 +73,8 @@ def lstm_step(
         b: bias, in the same order.
 
     Returns:
-        The new state and the new cell.
+        The new state and the new cell. NaN in x or h makes both NaN, in c its own unit alone. An
+        infinite input saturates the gates.
 
     Raises:
         ValueError: if x, h and c differ in their leading axes, h and c in their size, or w or b
@@ -137,7 +139,8 @@ def gru_step(
         b_h: bias beside the state. For n it stands inside the reset, so it cannot be added to b_x.
 
     Returns:
-        The new state, between the old one and n.
+        The new state, between the old one and n. NaN makes all of its row NaN; an infinite input
+        saturates the gates.
 
     Raises:
         ValueError: if x and h differ in their leading axes, or a weight does not fit.

@@ -25,7 +25,7 @@ def step_jacobians(
 
     Returns:
         One matrix per step; row i says how unit i of the new state changes with each unit of the
-        old one.
+        old one. NaN or an infinity in a state leaves nothing finite in its unit's row of that step.
 
     Raises:
         ValueError: if the states have not as many units as w_h has rows and columns.
@@ -54,7 +54,8 @@ def product_norms(jacobians: Float[Tensor, "*batch T N N"]) -> Float[Tensor, "*b
         jacobians: J_t, row t for the step from state t - 1 to state t, of any network.
 
     Returns:
-        One spectral norm (largest singular value) per step. The first Jacobian takes no part.
+        One spectral norm (largest singular value) per step. The first Jacobian takes no part. It is
+        infinite or NaN where a product overflows, NaN where one holds NaN.
 
     Raises:
         ValueError: if there is no step, or a Jacobian is not square.
@@ -86,7 +87,11 @@ def product_norms(jacobians: Float[Tensor, "*batch T N N"]) -> Float[Tensor, "*b
     products = [identity.expand_as(jacobians[..., 0, :, :])]
     for t in range(num_steps - 1, 0, -1):
         products.append(products[-1] @ jacobians[..., t, :, :].to(dtype))
-    norms: Tensor = torch.linalg.matrix_norm(torch.stack(products[::-1], dim=-3), ord=2)
+    product = torch.stack(products[::-1], dim=-3)
+    largest = product.abs().amax((-2, -1))
+    # The decomposition stops at a number that is not finite; such a norm is its largest entry.
+    finite = product.masked_fill(~largest.isfinite()[..., None, None], 0.0)
+    norms = torch.where(largest.isfinite(), torch.linalg.matrix_norm(finite, ord=2), largest)
     return norms.to(jacobians.dtype)
 
 
@@ -105,7 +110,7 @@ def state_jacobian_norms(
 
     Returns:
         One norm per state; the last is 1. With σ the largest singular value of w_h, none exceeds
-        σ^(T - t).
+        σ^(T - t). One is NaN if a later state holds NaN.
 
     Raises:
         ValueError: if the states have not as many units as w_h has rows and columns, or there is

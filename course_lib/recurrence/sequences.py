@@ -29,7 +29,8 @@ def rnn_forward(
         b: bias.
 
     Returns:
-        hs: row t is the state after step t; h0 is not among the rows.
+        hs: row t is the state after step t; h0 is not among the rows. NaN at a step makes the rows
+        from there on NaN, none before.
 
     Raises:
         ValueError: if there is no step, or what ``rnn_step`` refuses.
@@ -64,7 +65,7 @@ def lstm_forward(
 
     Returns:
         hs and cs: row t is the state, and the cell, after step t. PyTorch returns the last cell
-        alone.
+        alone. NaN at a step makes the rows from there on NaN, none before.
 
     Raises:
         ValueError: if there is no step, or what ``lstm_step`` refuses.
@@ -101,7 +102,8 @@ def gru_forward(
         b_h: bias beside the state.
 
     Returns:
-        hs: row t is the state after step t.
+        hs: row t is the state after step t. NaN at a step makes the rows from there on NaN, none
+        before.
 
     Raises:
         ValueError: if there is no step, or what ``gru_step`` refuses.

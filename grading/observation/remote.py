@@ -8,7 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO, Literal, cast
 
-from grading.observation.seen import Error, Observation, Request, UnanswerableError
+from grading.observation.seen import (
+    PATIENCE,
+    Error,
+    Observation,
+    Request,
+    UnanswerableError,
+)
+from grading.observation.values import Named
 from grading.observation.wire import receive, send
 
 __all__ = ["MARGIN", "LostError", "Remote"]
@@ -35,7 +42,8 @@ class Remote:
     Args:
         name: of the function that it shall stand beside.
         process: has pipes for its standard input and output; POSIX's, which can be waited for.
-        call_back: answers its calls.
+        call_back: runs the functions that an input hands over by name. Without it, an answer that
+            calls one cannot be judged.
         margin: seconds that one observation may take beside those that it asks for.
     """
 
@@ -55,9 +63,10 @@ class Remote:
 
         Raises:
             LostError: if the process ends, is late, or sends what is no observation; it is ended.
-            UnanswerableError: if the witness knows no function of that name.
+            UnanswerableError: if the witness knows no function of that name, or the answer calls
+                one that nobody here can run.
         """
-        until = time.monotonic() + request.seconds * len(request.see) + self.margin
+        until = time.monotonic() + PATIENCE * request.seconds * len(request.see) + self.margin
         try:
             return self._observed(request, until)
         except UnanswerableError:
@@ -89,14 +98,23 @@ class Remote:
                 return body
             if kind == "unknown" and is_first:
                 raise UnanswerableError(f"the witness knows no {self.name!r}: {body}")
-            if kind != "call" or self.call_back is None:
+            if kind != "call":
                 raise ValueError(f"a witness sends an observation; this one sent {kind!r}")
-            name, arguments = body
-            try:
-                answered = ("value", self.call_back(name, arguments))
-            except Exception as error:  # it is the answer's call, and its error
-                answered = ("raised", Error.of(error))
-            send(answered, requests)
+            send(self._called_back(request, *body), requests)
+
+    def _called_back(
+        self, request: Request, name: str, arguments: tuple[Any, ...]
+    ) -> tuple[str, Any]:
+        handed = [one.name for one in request.inputs.values() if isinstance(one, Named)]
+        if self.call_back is None and name in handed:
+            self._end()  # it waits for what nobody sends
+            raise UnanswerableError(f"{name!r} is called back, and nobody is there to run it")
+        if self.call_back is None:
+            raise ValueError(f"nothing was handed over that could be called; it calls {name!r}")
+        try:
+            return "value", self.call_back(name, arguments)
+        except Exception as error:  # it is the answer's call, and its error
+            return "raised", Error.of(error)
 
     def _end(self) -> None:
         self.process.kill()

@@ -8,6 +8,7 @@ from grading.observation.values import Array
 
 __all__ = [
     "LONG",
+    "PATIENCE",
     "Error",
     "Observation",
     "Request",
@@ -18,6 +19,8 @@ __all__ = [
 
 #: So many characters of an error's or a warning's text are kept.
 LONG = 10**4
+#: So many times its seconds a run may last where other processes have the machine, or it sleeps.
+PATIENCE = 3
 #: All that can be seen of a function.
 ASPECTS = ("value", "gradients", "largest", "narrow", "calls", "loop", "signature")
 
@@ -40,7 +43,7 @@ class Request:
             "calls": the calls that the task does not allow.
             "loop": whether a loop may stand in its text.
             "signature": whether it takes such arguments.
-        seconds: how long one run may take.
+        seconds: how long one run may take; on a busy machine, of what the process gets of it.
         forbidden: dotted names that must not be called.
         parameters: the names of the contract's arguments, for "signature".
         aloud: whether what it prints and warns of is let through, and not only told.

@@ -19,6 +19,7 @@ __all__ = [
     "Asked",
     "Case",
     "Numbers",
+    "StoppedError",
     "Trial",
     "UnseenError",
     "Variant",
@@ -46,6 +47,10 @@ def quiet() -> Iterator[None]:
 
 class UnseenError(Exception):
     """What an answer returned cannot be looked at; the text names the error that this raised."""
+
+
+class StoppedError(Exception):
+    """The answer was stopped where a law, a view or the exercise's own judge asked it again."""
 
 
 class Asked(Protocol):
@@ -100,13 +105,24 @@ class Case:
     def observe(
         self, who: Who, inputs: Inputs, see: tuple[str, ...] = ("value",), *, aloud: bool = False
     ) -> Observation | None:
-        """Ask what somebody does on some inputs."""
+        """Ask what somebody does on some inputs.
+
+        Raises:
+            UnseenError: if what the answer returned cannot be looked at.
+            UnanswerableError: if somebody else was stopped, or cannot be looked at.
+        """
         seen = self.asked.observe(who, inputs, see, aloud=aloud)
-        if seen is not None and who == ANSWER:
+        if seen is None:
+            return None
+        if who == ANSWER:
             self.was_stopped |= seen.timed_out
             self.is_over |= seen.in_total
-        if seen is not None and seen.unseen:
-            raise UnseenError(seen.unseen)
+            if seen.unseen:
+                raise UnseenError(seen.unseen)
+        # A function may get inputs of the learner's own, and may take too long for those.
+        elif seen.unseen or (seen.timed_out and who not in self.exercise.functions):
+            how = f"raised {seen.unseen}" if seen.unseen else "was stopped; is the machine busy?"
+            raise UnanswerableError(f"{who!r} of {self.exercise.name} {how}")
         return seen
 
     def seen(self, who: Who, probe: Probe, *see: str) -> Observation:
@@ -157,10 +173,14 @@ class Case:
             outputs=numbers(one.outputs),
             returned=one.outputs,
             seen=one.seen,
-            observe=lambda who, inputs, *see: self.observe(
-                self._who(who), inputs, see or ("value",)
-            ),
+            observe=lambda who, inputs, *see: self._asked(who, inputs, see or ("value",)),
         )
+
+    def _asked(self, name: str, inputs: Inputs, see: tuple[str, ...]) -> Observation | None:
+        seen = self.observe(self._who(name), inputs, see)
+        if seen is not None and seen.timed_out and name == ANSWER:
+            raise StoppedError
+        return seen
 
     def _who(self, name: str) -> Who:
         """Return whom an exercise's own judge or law means; a code is a mistake's first variant."""
@@ -179,7 +199,7 @@ class Case:
         try:
             with quiet():
                 return framed(self.exercise.view(self.judged(one)))
-        except UnanswerableError:
+        except (UnanswerableError, StoppedError):
             raise
         except Exception:
             # The view expects results of the right kind; a wrong kind is another rule's finding.

@@ -11,7 +11,7 @@ from grading.verdict.case import Case, Trial
 from grading.verdict.errors_in_words import error_message
 from grading.verdict.finding import Finding, lettered
 
-__all__ = ["FORM", "kind_finding", "signature_finding", "stopped"]
+__all__ = ["FORM", "kind_finding", "signature_finding", "stopped", "stopped_again"]
 
 TOO_LONG_IN_ALL = (
     "All calls of your function together took longer than 10 seconds. The inputs of a "
@@ -38,6 +38,15 @@ def stopped(case: Case) -> Finding:
         "The values are right, but another look at your function did not come to an end within "
         f"{case.exercise.time_limit:g} seconds: a second call, inputs in float32, or what flows "
         "back through its gradient. Look for a loop that never ends."
+    )
+    return Finding("it comes to an end", TOO_LONG_IN_ALL if case.is_over else message)
+
+
+def stopped_again(case: Case) -> Finding:
+    """Say that the answer was stopped where it was asked on inputs other than the probes'."""
+    message = (
+        "Called once more, with other inputs, the function did not return within "
+        f"{case.exercise.time_limit:g} seconds. Look for a loop that never ends."
     )
     return Finding("it comes to an end", TOO_LONG_IN_ALL if case.is_over else message)
 

@@ -10,8 +10,16 @@ from grading.observation.remote import LostError
 from grading.observation.seen import UnanswerableError
 from grading.observation.values import volume
 from grading.verdict import record
-from grading.verdict.case import ANSWER, REFERENCE, Asked, Case, Trial, UnseenError
-from grading.verdict.contract import signature_finding, stopped
+from grading.verdict.case import (
+    ANSWER,
+    REFERENCE,
+    Asked,
+    Case,
+    StoppedError,
+    Trial,
+    UnseenError,
+)
+from grading.verdict.contract import signature_finding, stopped, stopped_again
 from grading.verdict.diagnose import diagnose
 from grading.verdict.finding import Finding
 from grading.verdict.inputs import shown_input
@@ -58,7 +66,8 @@ def judge(exercise: Exercise, asked: Asked, *, with_example: bool = True) -> Ver
         with_example: whether the smallest example is looked for; it asks for many runs.
 
     Raises:
-        UnanswerableError: if the exercise asks for what nobody knows, or a recording lacks it.
+        UnanswerableError: if the exercise asks for what nobody knows, a recording lacks it, or
+            somebody else than the answer is stopped or lost.
     """
     case = Case(exercise, asked)
     try:
@@ -66,6 +75,9 @@ def judge(exercise: Exercise, asked: Asked, *, with_example: bool = True) -> Ver
             return _judged(case, with_example)
     except UnanswerableError:  # no answer is to blame
         raise
+    except StoppedError:
+        finding = stopped_again(case)
+        return Verdict(_failed(exercise, finding), finding)
     except LostError as error:
         finding = Finding(*LOST[error.how])
         return Verdict(_failed(exercise, finding), finding)

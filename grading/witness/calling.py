@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from grading.observation.seen import Error
+from grading.observation.seen import PATIENCE, Error
 
 __all__ = [
     "Called",
+    "Clock",
     "call",
     "is_engine",
     "is_foreign",
@@ -67,6 +68,23 @@ class Called:
     def returned(self) -> bool:
         """Whether the function came to its end."""
         return self.error is None and not self.timed_out
+
+
+class Clock:
+    """Tells the seconds since it was made, of which a busy machine gives a process only some.
+
+    Where others have the machine, what the process computed counts and not the clock on the wall;
+    where it sleeps, a part of what it slept.
+    """
+
+    def __init__(self) -> None:
+        self.start, self.computed = time.monotonic(), time.process_time()
+
+    @property
+    def spent(self) -> float:
+        """The seconds that count."""
+        wall, computed = time.monotonic() - self.start, time.process_time() - self.computed
+        return min(wall, max(computed, wall / PATIENCE))
 
 
 def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
@@ -124,20 +142,23 @@ def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
 
 
 def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
-    over = False
+    over = has_rung = False
 
     def ring(number: int, frame: FrameType | None) -> None:
-        if not over and _exchanges:
-            _rang.append(None)
-        elif not over:
+        nonlocal has_rung
+        if over or clock.spent < limit:
+            return
+        has_rung = True
+        if not _exchanges:
             raise OutOfTimeError
+        _rang.append(None)
 
     _rang.clear()
     handler = signal.signal(signal.SIGALRM, ring)
     earlier, _ = signal.getitimer(signal.ITIMER_REAL)
-    start = time.monotonic()
+    clock, limit = Clock(), min(seconds, earlier or seconds)
     # It rings again and again: an answer may swallow the first one.
-    signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds), 0.2)
+    signal.setitimer(signal.ITIMER_REAL, limit, 0.2)
     try:
         called = _guarded(function, arguments)
     except OutOfTimeError:  # it rang between the function's end and the timer's
@@ -146,11 +167,12 @@ def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: flo
         over = True
         _rang.clear()
         # Whoever had set an alarm gets it back, with the time that it has left.
-        left = max(earlier - (time.monotonic() - start), 1e-3) if earlier else 0.0
+        left = max(earlier - (time.monotonic() - clock.start), 1e-3) if earlier else 0.0
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
         signal.setitimer(signal.ITIMER_REAL, left)
-    return called
+    # Python itself swallows what is raised in a `__del__`: whoever returns late was stopped.
+    return Called(timed_out=True) if has_rung else called
 
 
 def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
@@ -158,8 +180,10 @@ def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: floa
     thread = threading.Thread(
         target=lambda: done.append(_guarded(function, arguments)), daemon=True
     )
+    clock = Clock()
     thread.start()
-    thread.join(seconds)
+    while thread.is_alive() and clock.spent < seconds:
+        thread.join(max(seconds - clock.spent, 0.01))
     return done[0] if done else Called(timed_out=True)
 
 

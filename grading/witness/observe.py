@@ -1,14 +1,15 @@
 """The witness: runs a function as it is asked to, and tells what it did as plain data."""
 
-import time
+import gc
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from grading.observation.seen import Observation, Request
+from grading.observation.seen import Observation, Request, Warned
 from grading.observation.values import EachRank
-from grading.witness.calling import Called, call, outcome, settings_kept, told_error
+from grading.witness.calling import Called, Clock, call, outcome, settings_kept, told_error
 from grading.witness.changes import changed, states
 from grading.witness.conversion import plain
 from grading.witness.footprint import Run, largest_tensor, makes_narrow
@@ -32,8 +33,8 @@ SAID = 10**5
 class Witness:
     """Stands beside one function.
 
-    Whatever can run code of the learner's stands under the clock: the function, and also looking
-    at what it returned, raised or changed, since an object's own methods can take for ever.
+    Whatever can run code of the learner's stands under the clock: the function, looking at what it
+    returned, raised or changed, and letting go of it. An object's own methods can take for ever.
 
     Args:
         function: whatever was handed in as an answer; it need not be a function.
@@ -59,25 +60,28 @@ class Witness:
             return Observation(unseen=type(error).__name__)
 
     def _clocked(
-        self, request: Request, seen: Observation, work: Callable[[], Observation]
+        self, request: Request, seen: Observation, work: Callable[[], Observation], *held: list[Any]
     ) -> Observation:
-        """Observe something within what is left of the time; say so where that was too little."""
+        """Observe something within what is left of the time; say so where that was too little.
+
+        What is held in these lists can be the learner's: it is let go within the time as well.
+        """
         if self.left <= 0:
             return replace(seen, timed_out=True, in_total=True)
-        start, seconds = time.monotonic(), min(request.seconds, self.left)
-        called = call(_unbroken, [work], seconds)
+        clock, seconds = Clock(), min(request.seconds, self.left)
+        called = call(_unbroken, [work, *held], seconds)
         is_last = self.left < request.seconds
-        self.left -= time.monotonic() - start
+        self.left -= clock.spent
         if called.timed_out:
             return replace(seen, timed_out=True, in_total=is_last)
         found: Observation = called.value if called.returned else Observation(unseen="an error")
         return found
 
     def _quietly(
-        self, request: Request, seen: Observation, work: Callable[[], Observation]
+        self, request: Request, seen: Observation, work: Callable[[], Observation], *held: list[Any]
     ) -> Observation:
-        with silence(), warnings_kept():
-            return self._clocked(request, seen, work)
+        with silence(), warnings_kept() as caught:
+            return self._clocked(request, seen, work, *held, caught)
 
     def _value(self, request: Request, seen: Observation) -> Observation:
         traffic: list[Any] = []
@@ -86,13 +90,13 @@ class Witness:
         work = partial(self._ran, request, seen, given, traffic)
         with warnings_kept() as caught:
             if request.aloud:
-                seen, said = self._clocked(request, seen, work), ""
+                seen, said = self._clocked(request, seen, work, given), ""
             else:
                 with silence() as collected:
-                    seen = self._clocked(request, seen, work)
+                    seen = self._clocked(request, seen, work, given)
                 said = collected.getvalue()[:SAID]
         # A function that was stopped may have warned as well.
-        warned = call(told, [caught, self.function], TELLING).value or ()
+        warned = call(_told, [caught, self.function], TELLING).value or ()
         if request.aloud:
             call(show, [warned], TELLING)
         return replace(seen, traffic=tuple(traffic), said=said, warned=warned)
@@ -139,9 +143,10 @@ class Witness:
                 self._called(request, given)
                 return ends[-1]
 
-            ends.append(self._quietly(request, ends[-1], work))
+            ends.append(self._quietly(request, ends[-1], work, given, arguments))
 
-        found = look(run, self._given(request.inputs))
+        arguments = self._given(request.inputs)
+        found = look(run, arguments)
         return found, ends[-1]
 
     def _gradients(self, request: Request, seen: Observation) -> Observation:
@@ -153,7 +158,7 @@ class Witness:
         def work() -> Observation:  # what flows back can be the learner's code as well
             return replace(seen, gradients=gradients(run, given))
 
-        return self._quietly(request, seen, work)
+        return self._quietly(request, seen, work, given)
 
     def _largest(self, request: Request, seen: Observation) -> Observation:
         found, seen = self._watched(request, seen, largest_tensor)
@@ -197,9 +202,24 @@ _ASPECTS: dict[str, Callable[[Witness, Request, Observation], Observation]] = {
 }
 
 
-def _unbroken(work: Callable[[], Observation]) -> Observation:
-    """Observe something; what cannot be looked at is said to be that."""
-    looked = outcome(work, [])
+def _told(
+    caught: list[warnings.WarningMessage], function: Callable[..., Any]
+) -> tuple[Warned, ...]:
+    """Tell the warnings, and let go of them."""
+    try:
+        return told(caught, function)
+    finally:
+        caught.clear()
+
+
+def _unbroken(work: Callable[[], Observation], *held: list[Any]) -> Observation:
+    """Observe something, and let go of it; what cannot be looked at is said to be that."""
+    try:
+        looked = outcome(work, [])
+    finally:
+        for one in held:
+            one.clear()
+        gc.collect(1)  # objects that hold each other, an error and its own frame for one
     if looked.error is not None:
         return Observation(unseen=type(looked.error).__name__)
     seen: Observation = looked.value

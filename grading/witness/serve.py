@@ -11,6 +11,7 @@ from grading.observation.seen import Error, Observation
 from grading.observation.wire import MOST, pack, receive, send, send_packed
 from grading.witness.calling import undisturbed
 from grading.witness.observe import Witness
+from grading.witness.registry import CallBack
 
 __all__ = ["over_pipes", "serve"]
 
@@ -50,10 +51,7 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
         except EOFError:
             return
         if kind == "begin":
-            try:
-                witness, unknown = Witness(find(body), call_back), ""
-            except Exception as error:
-                unknown = f"{type(error).__name__}: {error}"
+            witness, unknown = _begun(find, body, call_back)
         elif unknown:
             send(("unknown", unknown), replies)
         else:
@@ -62,6 +60,14 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
             with lock:  # a thread that was left behind may be asking
                 is_running = False
             _tell(seen, replies)
+
+
+def _begun(find: Callable[[Any], Any], name: Any, call_back: CallBack) -> tuple[Witness, str]:
+    """Return a witness of the function of that name; and why nothing is found, or ""."""
+    try:
+        return Witness(find(name), call_back), ""
+    except Exception as error:
+        return Witness(None), f"{type(error).__name__}: {error}"
 
 
 def _tell(seen: Observation, replies: BinaryIO) -> None:

@@ -362,7 +362,7 @@ def test_an_angle_that_overflows_is_refused() -> None:
         lambda: rope_inv_freq(1000, 5e-324),
         lambda: sinusoidal(3, 1000, 5e-324),
     ):
-        with pytest.raises(ValueError, match=r"1e-300 <= base < infinity; .*base is 5e-324"):
+        with pytest.raises(ValueError, match=r"finite, in float32 too; .*base is 5e-324"):
             call()
     with pytest.raises(ValueError, match=r"alpha is 1e-320, beta is 4\.0, context is 64"):
         yarn_inv_freq_truncated(8, 1e4, 64, 4.0, 1e-320, 4.0)
@@ -373,7 +373,7 @@ def test_an_angle_that_overflows_is_refused() -> None:
 
 
 def test_positions_are_finite_at_the_ends_of_the_base() -> None:
-    for base in (1e-300, 1e300):
+    for base in (2.0**-126, 3e38):
         assert rope_inv_freq(1000, base).isfinite().all()
         assert sinusoidal(1000, 1000, base).abs().max() <= 1
     for base, factor in ((1e-37, 3e38), (3e38, 3e38)):

@@ -304,13 +304,11 @@ def test_a_warning_is_no_error_even_where_warnings_are_errors() -> None:
 
 def test_all_calls_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(x: torch.Tensor, axis: int) -> torch.Tensor:
-        time.sleep(0.15)
+        time.sleep(0.5)  # asleep, a third of it counts
         return torch.softmax(x, axis)
 
-    start = time.monotonic()
     monkeypatch.setattr("grading.witness.observe.TOTAL", 0.4)
     result = assert_refused(slow, "softmax")
-    assert time.monotonic() - start < 3
     assert result.rule == "it comes to an end"
     assert "together took longer than 10 seconds" in result.message
 

@@ -115,6 +115,20 @@ def test_whoever_runs_the_catalogue_answers_for_what_is_not_recorded() -> None:
     assert example(record).startswith("Smallest example")
 
 
+def test_a_diagnosis_with_inputs_of_its_own_is_judged_where_somebody_runs_the_functions() -> None:
+    exercise = find("diagnose_softmax")
+    assert exercise is not None
+    whole = recorded(exercise)
+    few = {key: seen for key, seen in whole.known.items() if key[0] not in exercise.functions}
+    recording, right = Recording(whole.inputs, few), ("right", 0)
+    asked = Apart(exercise, beside(exercise, right), recording)
+    with pytest.raises(UnanswerableError, match="'the broken function' of diagnose_softmax has to"):
+        judge(exercise, asked)
+    others = lambda who: beside(exercise, who)  # noqa: E731
+    asked = Apart(exercise, beside(exercise, right), recording, others)
+    assert judge(exercise, asked).record.passed
+
+
 def test_what_a_recording_lacks_is_an_error_of_ours_and_no_verdict() -> None:
     exercise = find("attention_scores")
     assert exercise is not None
