@@ -11,7 +11,7 @@ import time
 import unicodedata
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,14 +19,15 @@ import nbformat
 import pytest
 from opened_formgrader import opened_formgrader
 
-from grading.classroom.course_directory import write_settings
-from grading.classroom.grade import marking
+from grading.classroom.course_directory import nbgrader_api, write_settings
+from grading.classroom.grade import apart, marking, telling
 from grading.classroom.grade.apart import grade_apart
 from grading.classroom.grade.gradebook import GradebookLockedError, copy_gradebook, opened
 from grading.classroom.grade.pages import page_of
 from grading.classroom.grade.run import alone, chosen, grade
 from grading.classroom.grade.states import graded_notebook, state_of
 from grading.classroom.grade.submissions import Submission, content_digest, submissions
+from grading.report.export import ExportWithStates
 from grading.report.marks import read_course
 
 TIME = "2026-01-05 10:00:00 UTC"
@@ -44,6 +45,30 @@ def typed(course: Path, *words: str, status: int) -> str:
     done = subprocess.run(command(course, *words), capture_output=True, text=True, timeout=300)
     assert done.returncode == status, done.stdout + done.stderr
     return "".join(f"{line}\n" for line in done.stderr.splitlines() if "%|" not in line and line)
+
+
+def one_by_one(call, jobs):
+    """Do what `in_processes` does, here: each process of its own imports nbgrader anew."""
+    for job, arguments in jobs.items():
+        ends: Future = Future()
+        ends.set_result(call(*arguments))
+        yield job, ends
+
+
+@contextmanager
+def here():
+    """Grade in this process; the command and a run that is killed use processes of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (marking, telling):
+            patch.setattr(module, "in_processes", one_by_one)
+        patch.setattr(apart, "local_book", lambda: None)  # it would be noted in the environment
+        yield
+
+
+@pytest.fixture
+def in_this_process():
+    with here():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +174,23 @@ def test_what_is_not_graded_has_a_page_of_its_own(course, first, browser):
 
 
 def exported(course) -> dict[str, dict[str, str]]:
-    course.nbgrader("export")
+    """Return what the settings' exporter writes."""
+    exporter = ExportWithStates(parent=nbgrader_api(course.root))
+    exporter.to = str(course.root / "grades.csv")
+    with opened(course.root) as gradebook:
+        exporter.export(gradebook)
+    return table(course)
+
+
+def table(course) -> dict[str, dict[str, str]]:
     with (course.root / "grades.csv").open(encoding="utf-8", newline="") as file:
         return {row["student_id"]: row for row in csv.DictReader(file)}
 
 
 def test_the_export_has_no_number_where_there_is_no_mark(course, first):
-    rows = exported(course)
+    course.nbgrader("export")
+    rows = table(course)
+    assert rows == exported(course)
     assert rows["right"]["score"] == "2.0"
     assert rows["right"]["timestamp"] == TIME
     assert rows["right"]["state"] == "graded"
@@ -218,7 +253,8 @@ def read_by_hand(course, first):
         comment = gradebook.find_comment("tiny-explain", "tiny", "tiny", "wrong")
         comment.manual_comment = "Well seen."
         gradebook.db.commit()
-    ended = grade(course.root)
+    with here():
+        ended = grade(course.root)
     page = page_of(course.root, pair("wrong")).read_text(encoding="utf-8")
     return ended, page, graded_at(course) == before, pages
 
@@ -233,6 +269,7 @@ def test_a_mark_read_later_gives_a_new_page_and_no_new_grading(course, read_by_h
     assert {who for who, time in pages_at(course).items() if time != pages[who]} == {"wrong"}
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_failed_resubmission_leaves_the_earlier_mark_and_says_so(course, read_by_hand):
     path = course.root / "submitted" / "wrong" / "tiny" / "tiny.ipynb"
     whole = path.read_bytes()
@@ -257,6 +294,7 @@ def test_a_failed_resubmission_leaves_the_earlier_mark_and_says_so(course, read_
     assert "stands" not in page_of(course.root, pair("wrong")).read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_what_nbgraders_own_command_graded_meanwhile_is_seen(course, first):
     """Mended in place and graded by nbgrader: graded. Graded again there and failed: not."""
     path = course.root / "submitted" / "cut-off" / "tiny" / "tiny.ipynb"
@@ -274,6 +312,7 @@ def test_what_nbgraders_own_command_graded_meanwhile_is_seen(course, first):
     assert list(ended.ungraded) == [pair("cut-off")]
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_changed_engine_grades_again(course, first, monkeypatch):
     monkeypatch.setattr(marking, "engine_digest", lambda: "another engine")
     assert grade(course.root, ["tiny"], "right").graded == [pair("right")]
@@ -318,6 +357,7 @@ def three(released, tmp_path_factory):
     return course
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_lock_on_the_gradebook_is_waited_for_and_then_told(three):
     """Another program writes for longer than the run waits: the batch goes on, and says so."""
     with closing(sqlite3.connect(three.root / "gradebook.db", isolation_level=None)) as other:
