@@ -1,11 +1,15 @@
 """The commands that an instructor types."""
 
 import argparse
+import sqlite3
 import sys
 from pathlib import Path
 
 from grading.collection.command import add_collect
 from grading.commands import REST, Adder, releasing
+
+#: What is said when a run of `grade` cannot go on.
+STOPPED = "The grading stopped here and lost nothing; the same command goes on where it was."
 
 
 def sample_class(arguments: argparse.Namespace) -> int:
@@ -23,6 +27,8 @@ def sample_class(arguments: argparse.Namespace) -> int:
 
 def grade(arguments: argparse.Namespace) -> int:
     """Grade what is new or changed, and write the learners' pages that changed."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from grading.classroom.grade.gradebook import GradebookLockedError
     from grading.classroom.grade.run import grade as grade_course
     from grading.report.printed import print_ended
@@ -35,7 +41,10 @@ def grade(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except GradebookLockedError:
-        print("Another program has gradebook.db locked. Nothing was graded.", file=sys.stderr)
+        print(f"Another program has gradebook.db locked; close it. {STOPPED}", file=sys.stderr)
+        return 1
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        print(f"{arguments.course.resolve()}: {error}. {STOPPED}", file=sys.stderr)
         return 1
     print_ended(ended)
     return 0 if ended.is_complete else 1

@@ -28,7 +28,7 @@ def write_pages(run: Run, wanted: list[Submission]) -> None:
         if states[one].autograded:
             todo[one] = (run.course, run.work / f"page-{number}", one.pair)
         else:
-            has_mark = one.pair in marked and marked[one.pair].are_given
+            has_mark = marked.get(one.pair, Marks()).are_given
             html = ungraded_page(one.pair, states[one], has_mark=has_mark)
             tell(run, one, html, marked)
     with tqdm(total=len(todo), desc="feedback", unit="page", disable=not todo) as bar:
