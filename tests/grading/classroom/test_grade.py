@@ -26,7 +26,7 @@ from grading.classroom.grade.gradebook import GradebookLockedError, copy_gradebo
 from grading.classroom.grade.pages import page_of
 from grading.classroom.grade.rereading import still_read
 from grading.classroom.grade.run import alone, chosen, grade
-from grading.classroom.grade.states import state_of
+from grading.classroom.grade.states import graded_notebook, state_of
 from grading.classroom.grade.submissions import Submission, content_digest, submissions
 from grading.report.marks import read_course
 
