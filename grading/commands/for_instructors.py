@@ -46,6 +46,9 @@ def grade(arguments: argparse.Namespace) -> int:
     except (OSError, sqlite3.Error, SQLAlchemyError) as error:
         print(f"{arguments.course.resolve()}: {error}. {STOPPED}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        return 130
     print_ended(ended)
     return 0 if ended.is_complete else 1
 

@@ -106,7 +106,7 @@ def test_something_else_than_a_time_is_refused(tmp_path):
         ("nbclient.exceptions.DeadKernelError: Kernel died", "the notebook ends its own process"),
         ("OperationalError: (sqlite3.OperationalError) database is locked", LOCKED.reason),
         ("Traceback\n  pkg.mod.OddError: what it says\n", "OddError: what it says"),
-        ("nothing", "nbgrader gave no reason; see the log"),
+        ("nothing", "nbgrader gave no reason; see states/logs/"),
     ],
 )
 def test_a_log_is_read_for_its_reason(log, reason):
