@@ -35,6 +35,7 @@ class State:
         inputs: the hash of all that decided the mark; "" where the next run tries again.
         files: the hash of what was handed in.
         autograded: the hash of the graded notebook that this state is about; "" for none.
+        earned: the hash of the machine's marks that the gradebook held then; "" for none.
         page: the hash of all that stands on the learner's page, and of the page.
     """
 
@@ -46,6 +47,7 @@ class State:
     inputs: str = ""
     files: str = ""
     autograded: str = ""
+    earned: str = ""
     page: str = ""
 
     @property
@@ -123,20 +125,6 @@ def graded_state(path: Path) -> State:
     """Return the state of a submission that has a graded notebook."""
     refused = refusals(read_notebook(path))
     return State(kind="refused" if refused else "graded", refused=refused)
-
-
-def same_cells(before: Path, now: Path, pair: Pair) -> set[str]:
-    """Return the graded cells that say the same in the graded notebooks of two folders."""
-    texts = [graded_texts(graded_notebook(folder, pair)) for folder in (before, now)]
-    return {name for name, text in texts[0].items() if texts[1].get(name) == text}
-
-
-def graded_texts(path: Path) -> dict[str, str]:
-    """Return what the graded cells of a notebook say, by their names; nothing where it is gone."""
-    if not path.is_file():
-        return {}
-    marked = [(cell, cell.metadata.get("nbgrader", {})) for cell in read_notebook(path).cells]
-    return {marks["grade_id"]: cell.source for cell, marks in marked if marks.get("grade")}
 
 
 def ungraded_state(why: Ungraded, before: State | None) -> State:

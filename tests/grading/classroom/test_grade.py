@@ -24,6 +24,7 @@ from grading.classroom.grade import apart, marking, telling
 from grading.classroom.grade.apart import grade_apart
 from grading.classroom.grade.gradebook import GradebookLockedError, copy_gradebook, opened
 from grading.classroom.grade.pages import page_of
+from grading.classroom.grade.rereading import still_read
 from grading.classroom.grade.run import alone, chosen, grade
 from grading.classroom.grade.states import graded_notebook, state_of
 from grading.classroom.grade.submissions import Submission, content_digest, submissions
@@ -313,10 +314,48 @@ def test_what_nbgraders_own_command_graded_meanwhile_is_seen(course, first):
 
 
 @pytest.mark.usefixtures("in_this_process")
-def test_a_changed_engine_grades_again(course, first, monkeypatch):
+def test_a_changed_engine_grades_again_and_what_was_read_stays_read(course, first, monkeypatch):
+    def read() -> tuple[float, bool]:
+        with opened(course.root) as gradebook:
+            one = gradebook.find_grade("tiny-explain", "tiny", "tiny", "right")
+            return one.manual_score, one.needs_manual_grade
+
+    with opened(course.root) as gradebook:
+        one = gradebook.find_grade("tiny-explain", "tiny", "tiny", "right")
+        one.manual_score, one.needs_manual_grade = 1.0, False
+        gradebook.db.commit()
     monkeypatch.setattr(marking, "engine_digest", lambda: "another engine")
     assert grade(course.root, ["tiny"], "right").graded == [pair("right")]
     assert course.points("right")["double"] == 2.0
+    assert read() == (1.0, False)
+    handed_in(course, "right", explanation="Something else.")
+    assert grade(course.root, ["tiny"], "right").graded == [pair("right")]
+    assert read() == (1.0, True)
+
+
+def explained(path: Path, answer: str = "return 2.0", text: str = "One.") -> Path:
+    """A graded notebook with an answer, its check and an explanation."""
+    marks = {
+        "answer": {"solution": True},
+        "check": {"grade": True, "solution": False},
+        "explanation": {"grade": True, "solution": True},
+    }
+    cells = [nbformat.v4.new_code_cell(answer), nbformat.v4.new_code_cell("check(double)")]
+    cells.append(nbformat.v4.new_markdown_cell(text))
+    for cell, (name, own) in zip(cells, marks.items(), strict=True):
+        cell.metadata["nbgrader"] = {"grade_id": name, **own}
+    nbformat.write(nbformat.v4.new_notebook(cells=[*cells, nbformat.v4.new_code_cell("1")]), path)
+    return path
+
+
+def test_a_mark_by_hand_is_about_what_was_read(tmp_path):
+    """An explanation's about its text; one that a person gave a check, about every answer."""
+    before = explained(tmp_path / "before.ipynb")
+    now = tmp_path / "now.ipynb"
+    assert still_read(before, explained(now)) == {"answer", "check", "explanation"}
+    assert still_read(before, explained(now, text="Two.")) == {"answer"}
+    assert still_read(before, explained(now, answer="return 1.0")) == {"explanation"}
+    assert still_read(tmp_path / "none.ipynb", now) == set()
 
 
 def test_the_formgrader_opens_on_such_a_class_and_logs_no_alarm(course, first, tmp_path):
@@ -472,3 +511,53 @@ def test_a_process_that_died_is_a_reason_and_the_next_run_tries_again(three, mon
     assert ended.ungraded[pair("one")].reason == "grading it was cut off (BrokenProcessPool)"
     monkeypatch.setattr(marking, "in_processes", real)
     assert pair("one") in grade(three.root).graded
+
+
+def test_a_gradebook_that_was_put_back_is_noticed_and_graded_again(three, tmp_path):
+    """One graded since the copy was made has an old mark there, one none at all: nobody has a 0."""
+    assert grade(three.root).is_complete
+    with opened(three.root) as gradebook:
+        gradebook.remove_submission("tiny", "three")
+    shutil.copyfile(three.root / "gradebook.db", tmp_path / "copy.db")
+    handed_in(three, "two", "return 0.0")
+    assert {learner for learner, _ in grade(three.root).graded} == {"two", "three"}
+    now = {who: three.points(who)["double"] for who in ("one", "two", "three")}
+    shutil.copyfile(tmp_path / "copy.db", three.root / "gradebook.db")
+    rows = exported(three)
+    states = {who: (row["state"], row["score"]) for who, row in rows.items()}
+    assert states == {
+        "one": ("graded", "2.0"),
+        "two": ("ungraded", "1.0"),
+        "three": ("ungraded", ""),
+    }
+    assert "the gradebook holds another mark of this hand-in; run" in rows["two"]["reason"]
+    assert rows["three"]["reason"].startswith("the gradebook holds no mark of this hand-in; run")
+    assert [mark.state for mark in read_course(three.root)[0]] == ["graded", "ungraded", "ungraded"]
+    ended = grade(three.root)
+    assert {learner for learner, _ in ended.graded} == {"two", "three"}
+    assert ended.is_complete
+    assert {who: three.points(who)["double"] for who in now} == now
+    assert {row["state"] for row in exported(three).values()} == {"graded"}
+
+
+def test_a_mark_that_was_put_back_is_not_said_to_be_of_the_hand_in_that_was_noted(three, tmp_path):
+    shutil.copyfile(three.root / "gradebook.db", tmp_path / "copy.db")
+    path = handed_in(three, "one", "return 0.0")
+    assert grade(three.root).graded == [pair("one")]
+    shutil.copyfile(tmp_path / "copy.db", three.root / "gradebook.db")
+    path.write_bytes(path.read_bytes()[:300])
+    assert grade(three.root).ungraded[pair("one")].marked == ""
+    assert exported(three)["one"]["reason"].endswith("The mark of an earlier hand-in stands")
+
+
+def test_what_is_no_lock_is_not_called_one(three):
+    """A gradebook that is damaged, or a full disk, is said as it is, and that nothing is lost."""
+    book = three.root / "gradebook.db"
+    whole = book.read_bytes()
+    book.write_bytes(b"no database" * 500)
+    try:
+        said = typed(three.root, "grade", status=1)
+    finally:
+        book.write_bytes(whole)
+    assert "file is not a database. The grading stopped here and lost nothing" in said
+    assert "locked" not in said

@@ -3,20 +3,17 @@
 import dataclasses
 from types import SimpleNamespace
 
-import nbformat
 import pytest
 
-from grading.classroom.grade.gradebook import _take_over_grades
+from grading.classroom.grade.gradebook import _take_over_marks
 from grading.classroom.grade.pages import box, ungraded_page, with_box
 from grading.classroom.grade.reasons import HAND_IN_AGAIN, LOCKED, WAIT, Ungraded, from_log
 from grading.classroom.grade.states import (
     State,
     file_digest,
-    graded_notebook,
     job_name,
     note,
     noted,
-    same_cells,
     state_of,
 )
 from grading.classroom.grade.submissions import content_digest, handed_in_at, submissions
@@ -118,7 +115,7 @@ def test_something_else_than_a_time_is_refused(tmp_path):
         ("nbclient.exceptions.DeadKernelError: Kernel died", "the notebook ends its own process"),
         ("OperationalError: (sqlite3.OperationalError) database is locked", LOCKED.reason),
         ("Traceback\n  pkg.mod.OddError: what it says\n", "OddError: what it says"),
-        ("nothing", "nbgrader gave no reason; see the log"),
+        ("nothing", "nbgrader gave no reason; see states/logs/"),
     ],
 )
 def test_a_log_is_read_for_its_reason(log, reason):
@@ -154,21 +151,6 @@ def test_no_file_has_no_hash(tmp_path):
     assert file_digest(tmp_path / "none") == ""
 
 
-def test_only_graded_cells_that_say_the_same_are_the_same(tmp_path, tiny_notebook):
-    """Of a notebook graded again: the checks, and an explanation that was not written anew."""
-    before, now = tmp_path / "before", tmp_path / "now"
-    assert same_cells(before, now, PAIR) == set()
-    nb = tiny_notebook("tiny", {"double": "return 2.0"})
-    for folder in (before, now):
-        assert same_cells(before, now, PAIR) == set()
-        graded_notebook(folder, PAIR).parent.mkdir(parents=True)
-        nbformat.write(nb, graded_notebook(folder, PAIR))
-    assert same_cells(before, now, PAIR) == {"tiny-double", "tiny-explain"}
-    nb.cells[-1].source += " And more."
-    nbformat.write(nb, graded_notebook(now, PAIR))
-    assert same_cells(before, now, PAIR) == {"tiny-double"}
-
-
 @pytest.mark.parametrize(
     ("same", "before", "waits"),
     [({"e"}, None, False), (set(), None, True), ({"e"}, 0.0, True)],
@@ -178,5 +160,5 @@ def test_what_a_person_read_stays_read_where_it_is_the_same(same, before, waits)
     """nbgrader asks for every mark by hand to be looked at again, whenever a hand-in is graded."""
     given = SimpleNamespace(name="e", auto_score=None, needs_manual_grade=True)
     own = SimpleNamespace(name="e", auto_score=before, needs_manual_grade=False, manual_score=1.5)
-    _take_over_grades([given], [own], same)
+    _take_over_marks([given], [own], same)
     assert (own.auto_score, own.manual_score, own.needs_manual_grade) == (None, 1.5, waits)
