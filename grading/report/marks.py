@@ -57,7 +57,10 @@ class Mark:
 
 
 def read_course(course: Path) -> tuple[list[Mark], list[CheckRow]]:
-    """Read what each learner has for each notebook that was handed in, and each check of it."""
+    """Read what each learner has for each notebook that somebody handed in, and each check of it.
+
+    Whoever the gradebook knows has a mark for it, if only to say that nothing was handed in.
+    """
     marks, rows = [], []
     handed_in = {one.pair for one in submissions(course)[0]}
     with opened(course) as gradebook:
@@ -70,6 +73,9 @@ def read_course(course: Path) -> tuple[list[Mark], list[CheckRow]]:
                 nb = graded(course, pair)
                 marks.append(mark_of(assignment, entered.get(learner), pair, state, nb))
                 rows += check_rows(assignment, entered.get(learner), pair, state, nb)
+            if learners or entered:
+                silent = {one.id for one in gradebook.students} - learners - set(entered)
+                marks += [nothing(assignment, learner) for learner in silent]
             handed_in -= {(learner, assignment.name) for learner in learners}
     marks += [unknown(pair, state_of(course, pair)) for pair in handed_in]
     return sorted(marks, key=lambda mark: (mark.learner, mark.slug)), rows
@@ -127,6 +133,11 @@ def mark_of(
         reason=reason(state, given=given, to_read=to_read),
         repairs=repairs(nb),
     )
+
+
+def nothing(assignment: Any, learner: str) -> Mark:
+    """Return the mark of a learner who has not handed in."""
+    return mark_of(assignment, None, (learner, assignment.name), State(kind="not handed in"))
 
 
 def reason(state: State, *, given: bool, to_read: int) -> str:

@@ -458,6 +458,7 @@ def test_the_report_shows_the_marks_and_the_mistakes(followed):
     assert "SM-OVERFLOW" in report
     assert re.search(r"learner-18\s.*4\.5/10", report)
     assert re.search(r"learner-19\s.*not graded", report)
+    assert re.search(r"learner-20\s+-$", report, re.MULTILINE), "who handed in nothing is listed"
     assert "graded 2, refused 0, ungraded 1, mended before grading 1" in report
 
 
