@@ -20,7 +20,7 @@ import pytest
 from opened_formgrader import opened_formgrader
 
 from grading.classroom.course_directory import nbgrader_api, write_settings
-from grading.classroom.grade import apart, marking, telling
+from grading.classroom.grade import marking, telling
 from grading.classroom.grade.apart import grade_apart
 from grading.classroom.grade.gradebook import GradebookLockedError, copy_gradebook, opened
 from grading.classroom.grade.pages import page_of
@@ -30,6 +30,7 @@ from grading.classroom.grade.states import graded_notebook, state_of
 from grading.classroom.grade.submissions import Submission, content_digest, submissions
 from grading.report.export import ExportWithStates
 from grading.report.marks import read_course
+from grading.verdict.record import MIME, UNJUDGED, Record
 
 TIME = "2026-01-05 10:00:00 UTC"
 BRACKETS = "learner [17]"
@@ -62,7 +63,6 @@ def here():
     with pytest.MonkeyPatch.context() as patch:
         for module in (marking, telling):
             patch.setattr(module, "in_processes", one_by_one)
-        patch.setattr(apart, "local_book", lambda: None)  # it would be noted in the environment
         yield
 
 
@@ -311,6 +311,33 @@ def test_what_nbgraders_own_command_graded_meanwhile_is_seen(course, first):
     assert row["reason"].endswith("The mark of an earlier hand-in stands")
     ended = grade(course.root, ["tiny"], "cut-off")
     assert list(ended.ungraded) == [pair("cut-off")]
+
+
+def says(record: Record) -> str:
+    """The body of a function whose result shows a record, as a check's does."""
+    shown = {MIME: record.to_json(), "text/plain": f"{record.points}"}
+    method = f"lambda self, **_: {shown!r}"
+    return f"return type('Shown', (), {{'_repr_mimebundle_': {method}}})()"
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_check_that_failed_by_itself_is_no_mark(course, first):
+    """The learner is told that it was not their answer, and the next run tries again."""
+    why = "Your answer was not judged, and that is our fault: the machine was too busy."
+    record = Record(
+        exercise="double", passed=False, points=0.0, max_points=0.0, rule=UNJUDGED, parts=(why,)
+    )
+    handed_in(course, "unlucky", says(record))
+    for _ in range(2):
+        ended = grade(course.root, ["tiny"], "unlucky")
+        assert (ended.graded, list(ended.ungraded)) == ([], [pair("unlucky")])
+    row = exported(course)["unlucky"]
+    assert (row["score"], row["state"]) == ("", "ungraded")
+    assert row["reason"] == f"tiny-double: {why[:-1]}"
+    page = page_of(course.root, pair("unlucky")).read_text(encoding="utf-8")
+    assert "that is our fault: the machine was too busy" in page
+    assert "You need not do anything" in page
+    shutil.rmtree(course.root / "submitted" / "unlucky")
 
 
 @pytest.mark.usefixtures("in_this_process")

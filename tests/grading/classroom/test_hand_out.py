@@ -13,8 +13,8 @@ import pytest
 
 from grading.classroom.hand_out import add_notice, course_archive, install_command, notice
 from grading.classroom.sample_learners import ANSWERS, read_learner, submission
+from grading.nbgrader_steps.shown_records import record_of
 from grading.notebooks import ROOT, notebook, slugs
-from grading.report.records import record_of
 
 SETTINGS = "repository:\n  url: {url}\n  branch: {branch}\n"
 
