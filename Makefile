@@ -60,7 +60,7 @@ notebooks: book  ## the notebooks for download and Colab, in _build/notebooks
 bench: env-dev vocabularies  ## time and memory beside PyTorch and tiktoken (under ten minutes)
 	@$(RUN) -m benchmarks
 
-clean:  ## remove everything that was made, but never work/
+clean:  ## remove what was made, but never work/ or the data of a class
 	@rm -rf _build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
 env:

@@ -1,6 +1,7 @@
 """The course's commands: python -m grading lab | check | release | collect | grade | report …"""
 
 import argparse
+import os
 import sys
 
 from grading.commands.for_instructors import add_for_instructors, formgrader
@@ -10,7 +11,7 @@ EPILOG = """
 For learners:      lab, lab-copies, reset, check
 For instructors:   release, collect, grade, report, formgrader, class, solutions
 
-Each command says more with --help. `make` calls them by the same names.
+Each command says more with --help. `make` calls lab, reset and release by the same names.
 """
 
 
@@ -41,7 +42,12 @@ def main() -> int:
     if rest and arguments.action not in (lab, formgrader):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.options = rest
-    status: int = arguments.action(arguments)
+    try:
+        status: int = arguments.action(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads along, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
 
 

@@ -8,7 +8,7 @@ from grading.exercises import find, names
 from grading.observation.seen import UnanswerableError
 from grading.observation.values import described
 from grading.verdict.judge import Verdict, judge
-from grading.verdict.record import Record
+from grading.verdict.record import UNJUDGED, Record
 from grading.witness.calling import call
 from grading.witness.conversion import plain
 from grading.witness.observe import Witness
@@ -42,12 +42,12 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
             words = call(_unknown, [name, answer], SECONDS).value or NO_FUNCTION
             return _refusal(name if isinstance(name, str) else "", words)
     except Exception as error:
-        return _refusal("", f"The exercises could not be read: {type(error).__name__}: {error}")
+        return _unjudged("", f"The exercises could not be read: {type(error).__name__}: {error}")
     witness = Witness(answer, lambda name, given: called_back(task, name, given))
     try:
         verdict = judge(task, Live(task, witness))
     except UnanswerableError as error:
-        return _refusal(task.name, f"Your answer was not judged, and that is our fault: {error}.")
+        return _unjudged(task.name, f"Your answer was not judged, and that is our fault: {error}.")
     _say_again(verdict)
     return CheckResult(verdict.record)
 
@@ -60,7 +60,15 @@ NO_FUNCTION = (
 
 def _refusal(name: str, message: str) -> CheckResult:
     """Say that nothing could be checked, because no exercise of that name is known."""
-    rule = "check knows the exercise"
+    return _without_points(name, "check knows the exercise", message)
+
+
+def _unjudged(name: str, message: str) -> CheckResult:
+    """Say that the check failed, not the answer; whoever grades takes it for no mark."""
+    return _without_points(name, UNJUDGED, message)
+
+
+def _without_points(name: str, rule: str, message: str) -> CheckResult:
     record = Record(
         exercise=name, passed=False, points=0.0, max_points=0.0, rule=rule, parts=(message,)
     )

@@ -6,6 +6,8 @@ import nbformat
 from nbformat.notebooknode import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
+#: The id of the cell that speaks where the course is not installed; nothing needs it.
+NOTICE_ID = "course-is-missing"
 
 
 def slugs(root: Path = ROOT) -> list[str]:

@@ -92,11 +92,16 @@ class Walk:
         """Return a block by its name."""
         return next(one for one in self.page if one.name == name)
 
-    def type_block(self, name: str, *, status: int = 0) -> str:
-        """Type a block's commands; return what they printed. The last ends as it is expected to."""
+    def type_block(self, name: str, *ends: int) -> str:
+        """Type a block's commands; return what they printed.
+
+        Args:
+            name: the block's.
+            ends: the exit code of each command; none where all are 0.
+        """
         lines = commands(self.block(name))
-        ends = [0] * (len(lines) - 1) + [status]
-        return "".join(self.type(name, *one) for one in zip(lines, ends, strict=True))
+        expected = ends or [0] * len(lines)
+        return "".join(self.type(name, *one) for one in zip(lines, expected, strict=True))
 
     def type(self, block: str, command: str, status: int = 0) -> str:
         """Type a command; return what it printed."""
@@ -141,7 +146,7 @@ def walk(
     *,
     excused: dict[str, str],
     before: dict[str, list[Callable[[Walk], None]]],
-    statuses: dict[str, int],
+    ends: dict[str, tuple[int, ...]],
 ) -> None:
     """Walk a page from its first block to its last.
 
@@ -149,13 +154,13 @@ def walk(
         one: what is walked.
         excused: blocks that are not typed, each with the reason.
         before: a person's steps before a block, by its name.
-        statuses: the exit code of a block's last command where it is not 0.
+        ends: the exit codes of a block's commands where one is not 0.
 
     Raises:
         ValueError: if a name is none of the page's, or a block of another language has no excuse.
     """
     names = {block.name for block in one.page}
-    if unknown := (excused.keys() | before.keys() | statuses.keys()) - names:
+    if unknown := (excused.keys() | before.keys() | ends.keys()) - names:
         raise ValueError(f"the page has no {sorted(unknown)}; it has {sorted(names)}")
     for block in one.page:
         for step in before.get(block.name, ()):
@@ -166,4 +171,4 @@ def walk(
             raise ValueError(
                 f"{block.name} is {block.language or 'no language'}: type or excuse it"
             )
-        one.type_block(block.name, status=statuses.get(block.name, 0))
+        one.type_block(block.name, *ends.get(block.name, ()))

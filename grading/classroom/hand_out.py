@@ -10,7 +10,7 @@ import yaml
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from grading.notebooks import read_notebook, write_notebook
+from grading.notebooks import NOTICE_ID, read_notebook, write_notebook
 from grading.words.links import SETTINGS
 
 #: Where PyTorch keeps its builds for the CPU; the registry's for Linux brings gigabytes of CUDA.
@@ -46,7 +46,7 @@ def install_command(settings: Path = SETTINGS) -> str:
 def notice(settings: Path = SETTINGS) -> NotebookNode:
     """Return the quiet cell that speaks where the course is missing."""
     cell: NotebookNode = new_code_cell(  # type: ignore[no-untyped-call]
-        NOTICE.format(command=install_command(settings)), id="course-is-missing"
+        NOTICE.format(command=install_command(settings)), id=NOTICE_ID
     )
     cell.metadata.update({"tags": ["hide-input"], "jupyter": {"source_hidden": True}})
     return cell

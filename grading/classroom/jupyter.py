@@ -54,11 +54,23 @@ def book_served() -> Iterator[None]:
 
 
 def open_lab(folder: Path, options: list[str]) -> int:
-    """Run JupyterLab in a folder until it is stopped; nbgrader looks for its settings there."""
-    folder = folder.resolve()
-    scripts_on_path()
+    """Run JupyterLab in a folder, with the book that was built here."""
     with book_served():
-        try:
-            return subprocess.call(server_command(folder, options), cwd=folder)
-        except KeyboardInterrupt:
-            return 0
+        return run_lab(folder.resolve(), options)
+
+
+def open_formgrader(course: Path, options: list[str]) -> int:
+    """Run the formgrader on a course directory.
+
+    What its button grades is given back, so it links to the published book and to no server here.
+    """
+    return run_lab(course.resolve(), ["--LabApp.default_url=/formgrader", *options])
+
+
+def run_lab(folder: Path, options: list[str]) -> int:
+    """Run JupyterLab in a folder until it is stopped; nbgrader looks for its settings there."""
+    scripts_on_path()
+    try:
+        return subprocess.call(server_command(folder, options), cwd=folder)
+    except KeyboardInterrupt:
+        return 0

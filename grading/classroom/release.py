@@ -4,7 +4,10 @@ import importlib.metadata
 import json
 import os
 import shutil
+import sqlite3
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +19,11 @@ from grading.classroom.enrolment import Assignment, assignments
 from grading.classroom.hand_out import add_notice, notice
 from grading.jobs import digest, flat
 from grading.notebooks import ROOT, notebook, slugs
+
+#: How the folders are called in which nbgrader generates, with letters of chance behind it.
+WORKSHOP = "release-"
+#: As many seconds another release is waited for.
+LONGEST = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +80,37 @@ def generate(root: Path) -> Made:
 
     Its gradebook is made there too, so none is left in the tree.
     """
-    (root / "_build").mkdir(exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix="release-", dir=root / "_build"))
-    try:
-        shutil.copytree(root / "solutions", workshop / "solutions")
-        generate_all(workshop, title="exercises")
-        files = files_below(workshop / "exercises", slugs(root))
-        return Made(files=files, assignments=assignments(workshop))
-    finally:
-        shutil.rmtree(workshop)
+    with workshop(root) as folder:
+        shutil.copytree(root / "solutions", folder / "solutions")
+        generate_all(folder, title="exercises")
+        files = files_below(folder / "exercises", slugs(root))
+        return Made(files=files, assignments=assignments(folder))
+
+
+@contextmanager
+def workshop(root: Path) -> Iterator[Path]:
+    """Yield a new folder below _build, for one release at a time; remove what killed ones left.
+
+    The lock is SQLite's, which the system takes from a process that ends, on Windows too.
+
+    Raises:
+        SystemExit: if another release is at work all the while.
+    """
+    build = root / "_build"
+    build.mkdir(exist_ok=True)
+    lock = sqlite3.connect(build / "release.lock", timeout=LONGEST, isolation_level=None)
+    with closing(lock):
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            raise SystemExit(f"{root}: another release is at work here.") from None
+        for left in build.glob(f"{WORKSHOP}*/"):
+            shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=WORKSHOP, dir=build))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
 
 
 def unknown_files(root: Path) -> list[str]:

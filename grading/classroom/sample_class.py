@@ -5,9 +5,12 @@ be tried. A second run grades only what changed.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from grading.classroom.grade.gradebook import opened
@@ -16,6 +19,7 @@ from grading.classroom.release import files_below, generate_all
 from grading.classroom.sample_learners import ANSWERS, Learner, learners, submission
 from grading.jobs import Stamps, digest, flat
 from grading.notebooks import ROOT, notebook, slugs
+from grading.words.links import local_book
 
 
 def class_folder(root: Path) -> Path:
@@ -78,13 +82,27 @@ def export(course: Path) -> None:
     subprocess.run(command, cwd=course, check=True, capture_output=True)
 
 
+@contextmanager
+def linked_here() -> Iterator[None]:
+    """Let feedback link to the book that was built here: these pages are read on this machine."""
+    book = local_book()
+    if book is not None:
+        os.environ["COURSE_BOOK"] = book.as_uri()
+    try:
+        yield
+    finally:
+        if book is not None:
+            del os.environ["COURSE_BOOK"]
+
+
 def grade_class(root: Path = ROOT, answers: Path = ANSWERS) -> tuple[Path, dict[str, str]]:
     """Build and grade the sample class; return its course directory, and who each learner is."""
     members = learners(answers)
     course = prepare(root, members)
     hand_in(root, course, members)
     enter_learners(course, {member.name for member in members})
-    ended = grade(course)
+    with linked_here():
+        ended = grade(course)
     if ended.graded or ended.pages or not (course / "grades.csv").exists():
         export(course)
     return course, {member.name: member.about for member in members}

@@ -14,6 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from grading.collection.entry import ARCHIVE, NOTEBOOK
 
@@ -93,7 +94,7 @@ def pieces(name: str, known: set[str]) -> list[str]:
             # queries_keys_values holds the separator itself.
             first, last = (separator.join(s) for s in (split[:number], split[number:]))
             for one, other in ((first, last), (last, first)):
-                if letters(ATTEMPT.sub("", other)) in known and letters(one) not in known:
+                if letters(ATTEMPT.sub("", bare(other))) in known and letters(one) not in known:
                     return [one]
     return []
 
@@ -108,6 +109,7 @@ def bare(name: str) -> str:
     return stem
 
 
+@cache
 def letters(name: str) -> str:
     """Return the letters and digits of a name, small and without accents, to compare it."""
     plain = unicodedata.normalize("NFKD", name).casefold()

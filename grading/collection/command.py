@@ -34,7 +34,6 @@ Exit code: 0 all is placed, 1 something is not (stderr says what and why), 2 a w
 
 def collect(arguments: argparse.Namespace) -> int:
     """Place what was handed in; or say what would be placed."""
-    from grading.collection.learners import LockedError
     from grading.collection.roster_file import read_roster
     from grading.collection.times import Zone
 
@@ -49,9 +48,6 @@ def collect(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    except LockedError as error:
-        print(error, file=sys.stderr)
-        return 1
 
 
 def require_paths(arguments: argparse.Namespace) -> None:
@@ -75,24 +71,23 @@ def collected(arguments: argparse.Namespace, zone: "Zone", roster: "Roster | Non
     """Plan, place unless this is a dry run, and print what was done."""
     from grading.collection import learners
     from grading.collection.assignments import known_assignments
-    from grading.collection.learners import when_free
     from grading.collection.plan import carry_out, planned
     from grading.collection.printed import print_plan
     from grading.collection.sorting import Sorter
     from grading.collection.sources import Reader
 
     course, slug = arguments.course, arguments.assignment
-    known = when_free(known_assignments, course)
+    known = known_assignments(course)
     if slug and slug not in known:
         raise ValueError(f"There is no assignment {slug!r}. Choose one of: {', '.join(known)}.")
     if roster is None:
-        roster = when_free(learners.roster_of, course)
+        roster = learners.roster_of(course)
     else:
-        roster = when_free(learners.with_known_ids, roster, course)
-        new = when_free(learners.not_entered, roster, course)
+        roster = learners.with_known_ids(roster, course)
+        new = learners.not_entered(roster, course)
         print_roster(roster, len(new))
         if not arguments.dry_run:
-            when_free(learners.enter, new, course)
+            learners.enter(new, course)
     with Reader(zone) as reader:
         found = Sorter(known, roster, slug).sort(reader.read(arguments.sources))
         plan = planned(found, known, course)

@@ -1,17 +1,11 @@
 """The roster and the gradebook: who is known there keeps the id, who is new is entered."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
-from grading.classroom.enrolment import gradebook_file
-from grading.classroom.grade.gradebook import opened
+from grading.classroom.enrolment import gradebook_file, opened
 from grading.collection.roster import Learner, Roster
 
-Result = TypeVar("Result")
-#: How often a locked gradebook is tried; SQLite itself waits for five seconds each time.
-TRIES = 6
 FIELDS = ("first_name", "last_name", "email", "lms_user_id")
 
 
@@ -91,26 +85,3 @@ def enter(learners: list[Learner], course: Path) -> None:
                     setattr(row, field, value)
             gradebook.db.add(row)
         gradebook.db.commit()
-
-
-class LockedError(Exception):
-    """The gradebook is in use."""
-
-
-def when_free(call: Callable[..., Result], *arguments: Any) -> Result:
-    """Call what needs the gradebook, and wait while another program keeps it to itself.
-
-    Raises:
-        LockedError: if it is not set free.
-    """
-    from sqlalchemy.exc import OperationalError
-
-    for _ in range(TRIES):
-        try:
-            return call(*arguments)
-        except OperationalError as error:
-            if "locked" not in str(error):
-                raise
-    raise LockedError(
-        "gradebook.db is in use by another program, so nothing was placed; close it and try again"
-    )

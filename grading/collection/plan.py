@@ -11,6 +11,7 @@ from grading.collection.entry import Refused
 from grading.collection.places import Held, Place, digest, finish_all
 from grading.collection.sorting import HandIn, Sorted
 from grading.collection.sources import where
+from grading.collection.times import is_ahead
 from grading.doctor.choosing import choice_of, rank
 from grading.doctor.errors import UngradableError
 from grading.doctor.released import Released
@@ -19,10 +20,13 @@ from grading.doctor.released import Released
 PLACED = ("new", "resubmission")
 #: Between a blank notebook and any with work.
 UNREADABLE = (0.5, 0)
-SAME_TIME = (
-    "{} has another notebook of the very same time, so which is the later one cannot be told; move "
-    "that folder away to take this one, or get the worksheet or zip once more"
-)
+#: Why it cannot be told which of two notebooks is the later one.
+UNTOLD = {
+    "same time": "{} has another notebook of the very same time, so which is the later one cannot "
+    "be told; move that folder away to take this one, or get the worksheet or zip once more",
+    "behind one from the future": "the time of what lies in {} is in the future, so which is the "
+    "later one cannot be told; write the right time into its timestamp.txt, and collect again",
+}
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,8 @@ def planned(found: Sorted, known: Mapping[str, Assignment], course: Path) -> Pla
             held[key] = Place(course, *key).held()
         new = digest(one.entry.read())
         state = state_of(one, new, held[key])
-        if state == "same time":
-            why = SAME_TIME.format(f"submitted/{one.learner}/{one.slug}")
+        if state in UNTOLD:
+            why = UNTOLD[state].format(f"submitted/{one.learner}/{one.slug}")
             plan.unplaced.append(Refused(where(one.entry), why))
             continue
         before = held[key]
@@ -91,7 +95,9 @@ def state_of(one: HandIn, new: str, held: Held | None) -> str:
     seconds, before = int(one.moment.timestamp()), int(held.moment.timestamp())
     if seconds == before:
         return "same time"
-    return "resubmission" if seconds > before else "older"
+    if seconds > before:
+        return "resubmission"
+    return "behind one from the future" if is_ahead(held.moment) else "older"
 
 
 def choices(

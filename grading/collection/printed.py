@@ -8,13 +8,18 @@ from grading.collection.entry import Refused
 from grading.collection.places import EARLIER
 from grading.collection.plan import PLACED, Plan, Row
 from grading.collection.sources import where
-from grading.collection.times import Zone, shown
+from grading.collection.times import Zone, is_ahead, shown
 
 HEADINGS = ("learner", "assignment", "file", "time (UTC)", "state")
 DOWNLOADS = (
     "{} of these times are those of the download: Moodle and Canvas write no other into their "
     "zips, and nbgrader takes them for those of the hand-ins. Moodle's worksheet of the "
     "assignment, as the roster, has the right ones."
+)
+
+AHEAD = (
+    "{} of these times lie in the future: a clock was wrong, or the zone in which they are read. "
+    "What is handed in until then would be taken for older, and is not placed."
 )
 
 
@@ -65,7 +70,10 @@ def print_summary(plan: Plan, zone: Zone) -> None:
         print(f"What a resubmission replaces is kept in {EARLIER}/.")
     if counts["older"]:
         print("Older ones are left out: what lies in submitted/ was handed in later.")
-    downloads = sum(row.hand_in.is_download for row in plan.rows if row.state in PLACED)
+    placed = [row for row in plan.rows if row.state in PLACED]
+    if ahead := sum(is_ahead(row.moment) for row in placed):
+        print(AHEAD.format(ahead))
+    downloads = sum(row.hand_in.is_download for row in placed)
     if downloads:
         print(DOWNLOADS.format(downloads))
     if any(row.hand_in.entry.is_from_archive for row in plan.rows):

@@ -156,7 +156,8 @@ def require_folders(learners: tuple[Learner, ...], path: Path) -> None:
     if wrong := [one.id for one in learners if is_no_folder(one.id)]:
         raise ValueError(
             f"{path.name} has ids that no folder can be called: {', '.join(map(repr, wrong))}. "
-            "Add a column id with letters, digits, and - _ . @"
+            "Add a column id with letters, digits, and - _ . @, at most 128 of them, and no name "
+            "of a device of Windows (CON, AUX, COM1)."
         )
 
 

@@ -88,6 +88,16 @@ def zip_time(info: ZipInfo, zone: Zone) -> datetime | None:
         return None
 
 
+def is_ahead(moment: datetime) -> bool:
+    """Return whether a time lies in the future, which no time of a hand-in does."""
+    return moment > now()
+
+
+def now() -> datetime:
+    """Return the time of this computer in UTC."""
+    return datetime.now(UTC)
+
+
 def file_time(path: Path) -> datetime:
     """Return when a file was changed."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)

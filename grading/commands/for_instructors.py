@@ -1,11 +1,16 @@
 """The commands that an instructor types."""
 
 import argparse
+import sqlite3
 import sys
 from pathlib import Path
 
 from grading.collection.command import add_collect
 from grading.commands import REST, Adder, releasing
+
+ENDS = "Exit code: 0 all is graded, 1 something is not (stderr says what and why), 2 a wrong call."
+#: What is said when a run of `grade` cannot go on.
+STOPPED = "The grading stopped here and lost nothing; the same command goes on where it was."
 
 
 def sample_class(arguments: argparse.Namespace) -> int:
@@ -23,6 +28,8 @@ def sample_class(arguments: argparse.Namespace) -> int:
 
 def grade(arguments: argparse.Namespace) -> int:
     """Grade what is new or changed, and write the learners' pages that changed."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from grading.classroom.grade.gradebook import GradebookLockedError
     from grading.classroom.grade.run import grade as grade_course
     from grading.report.printed import print_ended
@@ -35,8 +42,14 @@ def grade(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     except GradebookLockedError:
-        print("Another program has gradebook.db locked. Nothing was graded.", file=sys.stderr)
+        print(f"Another program has gradebook.db locked; close it. {STOPPED}", file=sys.stderr)
         return 1
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        print(f"{arguments.course.resolve()}: {error}. {STOPPED}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        return 130
     print_ended(ended)
     return 0 if ended.is_complete else 1
 
@@ -69,12 +82,12 @@ def report(arguments: argparse.Namespace) -> int:
 
 def formgrader(arguments: argparse.Namespace) -> int:
     """Open the gradebook of a course directory in the browser."""
-    from grading.classroom.jupyter import open_lab
+    from grading.classroom.jupyter import open_formgrader
 
     course = arguments.place or arguments.course
     if lacks_gradebook(course):
         return 2
-    return open_lab(course, ["--LabApp.default_url=/formgrader", *arguments.options])
+    return open_formgrader(course, arguments.options)
 
 
 def solutions(arguments: argparse.Namespace) -> int:
@@ -100,6 +113,7 @@ def add_for_instructors(command: Adder) -> None:
     command("class", sample_class, "Grade the sample class in _build/class with nbgrader.")
     text = "Grade what is new or changed in submitted/, and write the learners' pages."
     one = command("grade", grade, text)
+    one.epilog = ENDS
     one.add_argument("slugs", nargs="*", metavar="SLUG", help="only these assignments")
     one.add_argument("--student", default="", metavar="ID", help="only this learner")
     one.add_argument("--course", type=Path, default=Path(), metavar="DIR", help="default: here")

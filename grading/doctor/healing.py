@@ -16,6 +16,7 @@ from grading.doctor.restoring import (
     restore_imports,
     restore_missing,
     set_marks,
+    supports,
 )
 from grading.doctor.treatment import Treatment
 from grading.doctor.writing import (
@@ -84,7 +85,7 @@ def finished(treated: Treatment) -> NotebookNode:
     released = treated.released
     imports: dict[str, str] = {}
     for cell in released.cells:
-        if cell.cell_type == "code" and not cell.grade_id:
+        if supports(cell):
             imports |= imported(cell.source)
     metadata = {
         "kernelspec": dict(released.kernelspec),

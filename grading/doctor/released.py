@@ -19,12 +19,14 @@ class ReleasedCell:
         cell_type: "code" or "markdown".
         source: its text.
         marks: nbgrader's metadata; empty where the cell is not graded and takes no answer.
+        shown: the metadata of any other cell: how editors show it.
     """
 
     cell_id: str
     cell_type: str
     source: str
     marks: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def grade_id(self) -> str:
@@ -90,6 +92,7 @@ def released_notebook(name: str, nb: NotebookNode) -> Released:
             cell_type=cell.cell_type,
             source=cell.source,
             marks=dict(cell.metadata.get("nbgrader", {})),
+            shown={} if "nbgrader" in cell.metadata else dict(cell.metadata),
         )
         for cell in nb.cells
     )

@@ -8,6 +8,7 @@ from grading.doctor.python_text import defined, imported
 from grading.doctor.released import ReleasedCell, bare
 from grading.doctor.treatment import Treatment
 from grading.doctor.writing import behind
+from grading.notebooks import NOTICE_ID
 
 #: Tags that change what runs, or what an error means.
 TAGS = {"skip-execution", "raises-exception"}
@@ -38,6 +39,7 @@ def set_marks(treated: Treatment) -> None:
         cell.metadata = type(cell)()
     for number, cell in treated.pairs.items():
         one = treated.released.cells[number]
+        cell.metadata.update(one.shown)
         if one.marks:
             cell.metadata.update({"nbgrader": type(cell)(one.marks), "deletable": False})
         if one.is_check:
@@ -77,7 +79,8 @@ def restore_missing(treated: Treatment, answers: dict[int, NotebookNode]) -> Non
 
 def supports(one: ReleasedCell) -> bool:
     """Return whether a cell without marks gives the others what they need."""
-    return one.cell_type == "code" and not one.grade_id and bool(provided(one.source))
+    is_other = one.cell_type == "code" and not one.grade_id and one.cell_id != NOTICE_ID
+    return is_other and bool(provided(one.source))
 
 
 def provided(source: str) -> set[str]:
@@ -96,7 +99,7 @@ def restore_imports(treated: Treatment) -> None:
     for number, cell in sorted(treated.pairs.items()):
         one = treated.released.cells[number]
         wanted = imported(one.source)
-        if one.grade_id or not wanted or wanted.keys() <= imported(cell.source).keys():
+        if not supports(one) or not wanted or wanted.keys() <= imported(cell.source).keys():
             continue
         restored = treated.made(one, "")
         treated.cells.insert(treated.place(cell), restored)

@@ -7,9 +7,8 @@ from typing import Any
 from nbgrader.api import Gradebook
 from nbgrader.plugins import CsvExportPlugin
 
-from grading.classroom.grade.states import state_of
 from grading.classroom.grade.submissions import in_words
-from grading.report.marks import mark_of
+from grading.report.marks import mark_of, state_beside
 
 #: nbgrader's own columns in their order, then ours.
 COLUMNS = (
@@ -58,7 +57,7 @@ class ExportWithStates(CsvExportPlugin):  # type: ignore[misc]  # nbgrader has n
 def line(course: Path, assignment: Any, student: Any, entered: Any) -> dict[str, Any]:
     """Return one line of the table; what is not there is blank."""
     pair = (student.id, assignment.name)
-    mark = mark_of(assignment, entered, pair, state_of(course, pair))
+    mark = mark_of(assignment, entered, pair, state_beside(course, pair, entered))
     told = {
         "assignment": assignment.name,
         "duedate": in_words(assignment.duedate),

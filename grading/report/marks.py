@@ -1,12 +1,12 @@
 """What each learner has: marks from the gradebook, states, named mistakes from the notebooks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nbformat.notebooknode import NotebookNode
 
-from grading.classroom.grade.gradebook import opened
+from grading.classroom.grade.gradebook import earned, opened
 from grading.classroom.grade.pages import standing
 from grading.classroom.grade.states import State, graded_notebook, state_of
 from grading.classroom.grade.submissions import Pair, submissions
@@ -57,7 +57,10 @@ class Mark:
 
 
 def read_course(course: Path) -> tuple[list[Mark], list[CheckRow]]:
-    """Read what each learner has for each notebook that was handed in, and each check of it."""
+    """Read what each learner has for each notebook that somebody handed in, and each check of it.
+
+    Whoever the gradebook knows has a mark for it, if only to say that nothing was handed in.
+    """
     marks, rows = [], []
     handed_in = {one.pair for one in submissions(course)[0]}
     with opened(course) as gradebook:
@@ -66,12 +69,31 @@ def read_course(course: Path) -> tuple[list[Mark], list[CheckRow]]:
             learners = {learner for learner, slug in handed_in if slug == assignment.name}
             for learner in sorted(learners | set(entered)):
                 pair = (learner, assignment.name)
-                state, nb = state_of(course, pair), graded(course, pair)
+                state = state_beside(course, pair, entered.get(learner))
+                nb = graded(course, pair)
                 marks.append(mark_of(assignment, entered.get(learner), pair, state, nb))
                 rows += check_rows(assignment, entered.get(learner), pair, state, nb)
+            if learners or entered:
+                silent = {one.id for one in gradebook.students} - learners - set(entered)
+                marks += [nothing(assignment, learner) for learner in silent]
             handed_in -= {(learner, assignment.name) for learner in learners}
     marks += [unknown(pair, state_of(course, pair)) for pair in handed_in]
     return sorted(marks, key=lambda mark: (mark.learner, mark.slug)), rows
+
+
+def state_beside(course: Path, pair: Pair, entered: Any) -> State:
+    """Return the state of a submission, beside what the gradebook holds of it.
+
+    A copy of the gradebook that was put back may lack the mark, or have that of an earlier hand-in.
+    """
+    state = state_of(course, pair)
+    grades = [grade for sheet in entered.notebooks for grade in sheet.grades] if entered else []
+    is_same = state.earned in ("", earned((one.name, one.auto_score) for one in grades))
+    if not state.is_graded or (entered and is_same):
+        return state
+    has = "another mark" if has_mark(entered) else "no mark"
+    why = f"the gradebook holds {has} of this hand-in; run `python -m grading grade {pair[1]}`"
+    return replace(state, kind="ungraded", reason=why, next_step="", refused={}, marked="")
 
 
 def graded(course: Path, pair: Pair) -> NotebookNode | None:
@@ -111,6 +133,11 @@ def mark_of(
         reason=reason(state, given=given, to_read=to_read),
         repairs=repairs(nb),
     )
+
+
+def nothing(assignment: Any, learner: str) -> Mark:
+    """Return the mark of a learner who has not handed in."""
+    return mark_of(assignment, None, (learner, assignment.name), State(kind="not handed in"))
 
 
 def reason(state: State, *, given: bool, to_read: int) -> str:

@@ -1,23 +1,11 @@
-"""The records that check cells show, found by their MIME type: no page of ours is parsed."""
+"""What the report reads in a graded notebook: the named mistakes, and what was mended."""
 
 from nbformat.notebooknode import NotebookNode
 
-from grading.verdict.record import MIME, Record
+from grading.nbgrader_steps.shown_records import record_of
 
 #: What the report says where a cell shows something else under a record's name.
 UNREADABLE = "(no readable record)"
-
-
-def record_of(cell: NotebookNode) -> Record | None:
-    """Return the record of the result that a cell shows, or None where it shows none.
-
-    Raises:
-        ValueError: if what it shows as a record is none.
-    """
-    for output in cell.get("outputs", []):
-        if output.output_type == "execute_result" and MIME in output.data:
-            return Record.from_json(output.data[MIME])
-    return None
 
 
 def misconception(cell: NotebookNode) -> str:

@@ -10,6 +10,9 @@ __all__ = ["MIME", "Example", "Picture", "Record", "Told"]
 #: The part of a check's output in which its record travels.
 MIME = "application/vnd.attention-course.verdict+json"
 
+#: The rule of a record that says nothing of the answer: the check itself failed.
+UNJUDGED = "the answer can be judged"
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

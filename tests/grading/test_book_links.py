@@ -8,6 +8,7 @@ import pytest
 
 from grading import check
 from grading.classroom.jupyter import book_served
+from grading.classroom.sample_class import linked_here
 from grading.words import links
 
 SETTINGS = "repository:\n  url: https://github.com/{}/attention\n"
@@ -67,3 +68,12 @@ def test_without_a_book_nothing_is_served(book: Path) -> None:
     (book / "index.html").unlink()
     with book_served():
         assert "COURSE_BOOK" not in os.environ
+
+
+def test_the_sample_class_links_to_the_book_on_this_machine(book: Path) -> None:
+    links.SETTINGS.write_text(SETTINGS.format("someone"), encoding="utf-8")
+    with linked_here():
+        assert (
+            links.equation_link("scaling", "eq-a") == f"{book.as_uri()}/scaling.html#equation-eq-a"
+        )
+    assert "COURSE_BOOK" not in os.environ

@@ -113,3 +113,13 @@ def test_an_option_that_no_command_knows_is_refused():
     done = run("release", "--chekc")
     assert done.returncode == 2
     assert "unrecognized arguments: --chekc" in done.stderr
+
+
+def test_whoever_reads_along_and_has_seen_enough_ends_a_command_quietly(tmp_path):
+    answers = tmp_path / "answers.py"
+    answers.write_text("def softmax(x, axis=-1):\n    return x.softmax(axis)\n", encoding="utf-8")
+    command = [sys.executable, "-m", "grading", "check", str(answers)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        run.stdout.close()
+        said = run.stderr.read().decode()
+        assert (run.wait(timeout=120), said) == (1, "")

@@ -5,7 +5,6 @@ never write into one gradebook, and a program that locks it stops nobody's code 
 """
 
 import logging
-import os
 import shutil
 import warnings
 from pathlib import Path
@@ -15,7 +14,7 @@ from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.utils import capture_log
 
 from grading.classroom.course_directory import gradebook_url, nbgrader_api
-from grading.classroom.grade.reasons import Ungraded, from_log
+from grading.classroom.grade.reasons import WAIT, Ungraded, from_log
 from grading.classroom.grade.submissions import (
     TIMESTAMP,
     Pair,
@@ -24,7 +23,9 @@ from grading.classroom.grade.submissions import (
     copy_files,
     handed_in_at,
 )
-from grading.words.links import local_book
+from grading.nbgrader_steps.fail_closed import is_check
+from grading.nbgrader_steps.shown_records import why_unjudged
+from grading.notebooks import notebook, read_notebook
 
 #: The log of the run, in the folder where a submission is graded.
 LOG = "log.txt"
@@ -70,9 +71,20 @@ def grade_apart(course: Path, place: Path, submission: Submission) -> tuple[Ungr
     if moment := handed_in_at(folder):  # so nbgrader reads the time that is shown
         (folder / TIMESTAMP).write_text(moment, encoding="utf-8")
     why = _convert(course, place, submission.pair, AutogradeOne)
+    why = why or _unjudged(notebook(place / "autograded" / submission.learner, submission.slug))
     if why is None:
         _convert(course, place, submission.pair, FeedbackOnOne)  # what fails is tried again alone
     return why, content
+
+
+def _unjudged(graded: Path) -> Ungraded | None:
+    """Return that a check failed by itself, which says nothing of the answer; else None."""
+    if not graded.is_file():
+        return None
+    for cell in filter(is_check, read_notebook(graded).cells):
+        if why := why_unjudged(cell):
+            return Ungraded(f"{cell.metadata['nbgrader']['grade_id']}: {why}".rstrip("."), WAIT)
+    return None
 
 
 def feedback_apart(course: Path, place: Path, pair: Pair) -> Ungraded | None:
@@ -104,9 +116,7 @@ def _convert(course: Path, place: Path, pair: Pair, step: Any) -> Ungraded | Non
 
 
 def _prepare_process() -> None:
-    """Let feedback link to the book that was built here, and silence what nobody can act on."""
-    if book := local_book():  # the feedback pages are files, and may link to files
-        os.environ["COURSE_BOOK"] = book.as_uri()
+    """Silence what nobody can act on."""
     # SQLAlchemy warns of how nbgrader adds rows; an instructor can do nothing about it.
     warnings.filterwarnings("ignore", module="nbgrader")
     logging.getLogger("traitlets").addHandler(logging.NullHandler())

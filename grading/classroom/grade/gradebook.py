@@ -3,7 +3,8 @@
 import logging
 import sqlite3
 import warnings
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,17 @@ def _whole(path: Path, patience: float) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=patience, isolation_level=None)
 
 
+@contextmanager
+def _told_when_locked() -> Iterator[None]:
+    """Tell a lock by its own name; a full disk or a damaged file is another error."""
+    try:
+        yield
+    except Exception as error:  # of sqlite3, of SQLAlchemy or of nbgrader
+        if "locked" in str(error):
+            raise GradebookLockedError(str(error)) from error
+        raise
+
+
 def opened(folder: Path) -> Any:
     """Return nbgrader's gradebook in a folder; it is locked only while something is written."""
     scripts_on_path()
@@ -42,11 +54,8 @@ def copy_gradebook(course: Path, target: Path, patience: float) -> None:
         GradebookLockedError: if another program held it all the while.
     """
     target.unlink(missing_ok=True)
-    with closing(_whole(course / "gradebook.db", patience)) as gradebook:
-        try:
-            gradebook.execute("VACUUM INTO ?", (str(target),))
-        except sqlite3.OperationalError as error:
-            raise GradebookLockedError(str(error)) from error
+    with closing(_whole(course / "gradebook.db", patience)) as gradebook, _told_when_locked():
+        gradebook.execute("VACUUM INTO ?", (str(target),))
 
 
 def wait_until_free(course: Path, patience: float) -> None:
@@ -55,11 +64,8 @@ def wait_until_free(course: Path, patience: float) -> None:
     Raises:
         GradebookLockedError: if another program held it all the while.
     """
-    with closing(_whole(course / "gradebook.db", patience)) as gradebook:
-        try:
-            gradebook.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise GradebookLockedError(str(error)) from error
+    with closing(_whole(course / "gradebook.db", patience)) as gradebook, _told_when_locked():
+        gradebook.execute("BEGIN IMMEDIATE")
 
 
 def enrolled(book: Path) -> dict[str, str]:
@@ -78,18 +84,27 @@ class Marks:
 
     Attributes:
         digest: a hash of all marks and comments.
+        earned: a hash of the machine's marks alone; "" where it gave none.
         are_given: whether there is any mark; nbgrader has rows for a submission that it failed on.
     """
 
-    digest: str
-    are_given: bool
+    digest: str = ""
+    earned: str = ""
+    are_given: bool = False
 
 
-def marks(book: Path) -> dict[Pair, Marks]:
-    """Return what each submission was given.
+def earned(grades: Iterable[tuple[str, float | None]]) -> str:
+    """Return a hash of the machine's marks, given as cells and scores; "" where it gave none."""
+    given = sorted((cell, float(score)) for cell, score in grades if score is not None)
+    return digest(map(repr, given)) if given else ""
+
+
+def marks(book: Path, pair: Pair | None = None) -> dict[Pair, Marks]:
+    """Return what each submission was given, and nothing of one that is not entered.
 
     Args:
         book: the folder in which the gradebook lies.
+        pair: the one submission that is asked for; None asks for all.
     """
     from nbgrader import api
     from sqlalchemy import select
@@ -101,6 +116,7 @@ def marks(book: Path) -> dict[Pair, Marks]:
         (api.Comment, (api.Comment.auto_comment, api.Comment.manual_comment)),
     )
     found: dict[Pair, list[str]] = {}
+    scores: dict[Pair, list[tuple[str, float | None]]] = {}
     given = set()
     with opened(book) as gradebook:
         for table, columns in tables:
@@ -112,11 +128,18 @@ def marks(book: Path) -> dict[Pair, Marks]:
                 .join(api.Assignment, submission.assignment_id == api.Assignment.id)
                 .join(api.BaseCell, table.cell_id == api.BaseCell.id)
             )
+            if pair is not None:
+                rows = rows.where(submission.student_id == pair[0], api.Assignment.name == pair[1])
             for learner, slug, *row in gradebook.db.execute(rows):
                 found.setdefault((learner, slug), []).append(repr(row))
-                if table is api.Grade and row[2:4] != [None, None]:
-                    given.add((learner, slug))
-    return {pair: Marks(digest(sorted(rows)), pair in given) for pair, rows in found.items()}
+                if table is api.Grade:
+                    scores.setdefault((learner, slug), []).append((row[0], row[2]))
+                    if row[2:4] != [None, None]:
+                        given.add((learner, slug))
+    return {
+        one: Marks(digest(sorted(rows)), earned(scores.get(one, ())), one in given)
+        for one, rows in found.items()
+    }
 
 
 def enter_learners(course: Path, book: Path, learners: set[str], patience: float) -> None:
@@ -131,15 +154,23 @@ def enter_learners(course: Path, book: Path, learners: set[str], patience: float
         new = learners - {student.id for student in copy.students}
     if new:
         wait_until_free(course, patience)
-        with opened(course) as gradebook:
+        with _told_when_locked(), opened(course) as gradebook:
             for learner in sorted(new):
                 gradebook.update_or_create_student(learner)
 
 
-def enter_marks(course: Path, place: Path, pair: Pair, patience: float) -> None:
+def enter_marks(course: Path, place: Path, pair: Pair, read: set[str], patience: float) -> None:
     """Take one submission's marks over from the gradebook with which it was graded.
 
-    What a person entered meanwhile, marks and comments, stays.
+    What a person entered meanwhile, marks and comments, stays. nbgrader asks for each such mark
+    to be looked at again; here only where what it is about has changed.
+
+    Args:
+        course: the course directory.
+        place: the folder in which the submission was graded.
+        pair: the submission.
+        read: the cells whose mark by hand waits for nobody, unless the machine's is another now.
+        patience: how many seconds to wait for a locked gradebook.
 
     Raises:
         GradebookLockedError: if another program held the gradebook all the while.
@@ -148,26 +179,26 @@ def enter_marks(course: Path, place: Path, pair: Pair, patience: float) -> None:
     wait_until_free(course, patience)
     # nbgrader logs each error of the database with its traceback; it is raised as well.
     logging.getLogger("tornado.application").addHandler(logging.NullHandler())
-    try:
-        with opened(place) as apart, opened(course) as gradebook:
-            given = apart.find_submission(slug, learner)
-            gradebook.update_or_create_student(learner)
-            gradebook.update_or_create_submission(slug, learner, timestamp=given.timestamp)
-            for sheet in given.notebooks:
-                own = gradebook.find_submission_notebook(sheet.name, slug, learner)
-                own.late_submission_penalty = sheet.late_submission_penalty
-                _take_over(sheet.grades, own.grades, ("auto_score", "needs_manual_grade"))
-                _take_over(sheet.comments, own.comments, ("auto_comment",))
-            gradebook.db.commit()
-    except Exception as error:
-        if "locked" in str(error):
-            raise GradebookLockedError(str(error)) from error
-        raise
+    with _told_when_locked(), opened(place) as apart, opened(course) as gradebook:
+        given = apart.find_submission(slug, learner)
+        gradebook.update_or_create_student(learner)
+        gradebook.update_or_create_submission(slug, learner, timestamp=given.timestamp)
+        for sheet in given.notebooks:
+            own = gradebook.find_submission_notebook(sheet.name, slug, learner)
+            own.late_submission_penalty = sheet.late_submission_penalty
+            _take_over_marks(sheet.grades, own.grades, read)
+            comments = {one.name: one for one in sheet.comments}
+            for comment in own.comments:  # a release may have entered other cells meanwhile
+                comment.auto_comment = comments.get(comment.name, comment).auto_comment
+        gradebook.db.commit()
 
 
-def _take_over(given: Any, own: Any, columns: tuple[str, ...]) -> None:
-    """Set some columns of rows as the rows of the same cells have them."""
-    by_name = {row.name: row for row in given}
-    for row in own:
-        for column in columns:
-            setattr(row, column, getattr(by_name[row.name], column))
+def _take_over_marks(given: Any, own: Any, read: set[str]) -> None:
+    """Set the machine's marks, and which cells wait for a person, as a grading left them."""
+    by_name = {grade.name: grade for grade in given}
+    for grade in own:
+        new = by_name.get(grade.name, grade)
+        is_same = grade.name in read and grade.auto_score == new.auto_score
+        if not (is_same and grade.manual_score is not None):
+            grade.needs_manual_grade = new.needs_manual_grade
+        grade.auto_score = new.auto_score

@@ -21,6 +21,7 @@ from grading.classroom.grade.gradebook import (
 )
 from grading.classroom.grade.pages import page_of, write_page
 from grading.classroom.grade.reasons import LOCKED, WAIT, Ungraded
+from grading.classroom.grade.rereading import still_read
 from grading.classroom.grade.states import (
     FOLDER,
     State,
@@ -69,6 +70,7 @@ class Run:
         work: a folder for what is in progress, with a copy of the gradebook.
         engine: a hash of all that decides a mark besides the submission and its cells.
         known: a hash of the cells of each assignment that the gradebook knows.
+        marked: what the gradebook gave each submission when the run started, or gives it by now.
         patience: how many seconds to wait for a locked gradebook.
         ended: what was done.
     """
@@ -77,6 +79,7 @@ class Run:
     work: Path
     engine: str
     known: dict[str, str]
+    marked: dict[Pair, Marks]
     patience: float
     ended: Ended = field(default_factory=Ended)
 
@@ -86,7 +89,7 @@ class Run:
         copy_gradebook(course, work / "gradebook.db", patience)
         settings = (course / "nbgrader_config.py").read_bytes()
         engine = digest([engine_digest(), settings])
-        run = cls(course, work, engine, enrolled(work), patience)
+        run = cls(course, work, engine, enrolled(work), marks(work), patience)
         try:
             enter_learners(course, work, {one.learner for one in wanted}, patience)
         except GradebookLockedError:
@@ -105,11 +108,15 @@ class Run:
         """Return a hash of all that decides the marks of a submission."""
         return digest([self.engine, self.known.get(one.slug, ""), content])
 
+    def earned(self, one: Submission) -> str:
+        """Return a hash of the machine's marks of a submission."""
+        return self.marked.get(one.pair, Marks()).earned
+
     def page_digest(self, one: Submission, state: State, marked: dict[Pair, Marks]) -> str:
         """Return a hash of all that stands on a learner's page, and of the page itself."""
         told = [state.kind, state.reason, state.next_step, state.marked, state.autograded]
         page = file_digest(page_of(self.course, one.pair))
-        own = marked[one.pair].digest if one.pair in marked else ""
+        own = marked.get(one.pair, Marks()).digest
         return digest([self.engine, own, *told, page])
 
 
@@ -139,7 +146,7 @@ def grade_changed(run: Run, wanted: list[Submission], *, insists: bool) -> None:
 
 
 def is_done(run: Run, one: Submission, content: str, *, insists: bool) -> bool:
-    """Return whether a submission was graded as it is, and by nobody else since.
+    """Return whether a submission was graded as it is, by nobody else since, and has those marks.
 
     Args:
         run: the run.
@@ -151,7 +158,8 @@ def is_done(run: Run, one: Submission, content: str, *, insists: bool) -> bool:
     if state is None or (insists and not state.is_graded):
         return False
     graded = file_digest(graded_notebook(run.course, one.pair))
-    return state.inputs == run.inputs(one, content) and state.autograded == graded
+    found = (run.inputs(one, content), graded, run.earned(one))
+    return (state.inputs, state.autograded, state.earned) == found
 
 
 def cannot_be_graded(run: Run, one: Submission) -> Ungraded | None:
@@ -175,8 +183,12 @@ def outcome(ends: "Future[tuple[Ungraded | None, str]]") -> tuple[Ungraded | Non
 
 def enter(run: Run, one: Submission, place: Path) -> Ungraded | None:
     """Enter the marks of a submission into the class's gradebook; return why not, or None."""
+    state = noted(run.course, one.pair)
+    read = still_read(graded_notebook(run.course, one.pair), graded_notebook(place, one.pair))
+    if state is not None and state.earned != run.earned(one):
+        read = set()  # a copy of the gradebook was put back: its marks are of another hand-in
     try:
-        enter_marks(run.course, place, one.pair, run.patience)
+        enter_marks(run.course, place, one.pair, read, run.patience)
     except GradebookLockedError:
         run.loses_patience()
         return LOCKED
@@ -187,28 +199,33 @@ def take_over(run: Run, one: Submission, place: Path, content: str) -> None:
     """Put the graded notebook and the page where the class's lie, and note the state."""
     graded = graded_notebook(run.course, one.pair)
     move(graded_notebook(place, one.pair).parent, graded.parent)
+    run.marked |= marks(place, one.pair)
     state = replace(
         graded_state(graded),
         marked=handed_in_at(place / "submitted" / one.learner / one.slug),
         inputs=run.inputs(one, content),
         files=content,
         autograded=file_digest(graded),
+        earned=run.earned(one),
     )
     page = page_of(place, one.pair)
     if page.is_file():
         write_page(run.course, one.pair, page.read_text(encoding="utf-8"))
-        state = replace(state, page=run.page_digest(one, state, marks(place)))
+        state = replace(state, page=run.page_digest(one, state, run.marked))
     note(run.course, one.pair, state)
     run.ended.graded.append(one.pair)
 
 
 def refuse(run: Run, one: Submission, why: Ungraded, content: str) -> None:
     """Note that a submission could not be graded; what the gradebook holds of it stands."""
+    before = noted(run.course, one.pair)
+    stands = before is not None and before.earned == run.earned(one)
     state = replace(
-        ungraded_state(why, noted(run.course, one.pair)),
+        ungraded_state(why, before if stands else None),
         inputs="" if why.is_ours else run.inputs(one, content),
         files=content,
         autograded=file_digest(graded_notebook(run.course, one.pair)),
+        earned=run.earned(one),
     )
     note(run.course, one.pair, state)
 

@@ -60,4 +60,4 @@ def from_log(log: str) -> Ungraded:
         if sign in log:
             return meaning
     errors = re.findall(r"^\s*(?:\w+\.)*(\w+Error: .*)$", log, flags=re.MULTILINE)
-    return Ungraded(str(errors[0])[:120] if errors else "nbgrader gave no reason; see the log")
+    return Ungraded(str(errors[0])[:120] if errors else "nbgrader gave no reason; see states/logs/")

@@ -81,7 +81,9 @@ def alone(course: Path) -> Iterator[Path]:
     with closing(lock):
         try:
             lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
             raise SystemExit(f"{course}: another run of `grade` is at work here.") from None
         work = folder / "work"
         shutil.rmtree(work, ignore_errors=True)  # a run that was killed leaves one

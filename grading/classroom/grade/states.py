@@ -35,6 +35,7 @@ class State:
         inputs: the hash of all that decided the mark; "" where the next run tries again.
         files: the hash of what was handed in.
         autograded: the hash of the graded notebook that this state is about; "" for none.
+        earned: the hash of the machine's marks that the gradebook held then; "" for none.
         page: the hash of all that stands on the learner's page, and of the page.
     """
 
@@ -46,6 +47,7 @@ class State:
     inputs: str = ""
     files: str = ""
     autograded: str = ""
+    earned: str = ""
     page: str = ""
 
     @property

@@ -6,7 +6,7 @@ from tqdm import tqdm
 
 from grading.classroom.grade.apart import feedback_apart
 from grading.classroom.grade.gradebook import Marks, copy_gradebook, marks
-from grading.classroom.grade.marking import Run
+from grading.classroom.grade.marking import Run, keep_log
 from grading.classroom.grade.pages import page_of, ungraded_page, with_box, write_page
 from grading.classroom.grade.states import State, note
 from grading.classroom.grade.submissions import Pair, Submission
@@ -28,13 +28,14 @@ def write_pages(run: Run, wanted: list[Submission]) -> None:
         if states[one].autograded:
             todo[one] = (run.course, run.work / f"page-{number}", one.pair)
         else:
-            has_mark = one.pair in marked and marked[one.pair].are_given
+            has_mark = marked.get(one.pair, Marks()).are_given
             html = ungraded_page(one.pair, states[one], has_mark=has_mark)
             tell(run, one, html, marked)
     with tqdm(total=len(todo), desc="feedback", unit="page", disable=not todo) as bar:
         for one, ends in in_processes(feedback_apart, todo):
             why = ends.exception() or ends.result()
             if why is not None:
+                keep_log(run.course, one.pair, todo[one][1])
                 run.ended.without_page[one.pair] = getattr(why, "reason", repr(why))
             else:
                 html = page_of(todo[one][1], one.pair).read_text(encoding="utf-8")

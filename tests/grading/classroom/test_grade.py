@@ -11,7 +11,7 @@ import time
 import unicodedata
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,15 +19,18 @@ import nbformat
 import pytest
 from opened_formgrader import opened_formgrader
 
-from grading.classroom.course_directory import write_settings
-from grading.classroom.grade import marking
+from grading.classroom.course_directory import nbgrader_api, write_settings
+from grading.classroom.grade import marking, telling
 from grading.classroom.grade.apart import grade_apart
 from grading.classroom.grade.gradebook import GradebookLockedError, copy_gradebook, opened
 from grading.classroom.grade.pages import page_of
+from grading.classroom.grade.rereading import still_read
 from grading.classroom.grade.run import alone, chosen, grade
-from grading.classroom.grade.states import state_of
+from grading.classroom.grade.states import graded_notebook, state_of
 from grading.classroom.grade.submissions import Submission, content_digest, submissions
+from grading.report.export import ExportWithStates
 from grading.report.marks import read_course
+from grading.verdict.record import MIME, UNJUDGED, Record
 
 TIME = "2026-01-05 10:00:00 UTC"
 BRACKETS = "learner [17]"
@@ -44,6 +47,29 @@ def typed(course: Path, *words: str, status: int) -> str:
     done = subprocess.run(command(course, *words), capture_output=True, text=True, timeout=300)
     assert done.returncode == status, done.stdout + done.stderr
     return "".join(f"{line}\n" for line in done.stderr.splitlines() if "%|" not in line and line)
+
+
+def one_by_one(call, jobs):
+    """Do what `in_processes` does, here: each process of its own imports nbgrader anew."""
+    for job, arguments in jobs.items():
+        ends: Future = Future()
+        ends.set_result(call(*arguments))
+        yield job, ends
+
+
+@contextmanager
+def here():
+    """Grade in this process; the command and a run that is killed use processes of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (marking, telling):
+            patch.setattr(module, "in_processes", one_by_one)
+        yield
+
+
+@pytest.fixture
+def in_this_process():
+    with here():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -149,13 +175,23 @@ def test_what_is_not_graded_has_a_page_of_its_own(course, first, browser):
 
 
 def exported(course) -> dict[str, dict[str, str]]:
-    course.nbgrader("export")
+    """Return what the settings' exporter writes."""
+    exporter = ExportWithStates(parent=nbgrader_api(course.root))
+    exporter.to = str(course.root / "grades.csv")
+    with opened(course.root) as gradebook:
+        exporter.export(gradebook)
+    return table(course)
+
+
+def table(course) -> dict[str, dict[str, str]]:
     with (course.root / "grades.csv").open(encoding="utf-8", newline="") as file:
         return {row["student_id"]: row for row in csv.DictReader(file)}
 
 
 def test_the_export_has_no_number_where_there_is_no_mark(course, first):
-    rows = exported(course)
+    course.nbgrader("export")
+    rows = table(course)
+    assert rows == exported(course)
     assert rows["right"]["score"] == "2.0"
     assert rows["right"]["timestamp"] == TIME
     assert rows["right"]["state"] == "graded"
@@ -218,7 +254,8 @@ def read_by_hand(course, first):
         comment = gradebook.find_comment("tiny-explain", "tiny", "tiny", "wrong")
         comment.manual_comment = "Well seen."
         gradebook.db.commit()
-    ended = grade(course.root)
+    with here():
+        ended = grade(course.root)
     page = page_of(course.root, pair("wrong")).read_text(encoding="utf-8")
     return ended, page, graded_at(course) == before, pages
 
@@ -233,6 +270,7 @@ def test_a_mark_read_later_gives_a_new_page_and_no_new_grading(course, read_by_h
     assert {who for who, time in pages_at(course).items() if time != pages[who]} == {"wrong"}
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_failed_resubmission_leaves_the_earlier_mark_and_says_so(course, read_by_hand):
     path = course.root / "submitted" / "wrong" / "tiny" / "tiny.ipynb"
     whole = path.read_bytes()
@@ -257,6 +295,7 @@ def test_a_failed_resubmission_leaves_the_earlier_mark_and_says_so(course, read_
     assert "stands" not in page_of(course.root, pair("wrong")).read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_what_nbgraders_own_command_graded_meanwhile_is_seen(course, first):
     """Mended in place and graded by nbgrader: graded. Graded again there and failed: not."""
     path = course.root / "submitted" / "cut-off" / "tiny" / "tiny.ipynb"
@@ -274,10 +313,76 @@ def test_what_nbgraders_own_command_graded_meanwhile_is_seen(course, first):
     assert list(ended.ungraded) == [pair("cut-off")]
 
 
-def test_a_changed_engine_grades_again(course, first, monkeypatch):
+def says(record: Record) -> str:
+    """The body of a function whose result shows a record, as a check's does."""
+    shown = {MIME: record.to_json(), "text/plain": f"{record.points}"}
+    method = f"lambda self, **_: {shown!r}"
+    return f"return type('Shown', (), {{'_repr_mimebundle_': {method}}})()"
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_check_that_failed_by_itself_is_no_mark(course, first):
+    """The learner is told that it was not their answer, and the next run tries again."""
+    why = "Your answer was not judged, and that is our fault: the machine was too busy."
+    record = Record(
+        exercise="double", passed=False, points=0.0, max_points=0.0, rule=UNJUDGED, parts=(why,)
+    )
+    handed_in(course, "unlucky", says(record))
+    for _ in range(2):
+        ended = grade(course.root, ["tiny"], "unlucky")
+        assert (ended.graded, list(ended.ungraded)) == ([], [pair("unlucky")])
+    row = exported(course)["unlucky"]
+    assert (row["score"], row["state"]) == ("", "ungraded")
+    assert row["reason"] == f"tiny-double: {why[:-1]}"
+    page = page_of(course.root, pair("unlucky")).read_text(encoding="utf-8")
+    assert "that is our fault: the machine was too busy" in page
+    assert "You need not do anything" in page
+    shutil.rmtree(course.root / "submitted" / "unlucky")
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_changed_engine_grades_again_and_what_was_read_stays_read(course, first, monkeypatch):
+    def read() -> tuple[float, bool]:
+        with opened(course.root) as gradebook:
+            one = gradebook.find_grade("tiny-explain", "tiny", "tiny", "right")
+            return one.manual_score, one.needs_manual_grade
+
+    with opened(course.root) as gradebook:
+        one = gradebook.find_grade("tiny-explain", "tiny", "tiny", "right")
+        one.manual_score, one.needs_manual_grade = 1.0, False
+        gradebook.db.commit()
     monkeypatch.setattr(marking, "engine_digest", lambda: "another engine")
     assert grade(course.root, ["tiny"], "right").graded == [pair("right")]
     assert course.points("right")["double"] == 2.0
+    assert read() == (1.0, False)
+    handed_in(course, "right", explanation="Something else.")
+    assert grade(course.root, ["tiny"], "right").graded == [pair("right")]
+    assert read() == (1.0, True)
+
+
+def explained(path: Path, answer: str = "return 2.0", text: str = "One.") -> Path:
+    """A graded notebook with an answer, its check and an explanation."""
+    marks = {
+        "answer": {"solution": True},
+        "check": {"grade": True, "solution": False},
+        "explanation": {"grade": True, "solution": True},
+    }
+    cells = [nbformat.v4.new_code_cell(answer), nbformat.v4.new_code_cell("check(double)")]
+    cells.append(nbformat.v4.new_markdown_cell(text))
+    for cell, (name, own) in zip(cells, marks.items(), strict=True):
+        cell.metadata["nbgrader"] = {"grade_id": name, **own}
+    nbformat.write(nbformat.v4.new_notebook(cells=[*cells, nbformat.v4.new_code_cell("1")]), path)
+    return path
+
+
+def test_a_mark_by_hand_is_about_what_was_read(tmp_path):
+    """An explanation's about its text; one that a person gave a check, about every answer."""
+    before = explained(tmp_path / "before.ipynb")
+    now = tmp_path / "now.ipynb"
+    assert still_read(before, explained(now)) == {"answer", "check", "explanation"}
+    assert still_read(before, explained(now, text="Two.")) == {"answer"}
+    assert still_read(before, explained(now, answer="return 1.0")) == {"explanation"}
+    assert still_read(tmp_path / "none.ipynb", now) == set()
 
 
 def test_the_formgrader_opens_on_such_a_class_and_logs_no_alarm(course, first, tmp_path):
@@ -318,6 +423,7 @@ def three(released, tmp_path_factory):
     return course
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_lock_on_the_gradebook_is_waited_for_and_then_told(three):
     """Another program writes for longer than the run waits: the batch goes on, and says so."""
     with closing(sqlite3.connect(three.root / "gradebook.db", isolation_level=None)) as other:
@@ -432,3 +538,53 @@ def test_a_process_that_died_is_a_reason_and_the_next_run_tries_again(three, mon
     assert ended.ungraded[pair("one")].reason == "grading it was cut off (BrokenProcessPool)"
     monkeypatch.setattr(marking, "in_processes", real)
     assert pair("one") in grade(three.root).graded
+
+
+def test_a_gradebook_that_was_put_back_is_noticed_and_graded_again(three, tmp_path):
+    """One graded since the copy was made has an old mark there, one none at all: nobody has a 0."""
+    assert grade(three.root).is_complete
+    with opened(three.root) as gradebook:
+        gradebook.remove_submission("tiny", "three")
+    shutil.copyfile(three.root / "gradebook.db", tmp_path / "copy.db")
+    handed_in(three, "two", "return 0.0")
+    assert {learner for learner, _ in grade(three.root).graded} == {"two", "three"}
+    now = {who: three.points(who)["double"] for who in ("one", "two", "three")}
+    shutil.copyfile(tmp_path / "copy.db", three.root / "gradebook.db")
+    rows = exported(three)
+    states = {who: (row["state"], row["score"]) for who, row in rows.items()}
+    assert states == {
+        "one": ("graded", "2.0"),
+        "two": ("ungraded", "1.0"),
+        "three": ("ungraded", ""),
+    }
+    assert "the gradebook holds another mark of this hand-in; run" in rows["two"]["reason"]
+    assert rows["three"]["reason"].startswith("the gradebook holds no mark of this hand-in; run")
+    assert [mark.state for mark in read_course(three.root)[0]] == ["graded", "ungraded", "ungraded"]
+    ended = grade(three.root)
+    assert {learner for learner, _ in ended.graded} == {"two", "three"}
+    assert ended.is_complete
+    assert {who: three.points(who)["double"] for who in now} == now
+    assert {row["state"] for row in exported(three).values()} == {"graded"}
+
+
+def test_a_mark_that_was_put_back_is_not_said_to_be_of_the_hand_in_that_was_noted(three, tmp_path):
+    shutil.copyfile(three.root / "gradebook.db", tmp_path / "copy.db")
+    path = handed_in(three, "one", "return 0.0")
+    assert grade(three.root).graded == [pair("one")]
+    shutil.copyfile(tmp_path / "copy.db", three.root / "gradebook.db")
+    path.write_bytes(path.read_bytes()[:300])
+    assert grade(three.root).ungraded[pair("one")].marked == ""
+    assert exported(three)["one"]["reason"].endswith("The mark of an earlier hand-in stands")
+
+
+def test_what_is_no_lock_is_not_called_one(three):
+    """A gradebook that is damaged, or a full disk, is said as it is, and that nothing is lost."""
+    book = three.root / "gradebook.db"
+    whole = book.read_bytes()
+    book.write_bytes(b"no database" * 500)
+    try:
+        said = typed(three.root, "grade", status=1)
+    finally:
+        book.write_bytes(whole)
+    assert "file is not a database. The grading stopped here and lost nothing" in said
+    assert "locked" not in said

@@ -13,8 +13,8 @@ import pytest
 
 from grading.classroom.hand_out import add_notice, course_archive, install_command, notice
 from grading.classroom.sample_learners import ANSWERS, read_learner, submission
+from grading.nbgrader_steps.shown_records import record_of
 from grading.notebooks import ROOT, notebook, slugs
-from grading.report.records import record_of
 
 SETTINGS = "repository:\n  url: {url}\n  branch: {branch}\n"
 
@@ -36,7 +36,8 @@ def settings(folder: Path, url: str, branch: str = "main") -> Path:
 def test_the_address_follows_from_the_repository(tmp_path, url, branch, archive):
     where = settings(tmp_path, url, branch)
     assert course_archive(where) == archive
-    assert install_command(where).startswith(f'pip install "{archive}" ')
+    cpu_builds = "https://download.pytorch.org/whl/cpu"
+    assert install_command(where) == f'pip install "{archive}" --extra-index-url {cpu_builds}'
     assert f'\n        \'%pip install "{archive}" ' in notice(where).source
 
 

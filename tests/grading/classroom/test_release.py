@@ -8,6 +8,7 @@ import sys
 import nbformat
 import pytest
 
+from grading.classroom import release
 from grading.notebooks import notebook
 
 CALLS = {
@@ -102,4 +103,27 @@ def test_what_solutions_does_not_make_is_named_and_left_alone(root):
 
 def test_no_gradebook_stays_behind(root):
     assert list(root.rglob("*.db")) == []
-    assert [path.name for path in (root / "_build").iterdir()] == ["release.json"]
+    left = sorted(path.name for path in (root / "_build").iterdir())
+    assert left == ["release.json", "release.lock"]
+
+
+def test_what_a_killed_release_left_is_removed_by_the_next(root, tmp_path):
+    """Only folders of that name, only below the root's own _build, and none that is in use."""
+    build, elsewhere = tmp_path / "_build", tmp_path / "release-elsewhere"
+    for folder in (build / "release-killed" / "solutions", build / "class", elsewhere):
+        folder.mkdir(parents=True)
+    (build / "release-notes.txt").write_text("a file")
+    with release.workshop(tmp_path) as folder:
+        assert (folder.parent, list(folder.iterdir())) == (build, [])
+        left = {path.name for path in build.iterdir() if not path.name.startswith("release.lock")}
+        assert left == {folder.name, "class", "release-notes.txt"}
+    assert elsewhere.is_dir()
+    assert not folder.exists()
+
+
+def test_one_release_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "LONGEST", 0.05)
+    with release.workshop(tmp_path) as folder:
+        with pytest.raises(SystemExit, match="another release is at work here"):
+            release.check(tmp_path)
+        assert folder.is_dir()

@@ -1,12 +1,21 @@
 """States, reasons and pages without nbgrader: files with safe names, words, escaped HTML."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
+from grading.classroom.grade.gradebook import _take_over_marks
 from grading.classroom.grade.pages import box, ungraded_page, with_box
 from grading.classroom.grade.reasons import HAND_IN_AGAIN, LOCKED, WAIT, Ungraded, from_log
-from grading.classroom.grade.states import State, file_digest, job_name, note, noted, state_of
+from grading.classroom.grade.states import (
+    State,
+    file_digest,
+    job_name,
+    note,
+    noted,
+    state_of,
+)
 from grading.classroom.grade.submissions import content_digest, handed_in_at, submissions
 
 PAIR = ("learner-17", "tiny")
@@ -106,7 +115,7 @@ def test_something_else_than_a_time_is_refused(tmp_path):
         ("nbclient.exceptions.DeadKernelError: Kernel died", "the notebook ends its own process"),
         ("OperationalError: (sqlite3.OperationalError) database is locked", LOCKED.reason),
         ("Traceback\n  pkg.mod.OddError: what it says\n", "OddError: what it says"),
-        ("nothing", "nbgrader gave no reason; see the log"),
+        ("nothing", "nbgrader gave no reason; see states/logs/"),
     ],
 )
 def test_a_log_is_read_for_its_reason(log, reason):
@@ -140,3 +149,16 @@ def test_an_earlier_mark_stands_first_on_a_page():
 
 def test_no_file_has_no_hash(tmp_path):
     assert file_digest(tmp_path / "none") == ""
+
+
+@pytest.mark.parametrize(
+    ("same", "before", "waits"),
+    [({"e"}, None, False), (set(), None, True), ({"e"}, 0.0, True)],
+    ids=["the same text", "another text", "another number of the machine's"],
+)
+def test_what_a_person_read_stays_read_where_it_is_the_same(same, before, waits):
+    """nbgrader asks for every mark by hand to be looked at again, whenever a hand-in is graded."""
+    given = SimpleNamespace(name="e", auto_score=None, needs_manual_grade=True)
+    own = SimpleNamespace(name="e", auto_score=before, needs_manual_grade=False, manual_score=1.5)
+    _take_over_marks([given], [own], same)
+    assert (own.auto_score, own.manual_score, own.needs_manual_grade) == (None, 1.5, waits)

@@ -63,7 +63,7 @@ def one(tmp_path):
     return Walk(tmp_path, {"PATH": "/usr/bin:/bin"}, blocks(PAGE))
 
 
-NONE = {"excused": {}, "before": {}, "statuses": {}}
+NONE = {"excused": {}, "before": {}, "ends": {}}
 
 
 def test_a_block_that_nobody_types_or_excuses_is_refused(one):
@@ -81,7 +81,7 @@ def test_an_excuse_or_a_step_for_what_the_page_no_longer_has_is_refused(one, kin
 def test_commands_and_steps_go_in_their_order(one):
     steps = []
     before = {"First 2": [lambda walk: steps.append(len(walk.typed))]}
-    walk(one, excused={"Second 2": "no command"}, before=before, statuses={})
+    walk(one, excused={"Second 2": "no command"}, before=before, ends={})
     assert [done.printed for done in one.typed] == ["", "two three\n", "one\n", "```\n"]
     assert steps == [3]
 
@@ -89,15 +89,15 @@ def test_commands_and_steps_go_in_their_order(one):
 def test_a_command_that_fails_ends_the_walk(one):
     (one.clone / "made").mkdir()
     with pytest.raises(AssertionError, match="made: Is a directory"):
-        walk(one, excused={"Second 2": "no command"}, before={}, statuses={})
+        walk(one, excused={"Second 2": "no command"}, before={}, ends={})
     with pytest.raises(AssertionError, match="cat made"):
         one.type_block("Second 1")
-    assert one.type_block("Second 1", status=1) == ""
+    assert one.type_block("Second 1", 1) == ""
 
 
 def test_a_command_that_is_to_fail_may_not_succeed(one):
     with pytest.raises(AssertionError, match="echo two"):
-        one.type_block("First 1", status=1)
+        one.type_block("First 1", 0, 1)
 
 
 def test_what_stays_open_is_opened(one):

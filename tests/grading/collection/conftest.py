@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from made_zips import files_below
 
 from grading.__main__ import main
 from grading.classroom.enrolment import opened
+from grading.collection import times
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,14 @@ def empty_gradebook(tmp_path_factory) -> Path:
         return root / "gradebook.db"
 
 
+#: When a test collects, whatever this computer's clock says.
+TODAY = datetime(2026, 12, 1, tzinfo=UTC)
+
+
 @pytest.fixture
 def collect(course, empty_gradebook, monkeypatch, capsys) -> Callable[..., Collected]:
+    monkeypatch.setattr(times, "now", lambda: TODAY)
+
     def run(*words: object) -> Collected:
         if "--roster" in words and not (course / "gradebook.db").exists():
             shutil.copyfile(empty_gradebook, course / "gradebook.db")

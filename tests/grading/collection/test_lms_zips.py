@@ -148,11 +148,11 @@ def test_google_files_bear_names_and_parts_of_a_download_are_one(
 ):
     files = {
         "Softmax homework/Anna Keller - softmax.ipynb": BLANK,
-        "Softmax homework/softmax - José María O'Brien_Núñez.ipynb": JOSE.data,
+        "Softmax homework/Copy of softmax (2) - José María O'Brien_Núñez.ipynb": JOSE.data,
         "Softmax homework/Copy of 小明 王 - softmax (1).ipynb": MING.data,
     }
     one = make_zip(tmp_path / "hw-20261110T115900Z-001.zip", files)
-    work = {"Softmax homework/Anna Keller - softmax (1).ipynb": ANNA.data}
+    work = {"Softmax homework/Anna Keller - Copy of softmax (1).ipynb": ANNA.data}
     two = make_zip(tmp_path / "hw-20261110T115900Z-002.zip", work)
     done = collect(one, two, "--roster", roster)
     assert done.status == 0, done.err

@@ -71,6 +71,22 @@ def test_an_older_one_never_replaces_a_newer(tmp_path, course, collect, submitte
     assert submitted()[PLACE] == NEW
 
 
+def test_a_time_in_the_future_is_said_and_hides_no_later_hand_in(
+    tmp_path, course, collect, submitted
+):
+    done = collect(handed_in(tmp_path / "a.zip", OLD, DOWNLOADED + timedelta(days=365)))
+    assert (done.status, done.states()) == (0, {"learner-11": "new"})
+    assert "1 of these times lie in the future" in done.out
+    done = collect(handed_in(tmp_path / "b.zip", NEW, LATER))
+    assert (done.status, submitted()[PLACE]) == (1, OLD)
+    assert "the time of what lies in submitted/learner-11/softmax is in the future" in done.err
+    # As the message says:
+    (course / "submitted" / STAMP).write_text("2026-11-10 12:00:00 UTC")
+    done = collect(tmp_path / "b.zip")
+    assert (done.status, submitted()[PLACE]) == (0, NEW)
+    assert "in the future" not in done.out
+
+
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
 def test_two_zips_at_once_in_either_order(tmp_path, course, collect, submitted, order):
     made = {

@@ -10,9 +10,11 @@ from damaged_hand_ins import CASES, HandIn
 
 from grading.doctor.errors import UngradableError
 from grading.doctor.healing import heal
-from grading.notebooks import notebook, read_notebook
+from grading.notebooks import ROOT, notebook, read_notebook
 
 POINTS = {"softmax": 3.0, "logsumexp": 2.0, "log-softmax": 3.0}
+#: Where a run of these tests writes what each of the damaged hand-ins deserves and gets.
+TABLE = ROOT / "_build" / "damaged-hand-ins.md"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,34 @@ def test_there_are_enough_of_them_each_from_a_thread():
     assert len(CASES) >= 40
     assert len({case.name for case in CASES}) == len(CASES)
     assert all(re.fullmatch(r"https://github\.com/\S+/(issues|pull)/\d+", c.thread) for c in CASES)
+    assert len({case.thread for case in CASES}) >= 40
+
+
+def in_words(points, read):
+    return f"{points:g} of {sum(POINTS.values()):g}, explanation {'read' if read else 'at 0'}"
+
+
+def deserved(case):
+    if case.ungraded:
+        return f"no mark: {case.ungraded}"
+    return in_words(sum(POINTS[name] for name in POINTS if name not in case.loses), case.read)
+
+
+def got(graded, case):
+    marks = graded.marks(case.name)
+    if all(score is None for score, _ in marks.values()):
+        return f"no mark: {graded.reason(case.name)}"
+    return in_words(sum(marks[name][0] or 0 for name in POINTS), marks["explain"][1])
+
+
+def test_the_table_says_of_each_what_it_deserves_and_gets(graded):
+    rows = [(case.name, case.thread, deserved(case), got(graded, case)) for case in CASES]
+    lines = ["| case | thread | deserves | gets |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in rows]
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for case, (name, _, deserves, gets) in zip(CASES, rows, strict=True):
+        assert gets == deserves or (case.ungraded and case.ungraded in gets), name
 
 
 def test_what_was_handed_in_stays_as_it_is(graded, small_course):

@@ -12,7 +12,7 @@ from grading.doctor.errors import UngradableError
 from grading.doctor.healing import heal
 from grading.doctor.python_text import defined
 from grading.doctor.released import bare, released_notebook
-from grading.notebooks import ROOT, notebook, read_notebook, slugs
+from grading.notebooks import NOTICE_ID, ROOT, notebook, read_notebook, slugs
 
 GRADED = [case for case in CASES if not case.ungraded]
 
@@ -37,6 +37,20 @@ def test_a_notebook_without_damage_stays_as_it_is(slug, folder):
     if folder == "exercises":
         healed.nb.metadata = given.metadata
         assert nbformat.writes(healed.nb) == nbformat.writes(given)
+
+
+def test_the_cell_that_says_how_to_install_the_course_may_be_anywhere_or_gone():
+    """Copies from before it was given out lack it, and nothing needs what it imports."""
+    given = read_notebook(notebook(ROOT / "exercises", "softmax"))
+    notice = next(cell for cell in given.cells if cell["id"] == NOTICE_ID)
+    for change in (lambda cells: None, lambda cells: cells.append(notice)):
+        nb = copy.deepcopy(given)
+        nb.cells = [cell for cell in nb.cells if cell["id"] != NOTICE_ID]
+        change(nb.cells)
+        healed = heal({"a.ipynb": nbformat.writes(nb).encode()}, released_notebook("a", given))
+        assert healed.repairs == ()
+        assert [cell.source for cell in healed.nb.cells] == [cell.source for cell in nb.cells]
+    assert "importlib" not in healed.nb.metadata["attention_course"]["imports"]
 
 
 @pytest.mark.parametrize("case", GRADED, ids=lambda case: case.name)

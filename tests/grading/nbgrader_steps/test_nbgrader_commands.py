@@ -78,3 +78,13 @@ def test_export_writes_the_marks(graded):
     with (graded.root / "grades.csv").open() as file:
         scores = {row["student_id"]: row["score"] for row in csv.DictReader(file)}
     assert scores == {"right": "2.0", "wrong": "0.0", "cut-off": "", "pastes": "2.0"}
+
+
+def test_zip_collect_sorts_files_that_are_named_by_learner_and_notebook(graded):
+    archive = graded.root / "downloaded" / graded.slug / "archive"
+    archive.mkdir(parents=True)
+    content = notebook(graded.root / "submitted" / "right", graded.slug).read_bytes()
+    (archive / f"learner-17_{graded.slug}.ipynb").write_bytes(content)
+    graded.nbgrader("zip_collect", graded.slug)
+    collected = notebook(graded.root / "submitted" / "learner-17", graded.slug)
+    assert collected.read_bytes() == content

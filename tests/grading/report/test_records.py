@@ -2,7 +2,8 @@
 
 from nbformat.v4 import new_code_cell, new_output
 
-from grading.report.records import misconception, record_of
+from grading.nbgrader_steps.shown_records import record_of
+from grading.report.records import misconception
 from grading.verdict.record import MIME, Record
 
 REFUSED = Record(
