@@ -37,7 +37,8 @@ class CoreSeconds:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a phase's time; where processes share the tests, their reports come here."""
         folder = "/".join(report.nodeid.split("::")[0].split("/")[:-1])
-        self.of_folders[folder] += dict(report.user_properties)["core_seconds"]
+        # What a process died of is reported by the one that waited for it, without a time.
+        self.of_folders[folder] += dict(report.user_properties).get("core_seconds", 0.0)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         total = sum(self.of_folders.values())
