@@ -55,8 +55,8 @@ def test_a_figure_that_came_at_the_second_load_is_awake(
     browser: Browser, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     late = (
-        "<script>if (sessionStorage.seen) document.querySelector('.live-figure-mount').innerHTML ="
-        " '<svg></svg>'; sessionStorage.seen = 1</script>"
+        "<script>if (performance.getEntriesByType('navigation')[0].type === 'reload')"
+        " document.querySelector('.live-figure-mount').innerHTML = '<svg></svg>'</script>"
     )
     page = browser.new_page()
     page.goto(page_of(tmp_path, FIGURE.format("") + late))
