@@ -12,8 +12,17 @@ __all__ = ["error_message"]
 #: What a message of Python or PyTorch means here, where the message alone would not tell.
 _MEANINGS = (
     (r"Boolean value of Tensor with more than one value|truth value of an array",
-     "A whole tensor stands where Python wants one yes or no. To see whether an argument was "
-     "given, compare it with None: `is None`, `is not None`."),
+     "A whole tensor stands where Python wants one yes or no. `torch.where` decides entry by "
+     "entry; whether an argument was given is asked by `is None`."),
+    (r"torch\.return_types", "Along an axis, `max`, `min` and `median` give a pair: the numbers, "
+     "and where they stand. Take the first, `.values`, or use `amax` and `amin`."),
+    (r"shape of the mask .* does not match|boolean index did not match",
+     "A mask in square brackets has to have the shape of what it stands behind; `torch.where` and "
+     "`masked_fill` broadcast it."),
+    (r"cannot be converted to type .* without overflow",
+     "That number is too large for the inputs' dtype, whose limits are `torch.finfo(x.dtype)`."),
+    (r"must be Tensor, not (?:int|float)",
+     "A plain number stands where PyTorch wants a tensor; `math` has functions of numbers."),
     (r"same dtype|Found dtype|expected scalar type",
      "Two dtypes meet. A tensor that you make yourself has float32 unless you say otherwise; "
      "give it the dtype of the inputs."),

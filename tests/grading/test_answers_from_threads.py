@@ -1,13 +1,12 @@
 """Wrong answers re-made from public threads are refused, and unusual right ones are accepted.
 
-The table says for each wrong answer the thread, what the answer does, and what the check says: codes of
-the mistakes, each of whose sentences was read against the answer and is true of it, or no code and the
+The table says for each wrong answer the thread, what the answer does, and what the check says: codes
+of mistakes, each of whose sentences was read against the answer and is true of it, or no code and the
 reason. `answers_from_threads.md` is made of the same table; a test says when it is not in step.
 """
 
 import functools
 import inspect
-import math
 import re
 import statistics
 import time
@@ -24,8 +23,8 @@ from grading.exercises import all_exercises
 from grading.words.result import CheckResult
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-HERE = Path(__file__).parent
-LOG = HERE / "answers_from_threads.md"
+ROOT = Path(__file__).parents[2]
+LOG = Path(__file__).with_name("answers_from_threads.md")
 
 G = "https://github.com/"
 SDPA = "scaled_dot_product_attention"
@@ -36,6 +35,7 @@ RARE = "no mistake of the catalogue: the example shows it"
 RAISES = "an error in words, with the line and the sizes"
 SHAPE = "the shapes are said, in letters"
 TOUCHED = "the argument that was changed is said"
+DTYPE = "the two dtypes are said"
 DETACHED = "the rule about gradients says it"
 
 
@@ -217,7 +217,7 @@ ROWS = (
          G + "ohdearquant/lattice/pull/374", "SDPA-UNIFORMROW"),
         ("the lowest number, and empty rows read all", masked(after=keep),
          G + "NVIDIA/TensorRT-LLM/issues/17477", "SDPA-UNIFORMROW"),
-        ("results in float32", wrong.in_float32, G + "xjdr-alt/entropix/pull/39", "the dtypes are said"),
+        ("results in float32", wrong.in_float32, G + "xjdr-alt/entropix/pull/39", DTYPE),
         ("the root of the number of keys",
          masked(score=lambda q, k: q @ k.mT / k.shape[-2] ** 0.5),
          G + "cneuralnetwork/solving-ml-papers/issues/1", "SDPA-DMODEL"),
@@ -378,11 +378,49 @@ def test_a_check_is_quick() -> None:
     assert taken[-1] < 3
 
 
+HEAD = """\
+# Wrong answers re-made from public threads, and unusual right ones
+
+What people got wrong in public was written again, in code of our own, and handed to `check`. No line
+of a thread stands here or in the tests. A code is right if each sentence that it brings was read
+against the answer and is true of it. An answer without a code is told the rule, the sizes and an
+example; its last column says why it has none. The table is that of `test_answers_from_threads.py`,
+which checks each row, writes this page to `_build/answers-from-threads.md`, and says when the two
+differ.
+"""
+
+
 def log() -> str:
-    """Return the log's text: its counts, and a line for each answer."""
+    """Return the page: counts, a line for each wrong answer, and the names of the right ones."""
     named = [row for row in ROWS if codes(row.said)]
-    lines = [row for row in HEAD.splitlines()]
-    return "\n".join(lines) + f"{len(named)}"
+    lines = [
+        HEAD, f"{len(ROWS)} wrong answers: {len(ROWS)} refused, 0 accepted; {len(named)} rightly "
+        f"named, 0 falsely named, {len(ROWS) - len(named)} without a name. {len(RIGHT)} unusual "
+        f"right answers: {len(RIGHT)} accepted.", "",
+        "| exercise | wrong | rightly named | without a name | right, accepted |",
+        "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for exercise in dict.fromkeys(row.exercise for row in ROWS):
+        here = [codes(row.said) for row in ROWS if row.exercise == exercise]
+        right = sum(one[0] == exercise for one in RIGHT)
+        unnamed = here.count(None)
+        lines.append(
+            f"| `{exercise}` | {len(here)} | {len(here) - unnamed} | {unnamed} | {right} |"
+        )
+    lines += ["", "## Wrong answers", "", "| exercise | thread | what the answer does | said |",
+              "|---|---|---|---|"]  # fmt: skip
+    for row in ROWS:
+        said = f"`{row.said}`" if codes(row.said) else row.said
+        lines.append(f"| `{row.exercise}` | {row.thread} | {row.does} | {said} |")
+    lines += ["", "## Unusual right answers", ""]
+    for exercise in PREFIXES.values():
+        names = [name.replace("_", " ") for of, name, _ in RIGHT if of == exercise]
+        lines.append(f"- `{exercise}`: {'; '.join(names)}.")
+    return "\n".join(lines) + "\n"
 
 
-HEAD = ""
+def test_the_log_is_that_of_the_table() -> None:
+    made = ROOT / "_build" / "answers-from-threads.md"
+    made.parent.mkdir(exist_ok=True)
+    made.write_text(log(), encoding="utf-8")
+    assert LOG.read_text(encoding="utf-8") == log(), f"copy {made} to {LOG}"
