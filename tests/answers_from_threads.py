@@ -302,11 +302,6 @@ def scores_taken_for_logarithms(scores: Any) -> Any:
     return -(scores.exp() * scores).sum(-1)
 
 
-def cleaned_behind(scores: Any) -> Any:
-    weights = scores.softmax(-1)
-    return -(weights * weights.log()).nan_to_num(0.0).sum(-1)
-
-
 # -- scores ----------------------------------------------------------------------------------------
 
 

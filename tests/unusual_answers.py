@@ -181,8 +181,9 @@ def vjp_by_matmul(p: Any, g: Any, axis: int = -1) -> Any:
 
 
 def vjp_in_numpy(p: Any, g: Any, axis: int = -1) -> Any:
-    mine, given = p.numpy(), g.numpy()
-    return torch.from_numpy(mine * (given - (mine * given).sum(axis, keepdims=True)))
+    """Go by way of NumPy, in float64, and come back in the dtype of p."""
+    mine, given = p.double().numpy(), g.double().numpy()
+    return torch.from_numpy(mine * (given - (mine * given).sum(axis, keepdims=True))).to(p.dtype)
 
 
 # -- sink ------------------------------------------------------------------------------------------
@@ -356,10 +357,10 @@ def scores_by_tensordot(query: Any, key: Any) -> Any:
 
 
 def scores_by_lengths(query: Any, key: Any) -> Any:
-    """Take half of |q|² + |k|² − |q − k|²."""
-    apart = (query.unsqueeze(-2) - key.unsqueeze(-3)).square().sum(-1)
-    lengths = query.square().sum(-1)[..., :, None] + key.square().sum(-1)[..., None, :]
-    return (lengths - apart) / 2
+    """Take half of |q|² + |k|² − |q − k|², in float64, where the difference costs no digits."""
+    q, k = query.double().unsqueeze(-2), key.double().unsqueeze(-3)
+    lengths = q.square().sum(-1) + k.square().sum(-1)
+    return ((lengths - (q - k).square().sum(-1)) / 2).to(query.dtype)
 
 
 def scores_feature_by_feature(query: Any, key: Any) -> Any:
@@ -478,6 +479,12 @@ def entropy_by_xlogy(scores: Any) -> Any:
 
 def entropy_by_entr(scores: Any) -> Any:
     return torch.special.entr(torch.softmax(scores, dim=-1)).sum(dim=-1)
+
+
+def entropy_cleaned_behind(scores: Any) -> Any:
+    """Clean 0 · (−∞) behind the product: where a weight is 0, no gradient is asked for."""
+    weights = scores.softmax(-1)
+    return -(weights * weights.log()).nan_to_num(0.0).sum(-1)
 
 
 def entropy_of_torch(scores: Any) -> Any:

@@ -1,8 +1,8 @@
 """Wrong answers re-made from public threads are refused, and unusual right ones are accepted.
 
 The table says for each wrong answer the thread, what the answer does, and what the check says: codes
-of mistakes, each of whose sentences was read against the answer and is true of it, or no code and the
-reason. `answers_from_threads.md` is made of the same table; a test says when it is not in step.
+of mistakes, whose sentences were read against the answer and are true of it, or no code and why.
+`answers_from_threads.md` is made of the same table; a test says when it is not in step.
 """
 
 import functools
@@ -154,8 +154,6 @@ ROWS = (
          G + "PaddlePaddle/Paddle/issues/56289", RARE),
         ("takes the scores for log-weights", wrong.scores_taken_for_logarithms,
          G + "tensorlayer/RLzoo/issues/31", RARE),
-        ("cleans 0 · (−∞) behind the product: NaN flows back", wrong.cleaned_behind,
-         G + "huggingface/trl/pull/7252", "ACCEPTED"),
     ),
     *table("attention_scores",
         ("keys against queries", wrong.keys_against_queries, G + "karpathy/llm.c/pull/531",
@@ -381,9 +379,9 @@ def test_a_check_is_quick() -> None:
 HEAD = """\
 # Wrong answers re-made from public threads, and unusual right ones
 
-What people got wrong in public was written again, in code of our own, and handed to `check`. No line
-of a thread stands here or in the tests. A code is right if each sentence that it brings was read
-against the answer and is true of it. An answer without a code is told the rule, the sizes and an
+What people got wrong in public was written again, in code of our own, and handed to `check`. No
+line of a thread stands here or in the tests. A code is right if each sentence that it brings was
+read against the answer and is true of it. An answer without a code is told the rule, the sizes and an
 example; its last column says why it has none. The table is that of `test_answers_from_threads.py`,
 which checks each row, writes this page to `_build/answers-from-threads.md`, and says when the two
 differ.
