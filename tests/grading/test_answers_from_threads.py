@@ -1,7 +1,7 @@
 """Wrong answers re-made from public threads are refused, and unusual right ones are accepted.
 
-The table says for each wrong answer the thread, what the answer does, and what the check says: codes
-of mistakes, whose sentences were read against the answer and are true of it, or no code and why.
+The table says for each wrong answer the thread, what the answer does, and what the check says:
+codes of mistakes, whose sentences were read against the answer and are true of it, or why none.
 `answers_from_threads.md` is made of the same table; a test says when it is not in step.
 """
 
@@ -381,8 +381,8 @@ HEAD = """\
 
 What people got wrong in public was written again, in code of our own, and handed to `check`. No
 line of a thread stands here or in the tests. A code is right if each sentence that it brings was
-read against the answer and is true of it. An answer without a code is told the rule, the sizes and an
-example; its last column says why it has none. The table is that of `test_answers_from_threads.py`,
+read against the answer and is true of it. An answer without a code is told the rule, the sizes and
+an example; its last column says why it has none. The table is that of `test_answers_from_threads.py`,
 which checks each row, writes this page to `_build/answers-from-threads.md`, and says when the two
 differ.
 """
