@@ -382,9 +382,9 @@ HEAD = """\
 What people got wrong in public was written again, in code of our own, and handed to `check`. No
 line of a thread stands here or in the tests. A code is right if each sentence that it brings was
 read against the answer and is true of it. An answer without a code is told the rule, the sizes and
-an example; its last column says why it has none. The table is that of `test_answers_from_threads.py`,
-which checks each row, writes this page to `_build/answers-from-threads.md`, and says when the two
-differ.
+an example; its last column says why it has none. The table is that of
+`test_answers_from_threads.py`, which checks each row, writes this page to
+`_build/answers-from-threads.md`, and says when the two differ.
 """
 
 
