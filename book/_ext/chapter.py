@@ -10,6 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from grading.classroom.hand_out import course_archive
 from grading.exercises import all_exercises
 
 # Speeds of a first, careful reading: words of technical prose, then the time to study each formula
@@ -73,8 +74,10 @@ def add_links(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     ]
 
 
-def colab(app: Sphinx, path: str) -> str:
-    """Return where Colab opens a notebook of the publishing branch."""
+def colab(app: Sphinx, path: str) -> str | None:
+    """Return where Colab opens a notebook of the publishing branch; None without an address."""
+    if course_archive() is None:
+        return None
     repository = urlsplit(app.config.html_theme_options["repository_url"]).path.strip("/")
     branch = app.config.course_notebooks_branch
     return f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"

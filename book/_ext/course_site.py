@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import appearance
 import chapter
+import doors
 import downloads
 import executed_notebooks
 import execution
@@ -65,6 +66,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("chapter-times", chapter.ChapterTimes)
     app.add_node(chapter.chapter_times)
     app.add_directive("install-command", install_command.InstallCommand)
+    app.add_directive("start-commands", install_command.StartCommands)
+    app.add_directive("task", doors.Task)
     app.connect("env-get-outdated", execution.execute_outdated)
     app.connect("env-get-outdated", appearance.read_again)
     app.connect("env-updated", executed_notebooks.complete_cached_notebooks)
@@ -72,6 +75,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # After the notebook: the minutes are of the page.
     app.connect("doctree-resolved", chapter.add_facts, priority=600)
     app.connect("doctree-resolved", chapter.write_times)
+    app.connect("doctree-resolved", doors.open_doors, priority=600)
+    app.connect("html-page-context", doors.close_detours)
     app.connect("html-page-context", chapter.add_links, priority=900)
     app.connect("html-collect-pages", missing_page)
     app.connect("build-finished", downloads.add_exercises)
