@@ -20,6 +20,13 @@ MINUTES_A_FORMULA = 0.5
 MINUTES_A_CELL = 0.7
 
 
+# A script shows it, and opens with it what the page has folded.
+SWITCH = (
+    ' <button class="btn btn-sm code-switch" type="button" aria-pressed="false" hidden>'
+    "Show all code</button>"
+)
+
+
 def reading_minutes(doctree: nodes.document) -> int:
     """Return the minutes that a first reading takes, rounded up to five."""
     words = sum(len(text.astext().split()) for text in doctree.findall(nodes.paragraph))
@@ -50,7 +57,9 @@ def add_facts(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if extra := exercise_minutes(docname):
         text += f", {hours(extra)} for the exercises"
     title = next(iter(doctree.findall(nodes.title)))
-    title.parent.insert(1, nodes.paragraph("", text, classes=["chapter-facts"]))
+    facts = nodes.paragraph("", text, classes=["chapter-facts"])
+    facts += nodes.raw("", SWITCH, format="html")
+    title.parent.insert(1, facts)
 
 
 def add_links(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:

@@ -1,7 +1,8 @@
 """The course's own changes to the site: what the stock theme lacks, in one place.
 
 Pages that are executed or fail (execution), notebooks to download (downloads), the head of a
-chapter (chapter), how references are written (references), a page for addresses that do not exist,
+chapter (chapter), doors to what comes next (doors), folded code (folded_code), how references
+are written (references), a page for addresses that do not exist,
 and no file in the site that no page asks for.
 """
 
@@ -17,6 +18,7 @@ import doors
 import downloads
 import executed_notebooks
 import execution
+import folded_code
 import icons
 import install_command
 import references
@@ -65,6 +67,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("course_notebooks_branch", "notebooks", "html")
     app.add_directive("chapter-times", chapter.ChapterTimes)
     app.add_node(chapter.chapter_times)
+    app.add_node(folded_code.code_bar, html=(folded_code.visit, folded_code.leave))
     app.add_directive("install-command", install_command.InstallCommand)
     app.add_directive("start-commands", install_command.StartCommands)
     app.add_directive("task", doors.Task)
@@ -76,6 +79,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", chapter.add_facts, priority=600)
     app.connect("doctree-resolved", chapter.write_times)
     app.connect("doctree-resolved", doors.open_doors, priority=600)
+    app.connect("doctree-resolved", folded_code.fold, priority=700)
     app.connect("html-page-context", doors.close_detours)
     app.connect("html-page-context", chapter.add_links, priority=900)
     app.connect("html-collect-pages", missing_page)
