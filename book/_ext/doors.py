@@ -59,9 +59,16 @@ def open_doors(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         link["refuri"] = app.builder.get_relative_uri(docname, after)
         line += link
     line += nodes.Text(".")
-    end += line
+    # Before the summary in Chinese, which is for readers of another language.
+    chinese = next((n for n, one in enumerate(end.children) if is_chinese(one)), len(end.children))
+    end.insert(chinese, line)
     for words in [one for one in doctree.findall(nodes.inline) if "to-exercises" in one["classes"]]:
         words.replace_self(link_to(docname, words.astext()))
+
+
+def is_chinese(node: nodes.Node) -> bool:
+    """Return whether the summary in Chinese begins here."""
+    return isinstance(node, nodes.raw) and 'class="chinese"' in node.astext()
 
 
 def following(app: Sphinx, docname: str) -> str | None:

@@ -32,6 +32,17 @@
   addEventListener("resize", reach);
   document.fonts?.ready.then(reach);
 
+  // Where nothing hovers, the first tap on a term shows what it means and the second one follows.
+  if (matchMedia("(hover: none)").matches) {
+    addEventListener("click", (event) => {
+      const term = event.target.closest?.("a.term");
+      const shown = document.querySelector("a.term.is-shown");
+      if (term && term !== shown) event.preventDefault();
+      shown?.classList.remove("is-shown");
+      if (term !== shown) term?.classList.add("is-shown");
+    });
+  }
+
   // One switch a page opens the code that is folded, and it is remembered; a store may be forbidden.
   const store = {
     get: () => { try { return localStorage.getItem("course-code") === "open"; } catch { return false; } },

@@ -87,3 +87,13 @@ def test_a_task_that_the_chapter_does_not_have_stops_the_build(
     for name, page in (("no_such_task", "softmax"), ("softmax", "scaling")):
         with pytest.raises(ValueError, match=f"no exercise of the chapter {page} is called"):
             door(name, page)
+
+
+@pytest.mark.parametrize("slug", chapters())
+def test_a_chapter_ends_with_four_sentences_in_chinese(slug: str) -> None:
+    (chinese,) = soup(slug).select("section[id^=summary] .chinese")
+    assert chinese["lang"] == "zh-Hans"
+    title, text = chinese.get_text().strip().split("\n", 1)
+    assert title == "小结"
+    assert text.count("。") == 4
+    assert len(re.findall(r"[\u4e00-\u9fff]", text)) > 60
