@@ -16,7 +16,15 @@ from sphinx.application import Sphinx
 __all__ = ["add_tips"]
 
 GLOSSARY = "glossary"
-SIGNS = {r"\top": "ᵀ", r"\tanh": "tanh", r"\sqrt": "√", r"\times": "×", r"\cdot": "·"}
+SIGNS = {
+    r"\sum": "Σ ",
+    r"\ln": "ln ",
+    r"\top": "ᵀ",
+    r"\tanh": "tanh",
+    r"\sqrt": "√",
+    r"\times": "×",
+    r"\cdot": "·",
+}
 
 
 def add_tips(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -29,7 +37,9 @@ def add_tips(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         if target.path.endswith(f"{GLOSSARY}.html") and target.fragment in said:
             words, tip = escape(link.astext()), escape(said[target.fragment])
             address = escape(link["refuri"])
-            html = f'<a class="reference internal term" href="{address}" data-says="{tip}">{words}</a>'
+            html = (
+                f'<a class="reference internal term" href="{address}" data-says="{tip}">{words}</a>'
+            )
             link.replace_self(nodes.raw("", html, format="html"))
 
 
