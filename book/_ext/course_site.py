@@ -2,8 +2,8 @@
 
 Pages that are executed or fail (execution), notebooks to download (downloads), the head of a
 chapter (chapter), doors to what comes next (doors), folded code (folded_code), what a
-term means (glossary_tips), how references are written (references), a page for addresses that do not exist,
-and no file in the site that no page asks for.
+term means (glossary_tips), how references are written (references), a page for addresses that do
+not exist, and no file in the site that no page asks for.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""What a term means is in the page: for a pointer, a keyboard and a finger, and in no link's name."""
+"""What a term means is in the page: for a pointer, a key and a finger; in no link's name."""
 
 import pytest
 from bs4 import BeautifulSoup
