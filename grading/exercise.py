@@ -39,14 +39,16 @@ from typing import Any, Literal
 
 from grading.late import torch
 from grading.observation.seen import Observation
-from grading.observation.values import Inputs
+from grading.observation.values import Inputs, LeftOut
 
 __all__ = [
+    "HALF",
     "SINGLE",
     "Answer",
     "Exercise",
     "Inputs",
     "Law",
+    "LeftOut",
     "Misconception",
     "Output",
     "Probe",
@@ -69,6 +71,9 @@ class Tolerance:
 
 #: For inputs in float32: what a different order of the same operations costs.
 SINGLE = Tolerance(rtol=1e-4, atol=1e-5)
+#: For inputs in bfloat16, whose numbers have eight bits: right answers that round after each step
+#: are up to HALF_ERROR off (the tests measure it).
+HALF = Tolerance(rtol=0.05, atol=0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +99,18 @@ class Probe:
     """Inputs on which mistakes become visible.
 
     Attributes:
-        name: what is special about these inputs; it stands in the feedback.
-        draw: makes the inputs, named and in the order of the parameters, from a generator.
+        name: what is special about these inputs, in words that a learner knows: it stands in the
+            feedback.
+        draw: makes the inputs, named and in the order of the parameters, from a generator. An
+            argument with a default that stands at the end may be `LeftOut`.
         sizes: what each letter is here. The linter wants them all different; errors about sizes
             are explained with them.
         edge: a small case where sizes coincide on purpose, exempt from the linter.
         control: rows at a limit, extreme or empty, where a second fault shows as well. What an
             answer does on the other probes is enough to recognise its first one.
-        gradient: whether the gradient is compared here too. Moderate inputs only.
+        gradient: whether the gradient is compared here too, and has to be finite.
         single: whether the same inputs in float32 must be accepted too.
+        half: the same in bfloat16.
         tolerance: overrides the exercise's.
     """
 
@@ -113,6 +121,7 @@ class Probe:
     control: bool = False
     gradient: bool = False
     single: bool = False
+    half: bool = False
     tolerance: Tolerance | None = None
 
 
@@ -186,6 +195,7 @@ class Exercise:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
         formerly: names that it had before, under which old copies of the notebook still check it.
+        defaults: what the last parameters are where a call leaves them out.
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
             the smallest example. "..." are axes that may be dropped; where an argument counts axes
             by number, none may, and every axis has a letter of its own.
@@ -224,6 +234,7 @@ class Exercise:
     misconceptions: tuple[Misconception, ...]
     alternatives: tuple[Answer, ...]
     equation: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     axes: Mapping[str, str] = field(default_factory=dict)
     laws: tuple[Law, ...] = ()
     judge: Callable[[Seen], str | None] | None = None
@@ -237,6 +248,15 @@ class Exercise:
     time_limit: float = 5.0
     next_rung: str = ""
     formerly: tuple[str, ...] = ()
+
+    @property
+    def signature(self) -> str:
+        """The contract's arguments with their defaults, "x, axis=-1"."""
+        written = (
+            f"{name}={self.defaults[name]!r}" if name in self.defaults else name
+            for name in self.parameters
+        )  # fmt: skip
+        return ", ".join(written)
 
     @property
     def cell(self) -> str:

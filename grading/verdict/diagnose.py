@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from grading.exercise import Misconception
+from grading.observation.values import numbers
 from grading.verdict.case import Case, Trial, quiet
 from grading.verdict.compare import same
 from grading.verdict.finding import Finding
@@ -74,7 +75,7 @@ def _the_only(found: Iterable[Misconception]) -> Misconception | None:
 
 
 def _left_out(one: Trial) -> list[str]:
-    return [name for name, value in one.inputs.items() if value is None]
+    return [name for name, value in one.inputs.items() if numbers(value) is None]
 
 
 def _is_of_family(mistake: Misconception, pairs: Pairs) -> bool:

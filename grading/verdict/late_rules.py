@@ -1,13 +1,20 @@
-"""The rules behind the values: draws, float32, gradients, and what the answer costs."""
+"""The rules behind the values: draws, other dtypes, gradients, and what the answer costs."""
 
-from grading.exercise import SINGLE
+from grading.exercise import HALF, SINGLE, Probe, Tolerance
 from grading.observation.values import as_arrays, numbers
 from grading.verdict.case import ANSWER, REFERENCE, Case, Numbers, Variant, Who
 from grading.verdict.compare import same
 from grading.verdict.contract import kind_finding
 from grading.verdict.finding import Draws, Finding, lettered
 
-__all__ = ["costs", "draws", "draws_rightly", "gradients", "gradients_flow", "works_in_single"]
+__all__ = [
+    "costs",
+    "draws",
+    "draws_rightly",
+    "gradients",
+    "gradients_flow",
+    "works_in_other_dtypes",
+]
 
 
 def draws(case: Case, who: Who) -> Draws:
@@ -40,23 +47,39 @@ def draws_rightly(case: Case) -> Finding | None:
     return Finding(rule, message, "generator", draws=found)
 
 
-def works_in_single(case: Case) -> Finding | None:
-    """Demand that inputs in float32 give right values in float32."""
-    for probe in (probe for probe in case.exercise.probes if probe.single):
-        inputs = case.asked.inputs(probe, "float32")
-        mine, right = case.trial(ANSWER, probe, inputs), case.trial(REFERENCE, probe, inputs)
-        if not mine.seen.returned or mine.outputs is None:
-            error = mine.seen.error
-            return Finding(
-                "it works in float32",
-                "With float64 inputs the values are right, but with float32 inputs it fails: "
-                f"{error.first_line if error else ''}.",
-            )
-        kinds = kind_finding(case, mine)
-        if kinds is not None:
-            return kinds
-        if not mine.agrees(right, SINGLE):
-            return Finding("it works in float32", "With float32 inputs its values are not right.")
+def works_in_other_dtypes(case: Case) -> Finding | None:
+    """Demand that inputs in float32, and in bfloat16, give right values of that dtype."""
+    probes = case.exercise.probes
+    asked: list[tuple[Variant, Tolerance, list[Probe]]] = [
+        ("float32", SINGLE, [probe for probe in probes if probe.single]),
+        ("bfloat16", HALF, [probe for probe in probes if probe.half]),
+    ]
+    for dtype, tolerance, where in asked:
+        for probe in where:
+            finding = _works_in(case, dtype, tolerance, probe)
+            if finding is not None:
+                return finding
+    return None
+
+
+def _works_in(case: Case, dtype: Variant, tolerance: Tolerance, probe: Probe) -> Finding | None:
+    inputs = case.asked.inputs(probe, dtype)
+    mine, right = case.trial(ANSWER, probe, inputs), case.trial(REFERENCE, probe, inputs)
+    rule = f"it works in {dtype}"
+    if not mine.seen.returned or mine.outputs is None:
+        error = mine.seen.error
+        if error is not None and "not implemented for 'BFloat16'" in error.text:
+            return None  # PyTorch's own gap
+        return Finding(
+            rule,
+            f"With float64 inputs the values are right, but with {dtype} inputs it fails: "
+            f"{error.first_line if error else ''}.",
+        )
+    kinds = kind_finding(case, mine)
+    if kinds is not None:
+        return kinds
+    if not mine.agrees(right, tolerance):
+        return Finding(rule, f"With {dtype} inputs its values are not right ({probe.name}).")
     return None
 
 

@@ -11,7 +11,7 @@ from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Pr
 from grading.exercises.shared.drawing import normal
 from grading.exercises.shared.recognising import fails_only_on, is_right
 from grading.exercises.shared.shifts import SHIFTS
-from grading.exercises.softmax.probes import WIDE, three_axes
+from grading.exercises.softmax.probes import WIDE, along_an_axis
 from grading.exercises.softmax.stable import FORBIDDEN
 from grading.late import Tensor, late, torch
 
@@ -20,7 +20,7 @@ __all__ = ["LOGSUMEXP", "LOG_SOFTMAX"]
 library = late("course_lib.softmax")
 
 
-EMPTY = "a row of −∞"
+EMPTY = "a row of −∞ alone"
 
 
 def _empty_row(generator: torch.Generator) -> Inputs:
@@ -102,13 +102,13 @@ def _where_finite(x: Tensor, axis: int) -> Tensor:
 LOGSUMEXP = Exercise(
     name="logsumexp", slug="softmax", task="logsumexp", title="Log-sum-exp", kind="implement",
     points=1.0, difficulty=2, importance=3, minutes=15, parameters=("x", "axis"),
-    axes={"x": "H T S"},
+    defaults={"axis": -1}, axes={"x": "B H T S"},
     outputs=(Output(name="log-sum-exp", axes="..."),),
     reference=lambda x, axis: library.logsumexp(x, axis),
     equation="eq-logsumexp", forbidden=FORBIDDEN,
     next_rung="One number a row is all that attention needs to keep of a softmax.",
     probes=(
-        *three_axes(),
+        *along_an_axis(),
         Probe(name=EMPTY, draw=_empty_row, sizes={"T": 3, "S": 4}, control=True),
     ),
     misconceptions=(
@@ -203,12 +203,12 @@ LOG_SOFTMAX = Exercise(
     name="log_softmax", slug="softmax", task="log-softmax", title="Log-softmax",
     kind="implement", points=1.0, difficulty=2, importance=2, minutes=15,
     parameters=("x", "axis"), outputs=(Output(name="log-weights", axes="..."),),
-    axes={"x": "H T S"},
+    defaults={"axis": -1}, axes={"x": "B H T S"},
     reference=lambda x, axis: library.log_softmax(x, axis), equation="eq-log-softmax",
     forbidden=FORBIDDEN,
     next_rung="A loss is the mean of some of these numbers. None of them is ever −∞.",
     probes=(
-        *three_axes(),
+        *along_an_axis(),
         Probe(name=APART, draw=_wide, sizes={"T": 4, "S": 6}, control=True),
     ),
     misconceptions=(

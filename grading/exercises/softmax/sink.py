@@ -22,9 +22,17 @@ def _per_head(generator: torch.Generator) -> Inputs:
     return {"scores": normal(generator, 2, 3, 5, 7), "sink": normal(generator, 3)}
 
 
-def _high_sink(generator: torch.Generator) -> Inputs:
+def _without_batch(generator: torch.Generator) -> Inputs:
+    return {"scores": normal(generator, 4, 2, 6), "sink": normal(generator, 4)}
+
+
+def _two_leading(generator: torch.Generator) -> Inputs:
+    return {"scores": normal(generator, 2, 3, 4, 5, 6), "sink": normal(generator, 4)}
+
+
+def _high_and_low_sink(generator: torch.Generator) -> Inputs:
     inputs = _per_head(generator)
-    inputs["sink"][1] = 1000.0
+    inputs["sink"][1], inputs["sink"][2] = 1000.0, -1000.0
     return inputs
 
 
@@ -33,6 +41,7 @@ def _high_scores(generator: torch.Generator) -> Inputs:
     return {"scores": inputs["scores"] + 1000.0, "sink": inputs["sink"] + 1000.0}
 
 
+HIGH_AND_LOW = "a head's sink at 1000, another's at −1000"
 WIDE = "scores from −1000 to 1000 in one row"
 
 
@@ -44,6 +53,10 @@ def _wide(generator: torch.Generator) -> Inputs:
 
 def _number(generator: torch.Generator) -> Inputs:
     return {"scores": normal(generator, 3, 5, 7), "sink": 1.5}
+
+
+def _whole_number(generator: torch.Generator) -> Inputs:
+    return {"scores": normal(generator, 2, 3, 5, 7), "sink": 2}
 
 
 def _two(generator: torch.Generator) -> Inputs:
@@ -135,12 +148,18 @@ SOFTMAX_WITH_SINK = Exercise(
     reference=lambda scores, sink: library.softmax_with_sink(scores, sink), equation="eq-sink",
     next_rung="With the sink at −∞ this is the softmax; with 0 it is called softmax1.",
     probes=(
-        Probe(name="one sink a head, all sizes different", draw=_per_head, sizes=SIZES,
-              gradient=True, single=True),
-        Probe(name="a number as sink", draw=_number, sizes={"H": 3, "T": 5, "S": 7}),
+        Probe(name="one sink a head, with a batch", draw=_per_head, sizes=SIZES,
+              gradient=True, single=True, half=True),
+        Probe(name="one sink a head, without a batch", draw=_without_batch,
+              sizes={"H": 4, "T": 2, "S": 6}),
+        Probe(name="one sink a head, with two leading axes", draw=_two_leading,
+              sizes={"A": 2, "B": 3, "H": 4, "T": 5, "S": 6}),
+        Probe(name="one number as sink for all heads", draw=_number,
+              sizes={"H": 3, "T": 5, "S": 7}),
+        Probe(name="the whole number 2 as sink", draw=_whole_number, sizes=SIZES),
         Probe(name="scores and sink near 1000", draw=_high_scores, sizes=SIZES, control=True),
         Probe(name=WIDE, draw=_wide, sizes=SIZES, control=True),
-        Probe(name="one head's sink at 1000", draw=_high_sink, sizes=SIZES, gradient=True,
+        Probe(name=HIGH_AND_LOW, draw=_high_and_low_sink, sizes=SIZES, gradient=True,
               control=True),
         Probe(name="two queries, two keys, equal scores", draw=_two, edge=True),
     ),

@@ -9,7 +9,7 @@ import numpy as np
 from grading.exercise import Answer, Exercise, Law, Misconception, Output, Seen
 from grading.exercises.shared.recognising import fails_only_on
 from grading.exercises.shared.shifts import SHIFTS
-from grading.exercises.softmax.probes import WIDE, three_axes
+from grading.exercises.softmax.probes import WIDE, along_an_axis
 from grading.late import Tensor, late, torch
 
 __all__ = ["FORBIDDEN", "SOFTMAX"]
@@ -174,10 +174,10 @@ def _sums(one: Seen) -> str | None:
 SOFTMAX = Exercise(
     name="softmax", slug="softmax", task="softmax", title="A stable softmax", kind="implement",
     points=1.5, difficulty=2, importance=3, minutes=20, parameters=("x", "axis"),
-    axes={"x": "H T S"},
+    defaults={"axis": -1}, axes={"x": "B H T S"},
     outputs=(Output(name="weights", axes="..."),),
     reference=lambda x, axis: library.softmax(x, axis), equation="eq-softmax", forbidden=FORBIDDEN,
-    probes=three_axes(),
+    probes=along_an_axis(),
     laws=(Law(rule="the weights sum to 1 along the axis", broken=_sums),),
     next_rung="Adding a number to every score changes nothing: try it.",
     misconceptions=(
