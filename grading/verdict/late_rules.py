@@ -1,5 +1,7 @@
 """The rules behind the values: draws, other dtypes, gradients, and what the answer costs."""
 
+import numpy as np
+
 from grading.exercise import HALF, SINGLE, Probe, Tolerance
 from grading.observation.values import as_arrays, numbers
 from grading.verdict.case import ANSWER, REFERENCE, Case, Numbers, Variant, Who
@@ -101,11 +103,14 @@ def gradients_flow(case: Case) -> Finding | None:
             "it could learn. Look for .item(), .numpy(), .detach(), torch.tensor(...), no_grad, "
             "and for numbers overwritten in place.",
         )
-    for mine, truth in zip(flowing, gradients(case, REFERENCE), strict=True):
+    judged = [probe for probe in case.exercise.probes if probe.gradient]
+    for probe, mine, truth in zip(judged, flowing, gradients(case, REFERENCE), strict=True):
         # Not the values' own tolerance: a derivative magnifies what their last digits hide.
         tolerance = SINGLE if mine[0].dtype == "float32" else case.exercise.alike
         if truth is None or not same(mine, truth, tolerance):
-            message = "The values are right, but the gradient with respect to the inputs is not."
+            finite = all(bool(np.isfinite(one).all()) for one in mine)
+            what = "with respect to the inputs is not" if finite else "holds NaN or an infinity"
+            message = f"The values are right, but the gradient {what} ({probe.name})."
             return Finding("the gradient is right", message, "gradient", gradients=flowing)
     return None
 
