@@ -74,7 +74,7 @@ def noise(like: Any, seed: int = 0) -> Any:
     return torch.rand(like.shape, generator=generator, dtype=like.dtype)
 
 
-def noise_with_one_nan(x: Any, axis: int) -> Any:
+def noise_with_one_nan(x: Any, axis: int = -1) -> Any:
     """Return weights that sum to 1 and say nothing; one is NaN where a row is wide."""
     weights = noise(x)
     weights = weights / weights.sum(axis, keepdim=True)
@@ -115,25 +115,25 @@ def noisy_sink(scores: Any, sink: Any) -> Any:
     return weights
 
 
-def noisy_logsumexp(x: Any, axis: int) -> Any:
+def noisy_logsumexp(x: Any, axis: int = -1) -> Any:
     result = noise(x.amax(axis))
     if float(x.max() - x.min()) > 1500:
         result[0] = torch.nan
     return result
 
 
-def noisy_log_softmax(x: Any, axis: int) -> Any:
+def noisy_log_softmax(x: Any, axis: int = -1) -> Any:
     result = -noise(x) - 4
     if float(x.max() - x.min()) > 1000:
         result[0] = torch.nan
     return result
 
 
-def noise_with_a_floor(x: Any, axis: int) -> Any:
+def noise_with_a_floor(x: Any, axis: int = -1) -> Any:
     return (-20 * noise(x)).clamp(min=-15)
 
 
-def nan_at_the_smallest(x: Any, axis: int) -> Any:
+def nan_at_the_smallest(x: Any, axis: int = -1) -> Any:
     weights = torch.softmax(x, axis)
     is_wide = x.amax(axis, keepdim=True) - x.amin(axis, keepdim=True) > 1500
     return torch.where(is_wide & (x == x.amin(axis, keepdim=True)), torch.nan, weights)
@@ -149,23 +149,23 @@ def nan_attention(query: Any, key: Any, value: Any, may_attend: Any = None) -> A
 
 
 def softmax_of(shift: Callable[..., Any]) -> Any:
-    def softmax(x: Any, axis: int) -> Any:
+    def softmax(x: Any, axis: int = -1) -> Any:
         powers = (x - shift(x, axis)).exp()
         return powers / powers.sum(axis, keepdim=True)
 
     return softmax
 
 
-def largest_size(x: Any, axis: int) -> Any:
+def largest_size(x: Any, axis: int = -1) -> Any:
     return x.abs().amax(axis, keepdim=True)
 
 
-def at_least_zero(x: Any, axis: int) -> Any:
+def at_least_zero(x: Any, axis: int = -1) -> Any:
     return x.amax(axis, keepdim=True).clamp(min=0)
 
 
 def logsumexp_of(shift: Callable[..., Any]) -> Any:
-    def logsumexp(x: Any, axis: int) -> Any:
+    def logsumexp(x: Any, axis: int = -1) -> Any:
         by = shift(x, axis)
         return (x - by).exp().sum(axis).log() + by.squeeze(axis)
 
@@ -173,7 +173,7 @@ def logsumexp_of(shift: Callable[..., Any]) -> Any:
 
 
 def log_softmax_of(shift: Callable[..., Any]) -> Any:
-    def log_softmax(x: Any, axis: int) -> Any:
+    def log_softmax(x: Any, axis: int = -1) -> Any:
         by = shift(x, axis)
         return x - by - (x - by).exp().sum(axis, keepdim=True).log()
 
@@ -339,18 +339,18 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
     ("the maximum of |x|", "softmax", softmax_of(largest_size), "idea", "SM-SHIFT", "SM-OVERFLOW"),
     ("max(0, x)", "softmax", softmax_of(at_least_zero), "idea", "SM-SHIFT", "SM-OVERFLOW"),
     ("one maximum, one sum", "softmax",
-     lambda x, axis: (x - x.max()).exp() / (x - x.max()).exp().sum(),
+     lambda x, axis=-1: (x - x.max()).exp() / (x - x.max()).exp().sum(),
      "https://stackoverflow.com/questions/34968722", "SM-ALL", "SM-GLOBALMAX SM-SHIFT"),
-    ("one maximum", "softmax", softmax_of(lambda x, axis: x.max()),
+    ("one maximum", "softmax", softmax_of(lambda x, axis=-1: x.max()),
      "https://shusei-e.github.io/deep%20learning/softmax_without_overflow/", "SM-GLOBALMAX",
      "SM-SHIFT SM-OVERFLOW"),
-    ("the first number of all", "softmax", softmax_of(lambda x, axis: x.flatten()[0]), "idea",
+    ("the first number of all", "softmax", softmax_of(lambda x, axis=-1: x.flatten()[0]), "idea",
      "SM-OVERFLOW", "SM-SHIFT SM-GLOBALMAX"),
     ("the maximum of |x|", "logsumexp", logsumexp_of(largest_size), "idea", "", "LSE-SHIFT"),
     ("max(0, x)", "logsumexp", logsumexp_of(at_least_zero), "idea", "", "LSE-SHIFT LSE-NAIVE"),
     ("the maximum of |x|", "log_softmax", log_softmax_of(largest_size), "idea", "", "LSE-NAIVE"),
     ("one maximum, one sum", "log_softmax",
-     lambda x, axis: x - x.max() - (x - x.max()).exp().sum().log(),
+     lambda x, axis=-1: x - x.max() - (x - x.max()).exp().sum().log(),
      "https://stackoverflow.com/questions/61567597", "", "LSE-SHIFT LSE-NAIVE LSE-ONLYSHIFT"),
     ("the maximum of |x|", "attention_by_loops", loops_of(lambda z: np.abs(z).max()), "idea",
      "LOOP-INITZERO", "LOOP-SHIFT LOOP-NOMAX"),
@@ -360,9 +360,9 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
      "SDPA-OVERFLOW SDPA-SHIFT"),
     ("one maximum", SDPA, attend(weigh=by_hand(lambda z: z.max())), "idea", "",
      "SDPA-OVERFLOW SDPA-SHIFT"),
-    ("NaN for −∞", "logsumexp", logsumexp_of(lambda x, axis: x.amax(axis, True)),
+    ("NaN for −∞", "logsumexp", logsumexp_of(lambda x, axis=-1: x.amax(axis, True)),
      GITHUB + "rmcgibbo/logsumexp/issues/2", "LSE-NEGINF", "LSE-SHIFT"),
-    ("0 for −∞", "logsumexp", lambda x, axis: torch.logsumexp(x, axis).nan_to_num(neginf=0.0),
+    ("0 for −∞", "logsumexp", lambda x, axis=-1: torch.logsumexp(x, axis).nan_to_num(neginf=0.0),
      GITHUB + "HenrikBengtsson/matrixStats/issues/84", "", "LSE-NEGINF LSE-SHIFT"),
     ("the sink behind the maximum", "softmax_with_sink",
      sink_of(lambda z, c: z.amax(-1, True)),

@@ -58,7 +58,7 @@ def _axis_too_many(x: Tensor, axis: int) -> Tensor:
 
 
 def _fixed_axis(fixed: int) -> Answer:
-    return lambda x, axis: library.logsumexp(x, fixed)
+    return lambda x, axis: x.logsumexp(fixed)
 
 
 def _naive_lse(x: Tensor, axis: int) -> Tensor:
