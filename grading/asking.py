@@ -66,10 +66,11 @@ def _with_defaults(exercise: Exercise, function: Answer) -> Answer:
         return function(*given, *stand_ins[len(given) - needed :])
 
     one = inspect.Parameter
-    filled.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    taken = [
         one(name, one.POSITIONAL_OR_KEYWORD, default=exercise.defaults.get(name, one.empty))
         for name in exercise.parameters
-    )  # fmt: skip
+    ]
+    filled.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
     return filled
 
 

@@ -20,7 +20,7 @@ functions, right ones in other styles) uses PyTorch. Its judging half (laws, `ju
         kind="implement", difficulty=2, importance=3, minutes=15,
         parameters=("x",), outputs=(Output(name="weights", axes="T S"),),
         reference=lambda x: library.softmax(x), equation="eq-softmax",
-        probes=(Probe(name="all sizes differ", draw=draw, sizes={"T": 3, "S": 5}),),
+        probes=(Probe(name="three rows of five", draw=draw, sizes={"T": 3, "S": 5}),),
         misconceptions=(
             Misconception(code="SM-NOEXP", wrong=without_exp,
                           sentence="The scores are divided by their sum without the exponential."),
@@ -210,6 +210,8 @@ class Exercise:
             from the truth (tested). Measures, which draw random numbers, need a wider one.
         forbidden: dotted names that the answer must not call, "torch.softmax" for example.
             A name of the dispatcher, "aten._softmax", is seen whatever was called to get there.
+        noise: how far the results of a measure with different seeds lie apart on its last probe, a
+            standard deviation by inputs. Whoever ignores how much to draw is seen by it.
         largest: the largest number of elements that a tensor or array made on the way may have,
             by inputs.
         loops: whether the task is about loops, so that an answer without any is refused.
@@ -243,6 +245,7 @@ class Exercise:
     tolerance: Tolerance = Tolerance()
     alike: Tolerance = Tolerance(rtol=1e-5, atol=1e-6)
     forbidden: tuple[str, ...] = ()
+    noise: Callable[[Inputs], float] | None = None
     largest: Callable[[Inputs], int] | None = None
     loops: bool = False
     time_limit: float = 5.0

@@ -105,6 +105,8 @@ def _same_cost(case: Case, mistake: Misconception, finding: Finding) -> bool:
 
 
 def _same_draws(case: Case, mistake: Misconception, finding: Finding) -> bool:
-    """Return whether the mistake's number, too, changes with the seed or without it."""
+    """Return whether the mistake's numbers change and spread with the seeds as these do."""
     mine, theirs = finding.draws, draws(case, (mistake.code, 0))
-    return mine is not None and (mine.repeats, mine.varies) == (theirs.repeats, theirs.varies)
+    if mine is None or (mine.repeats, mine.varies) != (theirs.repeats, theirs.varies):
+        return False
+    return mine.spread == theirs.spread

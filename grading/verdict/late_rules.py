@@ -1,8 +1,12 @@
 """The rules behind the values: draws, other dtypes, gradients, and what the answer costs."""
 
+import math
+import statistics
+
 import numpy as np
 
 from grading.exercise import HALF, SINGLE, Probe, Tolerance
+from grading.observation.seen import Observation
 from grading.observation.values import as_arrays, numbers
 from grading.verdict.case import ANSWER, REFERENCE, Case, Numbers, Variant, Who
 from grading.verdict.compare import same
@@ -19,16 +23,32 @@ __all__ = [
 ]
 
 
+#: So many seeds show how far the results of a measure lie apart.
+SEEDS = 150
+
+
 def draws(case: Case, who: Who) -> Draws:
-    """Observe a measure with one seed, again with the same, and with another."""
-    moved, values = False, []
-    seeds: tuple[Variant, ...] = ("seed 1", "seed 1 again", "seed 2")
-    for variant in seeds:
-        probe = case.exercise.probes[-1]
-        seen = case.trial(who, probe, case.asked.inputs(probe, variant)).seen
-        moved = moved or seen.moved
-        values.append([one.tolist() for one in as_arrays([seen.value])])
-    return Draws(moved=moved, repeats=values[0] == values[1], varies=values[0] != values[2])
+    """Observe a measure with one seed, again with the same, with another, and with many."""
+    probe = case.exercise.probes[-1]
+    seen = [_with_seed(case, who, variant) for variant in ("seed 1", "seed 1 again", "seed 2")]
+    first, again, second = (_number(one) for one in seen)
+    moved, repeats, varies = any(one.moved for one in seen), first == again, first != second
+    if not (moved and repeats and varies) or case.exercise.noise is None:
+        return Draws(moved=moved, repeats=repeats, varies=varies)
+    more = (_with_seed(case, who, f"seed {number}") for number in range(3, SEEDS + 1))
+    results = [first, second, *(_number(one) for one in more)]
+    wanted = case.exercise.noise(numbers(case.asked.inputs(probe)))
+    return Draws(moved=True, repeats=True, varies=True, apart=statistics.stdev(results) / wanted)
+
+
+def _with_seed(case: Case, who: Who, variant: Variant) -> Observation:
+    probe = case.exercise.probes[-1]
+    return case.trial(who, probe, case.asked.inputs(probe, variant)).seen
+
+
+def _number(seen: Observation) -> float:
+    """Return a measured number; NaN where there is none."""
+    return next((float(one) for one in as_arrays([seen.value]) if one.ndim == 0), math.nan)
 
 
 def draws_rightly(case: Case) -> Finding | None:
@@ -36,8 +56,14 @@ def draws_rightly(case: Case) -> Finding | None:
     if case.exercise.kind != "measure":
         return None
     found = draws(case, ANSWER)
-    if found.moved and found.repeats and found.varies:
+    if found.moved and found.repeats and found.varies and not found.spread:
         return None
+    if found.spread:
+        message = (
+            f"The results of {SEEDS} seeds lie {found.apart:.2g} times as far apart as the draws "
+            f"of the contract leave them ({case.exercise.probes[-1].name})."
+        )
+        return Finding("it draws what it is told to", message, "generator", draws=found)
     if found.repeats and not found.varies:
         message = "The number is the same for every seed of the generator, so nothing is measured."
     elif not found.moved:
