@@ -74,7 +74,7 @@ def test_who_ignores_how_much_to_draw_is_seen_by_the_spread(exercise: Exercise) 
 
 @by_name
 def test_who_draws_less_than_it_is_told_to_is_called_by_no_name(exercise: Exercise) -> None:
-    """One in five draws, where few are asked for: too far apart, and no mistake of the catalogue."""
+    """One in five draws where few are asked for: too far apart, and no mistake of the catalogue."""
     how_many = "trials" if "trials" in exercise.parameters else "n"
 
     def sparing(*arguments: Any) -> Any:
