@@ -14,7 +14,7 @@ from grading.asking import Live, draw
 from grading.catalogue.kill_table import right_answers
 from grading.exercise import Exercise
 from grading.exercises import all_exercises
-from grading.exercises.scaling.measures import LARGEST
+from grading.exercises.scaling.saturation import LARGEST
 from grading.exercises.softmax.measures import SHARES
 from grading.verdict.case import ANSWER, REFERENCE, Case
 from grading.verdict.late_rules import draws

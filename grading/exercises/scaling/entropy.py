@@ -143,6 +143,18 @@ WEIGHT_ENTROPY = Exercise(
             "A small number is added to the weights or inside the logarithm, or is the least that "
             "a weight may be. It avoids the NaN and changes values; the weights' logarithms can be "
             "had exactly from the scores.")),
+        Misconception(code="ENT-LOGITS", wrong=lambda scores: -(
+            scores.softmax(-1) * scores).sum(-1), sentence=(
+            "The scores stand in the place of the weights' logarithms. A logarithm of a weight is "
+            "the score less the row's log-sum-exp.")),
+        Misconception(code="ENT-POWER", wrong=lambda scores: _from_logarithms(scores).exp(),
+                      sentence=(
+            "This is e to the power of the entropy, which reads as a number of keys. The entropy "
+            "itself is asked for.")),
+        Misconception(code="ENT-NOWEIGHT", wrong=lambda scores: -scores.log_softmax(-1).sum(-1),
+                      sentence=(
+            "The logarithms are added up without their weights. Each counts as often as its key is "
+            "read.")),
         Misconception(code="ENT-MEAN", wrong=lambda scores: _from_logarithms(scores)
                       / scores.shape[-1], also=(
             lambda scores: _from_logarithms(scores) / math.log(scores.shape[-1]),), sentence=(

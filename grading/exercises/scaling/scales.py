@@ -75,6 +75,9 @@ SOFTMAX_SCALE = Exercise(
                 lambda d, a: 512, lambda d, a: 768)), sentence=(
             "The width of the whole model stands under the root. A score adds up the D products of "
             "one head.")),
+        Misconception(code="SCL-CONST8", wrong=_scale(size=lambda d, a: 64), also=(
+            lambda d, a, f: 1 / 8,), sentence=(
+            "The root is that of 64, whatever the model's sizes are.")),
         Misconception(code="SCL-YARNONCE", wrong=_scale(
             yarn=lambda factor: 0.1 * math.log(factor) + 1), sentence=(
             "YaRN's 0.1 ln f + 1 enters once. It multiplies the query and the key, so the score "

@@ -6,10 +6,12 @@ from grading.exercise import Inputs, LeftOut, Probe
 from grading.exercises.shared.drawing import normal
 from grading.late import torch
 
-__all__ = ["LEFT_OUT", "SHAPES", "WIDE", "along", "along_an_axis", "named", "sizes"]
+__all__ = ["LEFT_OUT", "LOWEST", "SHAPES", "WIDE", "along", "along_an_axis", "named", "sizes"]
 
 #: The probe on which any shift but the maximum overflows.
 WIDE = "one row from −1000 to 1000"
+#: The probe on which the largest |x| is far from the maximum.
+LOWEST = "one score at −2000 in a row"
 #: The letters of so many axes, and their sizes.
 LETTERS = ("B", "H", "T", "S")
 SHAPES = {1: (6,), 2: (4, 6), 3: (3, 5, 7), 4: (2, 3, 4, 5)}
@@ -69,6 +71,13 @@ def _wide(generator: torch.Generator) -> Inputs:
     return {"x": x, "axis": -1}
 
 
+def _lowest(generator: torch.Generator) -> Inputs:
+    x = normal(generator, 3, 4)
+    x[1, 2] = -2000.0
+    x[1, 0] = 3.0  # above 0, so that a floor there does no harm
+    return {"x": x, "axis": -1}
+
+
 def along_an_axis() -> tuple[Probe, ...]:
     """Return the probes of every function of x along an axis: any shape, any axis."""
     return (
@@ -83,6 +92,7 @@ def along_an_axis() -> tuple[Probe, ...]:
         Probe(name="a row near −1000", draw=_low, sizes={"T": 3, "S": 4}, control=True),
         Probe(name="rows near −1000, 0 and 1000", draw=_far, sizes={"T": 3, "S": 4}, control=True,
               gradient=True),
+        Probe(name=LOWEST, draw=_lowest, sizes={"T": 3, "S": 4}, control=True),
         Probe(name=WIDE, draw=_wide, sizes={"T": 3, "S": 4}, control=True, gradient=True),
         Probe(name="two rows of two numbers", draw=_two, edge=True),
     )  # fmt: skip

@@ -42,6 +42,8 @@ SCALED_SCORES = Exercise(
         Misconception(code="WARM-KEYS", wrong=lambda scores, head_dim: scores
                       / math.sqrt(scores.shape[-1]), sentence=(
             "The root is taken of the number of keys. A score adds up D products.")),
+        Misconception(code="WARM-CONST8", wrong=lambda scores, head_dim: scores / 8, sentence=(
+            "The scores are divided by 8. That is √D for D = 64 only.")),
     ),
     alternatives=(
         lambda scores, head_dim: scores * head_dim**-0.5,
@@ -58,6 +60,13 @@ def _one_query(S: int, D: int, Dv: int) -> Any:
 def _one(scale: Any = math.sqrt, weigh: Any = lambda z: z.softmax(-1)) -> Any:
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Any:
         return weigh(key @ query / scale(len(query))) @ value
+
+    return attend
+
+
+def _of_size(size: Any) -> Any:
+    def attend(query: Tensor, key: Tensor, value: Tensor) -> Any:
+        return (key @ query / math.sqrt(size(key, value))).softmax(-1) @ value
 
     return attend
 
@@ -84,6 +93,13 @@ ATTEND_ONE = Exercise(
     misconceptions=(
         Misconception(code="ONE-NOSCALE", wrong=_one(scale=lambda d: 1.0), sentence=(
             "The scores are not divided by √D (SDPA-NOSCALE).")),
+        Misconception(code="ONE-DK", wrong=_one(scale=lambda d: d), sentence=(
+            "The scores are divided by D, not by its root (SDPA-DK).")),
+        Misconception(code="ONE-SIZE", wrong=_of_size(lambda key, value: key.shape[0]), also=(
+            _of_size(lambda key, value: value.shape[1]),
+            _of_size(lambda key, value: key.shape[0] * key.shape[1])), sentence=(
+            "The root is taken of another size. It is the size D of one query, the number of "
+            "products that a score adds up.")),
         Misconception(code="ONE-NOSOFTMAX", wrong=_one(weigh=lambda z: z), sentence=(
             "The scores themselves are used as weights. They may be negative and do not sum "
             "to 1.")),
