@@ -203,6 +203,17 @@ def sink_of(shift: Callable[..., Any]) -> Any:
     return with_sink
 
 
+def sink_times(count: float) -> Any:
+    """Count the sink's power so often in the denominator."""
+    return lambda z, c: sink_of(lambda z, c: torch.maximum(z.amax(-1, True), c))(
+        z, c + math.log(count)
+    )
+
+
+def noise_and_low_rows(x: Any, axis: int = -1) -> Any:
+    return torch.where(x.amax(axis, keepdim=True) < -900, torch.nan, noise(x))
+
+
 def sink_by_ratio(scores: Any, sink: Any) -> Any:
     """Divide a softmax by 1 + e^(sink − log-sum-exp): the values are right."""
     column = sink[:, None, None] if torch.is_tensor(sink) else sink
@@ -336,8 +347,21 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
      "idea: the same errors, and right on square matrices", "", "QKV-WT"),
     ("the matrices transposed", "project_qkv", project(lambda w: w.T), "idea", "QKV-WT", ""),
     # -- what is subtracted --------------------------------------------------------------------
-    ("the maximum of |x|", "softmax", softmax_of(largest_size), "idea", "SM-SHIFT", "SM-OVERFLOW"),
-    ("max(0, x)", "softmax", softmax_of(at_least_zero), "idea", "SM-SHIFT", "SM-OVERFLOW"),
+    ("the maximum of |x|", "softmax", softmax_of(largest_size), "idea", "SM-SHIFT",
+     "SM-OVERFLOW SM-FLOORED"),
+    ("max(0, x)", "softmax", softmax_of(at_least_zero), "idea", "SM-FLOORED",
+     "SM-OVERFLOW SM-SHIFT"),
+    ("NaN in the low rows, and noise", "softmax", noise_and_low_rows, "idea", "",
+     "SM-FLOORED SM-GLOBALMAX SM-SHIFT"),
+    ("None for the maximum", "softmax", lambda x, axis=-1: x - None, "idea: another TypeError", "",
+     "SM-PAIR"),
+    ("a pair of its own", "softmax", lambda x, axis=-1: x - (x, axis), "idea", "", "SM-PAIR"),
+    ("the pair of max", "softmax", lambda x, axis=-1: torch.sub(x, x.max(axis, keepdim=True)),
+     "idea: the pair in another operation", "SM-PAIR", "SM-OVERFLOW"),
+    ("the pair of min", "logsumexp", lambda x, axis=-1: (x - x.min(axis, True)).exp(), "idea",
+     "LSE-PAIR", "LSE-SHIFT"),
+    ("the pair of max, divided", "softmax_with_sink", lambda z, c: z / z.max(-1), "idea",
+     "SINK-PAIR", "SINK-UNSHIFTED"),
     ("one maximum, one sum", "softmax",
      lambda x, axis=-1: (x - x.max()).exp() / (x - x.max()).exp().sum(),
      "https://stackoverflow.com/questions/34968722", "SM-ALL", "SM-GLOBALMAX SM-SHIFT"),
@@ -347,7 +371,14 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
     ("the first number of all", "softmax", softmax_of(lambda x, axis=-1: x.flatten()[0]), "idea",
      "SM-OVERFLOW", "SM-SHIFT SM-GLOBALMAX"),
     ("the maximum of |x|", "logsumexp", logsumexp_of(largest_size), "idea", "", "LSE-SHIFT"),
-    ("max(0, x)", "logsumexp", logsumexp_of(at_least_zero), "idea", "", "LSE-SHIFT LSE-NAIVE"),
+    ("max(0, x)", "logsumexp", logsumexp_of(at_least_zero), "idea", "LSE-FLOORED",
+     "LSE-SHIFT LSE-NAIVE"),
+    ("0 in each row with a −∞", "logsumexp",
+     lambda x, axis=-1: torch.where(x.isneginf().any(axis), 0.0, x.logsumexp(axis)),
+     "idea: other rows too", "",
+     "LSE-EMPTY LSE-NEGINF"),
+    ("noise, and 0 for −∞", "logsumexp",
+     lambda x, axis=-1: noise(x.amax(axis)), "idea: finite is not right", "", "LSE-EMPTY"),
     ("the maximum of |x|", "log_softmax", log_softmax_of(largest_size), "idea", "", "LSE-NAIVE"),
     ("one maximum, one sum", "log_softmax",
      lambda x, axis=-1: x - x.max() - (x - x.max()).exp().sum().log(),
@@ -363,10 +394,13 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
     ("NaN for −∞", "logsumexp", logsumexp_of(lambda x, axis=-1: x.amax(axis, True)),
      GITHUB + "rmcgibbo/logsumexp/issues/2", "LSE-NEGINF", "LSE-SHIFT"),
     ("0 for −∞", "logsumexp", lambda x, axis=-1: torch.logsumexp(x, axis).nan_to_num(neginf=0.0),
-     GITHUB + "HenrikBengtsson/matrixStats/issues/84", "", "LSE-NEGINF LSE-SHIFT"),
+     GITHUB + "HenrikBengtsson/matrixStats/issues/84", "LSE-EMPTY", "LSE-NEGINF LSE-SHIFT"),
     ("the sink behind the maximum", "softmax_with_sink",
      sink_of(lambda z, c: z.amax(-1, True)),
      GITHUB + "fla-org/flash-linear-attention/pull/831", "SINK-MAX", "SINK-SHIFT SINK-OVERFLOW"),
+    ("the sink counted thrice", "softmax_with_sink", sink_times(3.0), "idea", "",
+     "SINK-TWICE SINK-UNSHIFTED SINK-BASE"),
+    ("half a sink", "softmax_with_sink", sink_times(0.5), "idea", "", "SINK-TWICE SINK-BASE"),
     ("the sink behind the log-sum-exp", "softmax_with_sink", sink_by_ratio,
      GITHUB + "Dao-AILab/flash-attention/pull/2752", "SINK-MAX", "SINK-SHIFT SINK-OVERFLOW"),
     ("no maximum, in an entropy", "weight_entropy", entropy_without_a_maximum,
