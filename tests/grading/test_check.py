@@ -491,7 +491,7 @@ def test_an_accepted_answers_record_holds_its_picture() -> None:
     record = check(scores, NAME).record
     assert record.passed
     assert record.picture is not None
-    assert len(record.picture.rows) == 3
+    assert len(record.picture.rows) == 8
     assert Record.from_json(record.to_json()) == record
 
 
