@@ -5,6 +5,7 @@ what it may be called, and what it must never be called. No name is always allow
 example then speak alone.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from observed import case, trials
 
 from grading import check
 from grading.exercise import Exercise, Misconception, Output, Probe
+from grading.exercises import all_exercises
 from grading.verdict.diagnose import diagnose
 from grading.verdict.finding import Finding
 
@@ -262,6 +264,25 @@ def entropy_without_a_maximum(scores: Any) -> Any:
     return -torch.where(weights > 0, weights * weights.log(), weights).sum(-1)
 
 
+def one_weight_a_softmax(D: int, S: int, scale: float, trials: int, generator: Any) -> float:
+    query = torch.randn(trials, 1, D, generator=generator)
+    key = torch.randn(trials, S, D, generator=generator)
+    return float((scale * query @ key.mT).softmax(1).amax(-1).mean())
+
+
+def mean_cut_off(x: Any, axis: int = -1) -> Any:
+    powers = (x - x.mean(axis, keepdim=True)).clamp(-80, 80).exp()
+    return powers / powers.sum(axis, keepdim=True)
+
+
+def attend_unmasked(scale: Callable[..., Any]) -> Any:
+    def attention(query: Any, key: Any, value: Any) -> Any:
+        weights = (query @ key.mT * scale(query)).softmax(-1)
+        return weights @ value, weights
+
+    return attention
+
+
 def all_nan_entropy(scores: Any) -> Any:
     return torch.full(scores.shape[:-1], torch.nan, dtype=scores.dtype)
 
@@ -329,6 +350,12 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
      GITHUB + "fastnlp/fastNLP/issues/254", "SDPA-AXIS", "SDPA-WTV"),
     ("the softmax over axis 0", SDPA, attend(weigh=lambda z: z.softmax(0)),
      GITHUB + "PetrochukM/PyTorch-NLP/issues/2", "SDPA-AXIS", "SDPA-NOSOFTMAX"),
+    ("half of the scale", SDPA, attend(lambda z, may: z.masked_fill(~may, -math.inf),
+     scale=lambda q: q.shape[-1] ** -0.5 / 2),
+     "idea: half of 1/√4 is 1/4", "SDPA-NANROW", "SDPA-DK SDPA-CONST8 SDPA-DMODEL"),
+    ("half of the scale", "attention", attend_unmasked(lambda q: q.shape[-1] ** -0.5 / 2),
+     "idea: half of 1/√4 is 1/4", "", "SDPA-DK SDPA-CONST8 SDPA-DMODEL"),
+    ("a constant", "attention", attend_unmasked(lambda q: 0.25), "idea", "", "SDPA-DK"),
     # -- transposes ----------------------------------------------------------------------------
     ("view for a transpose", "attention_scores", scores_by(viewed),
      GITHUB + "hyunwoongko/transformer/issues/15", "", "SC-TALL SC-KQ SC-BATCHMIX"),
@@ -407,6 +434,16 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
      "idea: NaN in the same rows for another reason", "", "ENT-0LOG0"),
     ("the average is missing", "make_qk_for", sharp_but_never_average,
      "idea: right keys, and enough", "", "PAT-LOWTEMP"),
+    ("the softmax of one weight", "saturation", one_weight_a_softmax,
+     GITHUB + "DEEP-PolyU/KEQA_WSDM19/issues/2", "", "SAT-MAXMAX SAT-MEAN"),
+    ("the mean, and what is far from it cut off", "softmax", mean_cut_off,
+     "idea: scores of 999 and 1000 beside one of −300", "SM-CLAMP SM-SHIFT", "SM-OVERFLOW"),
+    ("the maximum of all scores but the first", "attention_by_loops",
+     loops_of(lambda z: z[1:].max()), "idea: the largest stands first", "LOOP-SHIFT",
+     "LOOP-NOMAX LOOP-INITZERO"),
+    ("the maximum of all scores but the last", "attention_by_loops",
+     loops_of(lambda z: z[:-1].max()), "idea: the largest stands last", "LOOP-SHIFT",
+     "LOOP-NOMAX LOOP-INITZERO"),
     ("a small number", "spread_of_average", lambda S, n, generator: 0.02, "idea", "", "AVG-AXIS"),
     ("half of the scale", "softmax_scale", lambda d, a=None, f=None: d / 8, "idea: 8 is √64", "",
      "SCL-INVERSE SCL-NOROOT"),
@@ -440,6 +477,23 @@ def test_an_answer_is_never_called_what_it_is_not(
     assert not result.passed, str(result)
     assert result.misconception not in never.split(), str(result)
     assert result.misconception in (None, *may.split()), str(result)
+
+
+def gives_one_tensor(exercise: Exercise) -> bool:
+    is_written = exercise.kind in ("implement", "warm-up")
+    return is_written and exercise.judge is None and len(exercise.outputs) == 1
+
+
+TIMES = [exercise for exercise in all_exercises() if gives_one_tensor(exercise)]
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0, 1 / 3])
+@pytest.mark.parametrize("exercise", TIMES, ids=[one.name for one in TIMES])
+def test_a_right_result_times_a_number_has_no_name(exercise: Exercise, factor: float) -> None:
+    right = exercise.alternatives[0]
+    result = check(functools.wraps(right)(lambda *given: factor * right(*given)), exercise.name)
+    assert not result.passed
+    assert result.misconception is None, str(result)
 
 
 # -- what counts as behaving alike -----------------------------------------------------------------

@@ -44,10 +44,13 @@ def _very_high(generator: torch.Generator) -> Inputs:
 
 
 def _wide(generator: torch.Generator) -> Inputs:
-    """Each row holds scores from -1000 to 1000; no extreme one stands first or last."""
+    """Each row holds scores from -1000 to 1000; the largest stands inside, first, and last."""
     inputs = _arrays(generator, 5, 7, 3, 4)
-    inputs["query"][:, 0] = 1700.0
+    inputs["query"][:3, 0] = 1700.0
     inputs["key"][:, 0] = [0.2, -1.0, -0.4, 1.0, 0.5, -0.7, 0.0]
+    inputs["query"][3:] = [[0.0, 1700.0, 0.0], [0.0, 0.0, 1700.0]]
+    inputs["key"][:, 1] = [1.0, 0.1, -1.0, 0.0, -0.3, 0.2, -0.6]
+    inputs["key"][:, 2] = [-0.6, 0.1, -1.0, 0.2, -0.3, 0.0, 1.0]
     return inputs
 
 

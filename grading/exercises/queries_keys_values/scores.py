@@ -43,8 +43,8 @@ ATTENTION_SCORES = Exercise(
     equation="eq-scores",
     next_rung="Row t holds the scores of query t. The softmax will run along that row.",
     probes=(
-        Probe(name="a batch with heads", draw=_query_key(7, 9, 4, 5, 6), gradient=True,
-              single=True, half=True, sizes={"B": 5, "H": 6, "T": 7, "S": 9, "D": 4}),
+        Probe(name="a batch with heads", draw=_query_key(7, 9, 10, 5, 6), gradient=True,
+              single=True, half=True, sizes={"B": 5, "H": 6, "T": 7, "S": 9, "D": 10}),
         Probe(name="a batch", draw=_query_key(3, 8, 5, 4), sizes={"B": 4, "T": 3, "S": 8, "D": 5}),
         Probe(name="one sequence", draw=_query_key(8, 3, 6), sizes={"T": 8, "S": 3, "D": 6}),
         Probe(name="a batch, as many queries as keys", draw=_query_key(7, 7, 4, 5), edge=True),

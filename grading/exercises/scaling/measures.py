@@ -119,8 +119,8 @@ SCORE_VARIANCE = Exercise(
     ),
     misconceptions=(
         Misconception(code="VAR-D2", wrong=_measure(lambda q, k: q.sum(-1) * k.sum(-1)), sentence=(
-            "This measures D². Sums of components are multiplied, so every component of the "
-            "query meets every component of the key. A dot product pairs them one to one.")),
+            "This measures D². So it comes out where the sum of the query's components meets the "
+            "sum of the key's: each meets each. A dot product pairs them one to one.")),
         Misconception(code="VAR-SCALE", wrong=_measure(_products, lambda z, c: c * z.var()),
                       sentence=(
             "The variance is multiplied by the scale. The scores are: a factor on a number acts "
@@ -130,7 +130,8 @@ SCORE_VARIANCE = Exercise(
         Misconception(code="VAR-STD", wrong=_measure(_products, lambda z, c: (c * z).std()),
                       sentence="This is the standard deviation, the root of the variance."),
         Misconception(code="VAR-SAME", wrong=_measure(lambda q, k: (q * q).sum(-1)), sentence=(
-            "Query and key are the same vector, so they are not independent. Draw two.")),
+            "This is twice the variance. So it comes out where query and key are the same vector: "
+            "they are not independent then. Draw two.")),
         Misconception(code="VAR-UNIFORM", wrong=_uniform, sentence=(
             "torch.rand draws between 0 and 1, with mean ½ and variance 1/12. The rule needs mean "
             "0 and variance 1: torch.randn.")),

@@ -45,6 +45,10 @@ def _left_out(generator: torch.Generator) -> Inputs:
     return {"x": normal(generator, *SHAPES[2]), "axis": LeftOut(-1)}
 
 
+def _of_size_one(generator: torch.Generator) -> Inputs:
+    return {"x": normal(generator, 5, 1, 7), "axis": -1}
+
+
 def _two(generator: torch.Generator) -> Inputs:
     return {"x": torch.tensor([[0.0, 1.0], [2.0, 0.0]], dtype=torch.float64), "axis": -1}
 
@@ -67,6 +71,7 @@ def _wide(generator: torch.Generator) -> Inputs:
     """Rows that hold very low and very high scores at once; no maximum stands first or last."""
     x = normal(generator, 3, 4)
     x[0, 1], x[0, 2] = -1000.0, 1000.0
+    x[1] = torch.tensor([-300.0, 999.0, 1000.0, 0.0])  # two that differ, far above the others
     x[2] = torch.tensor([0.0, 2000.0, 0.0, 0.0])
     return {"x": x, "axis": -1}
 
@@ -94,5 +99,6 @@ def along_an_axis() -> tuple[Probe, ...]:
               gradient=True),
         Probe(name=LOWEST, draw=_lowest, sizes={"T": 3, "S": 4}, control=True),
         Probe(name=WIDE, draw=_wide, sizes={"T": 3, "S": 4}, control=True, gradient=True),
+        Probe(name="three axes, one of size 1", draw=_of_size_one, edge=True),
         Probe(name="two rows of two numbers", draw=_two, edge=True),
     )  # fmt: skip
