@@ -22,7 +22,7 @@ HEADLESS, PER_EXAMPLE = (
 PADDING, ONE_ROW = "a padding mask of shape (B, 1, 1, S)", "one mask row for all, (1, S)"
 UNREAD = "a mask of shape (T, 1): some queries read nothing"
 CONTROL = "a query that may read nothing, and large scores"
-LEVEL, WIDE = "scores near 1000, no mask", "scores from −1000 to 1000 in one row"
+LEVEL, WIDE = "scores near 1000, no mask", "scores from −10,000 to 10,000 in one row"
 SMALL = ("two queries, two keys, D = 1", "one query, one key")
 MASKED = (RANDOM, HEADLESS, PER_EXAMPLE, PADDING, ONE_ROW, UNREAD, CONTROL, *SMALL)
 #: Masks that have not the shape of the scores' last two axes.
@@ -105,8 +105,12 @@ def _level_rows(generator: torch.Generator) -> Inputs:
 
 
 def _wide_rows(generator: torch.Generator) -> Inputs:
-    """Row 0 holds scores from -1000 to 1000; no extreme one stands first or last."""
+    """Row 0 holds scores from -10,000 to 10,000; no extreme one stands first or last.
+
+    Divided by D or by 8 they still reach further than an exponential: what is subtracted shows.
+    """
     inputs = _level_rows(generator)
+    inputs["query"][:2] *= 10.0
     inputs["key"][:, 0] = torch.tensor([0.2, -1.0, -0.4, 1.0, 0.5, -0.7, 0.0])
     return inputs
 
