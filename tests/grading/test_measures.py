@@ -1,5 +1,6 @@
 """Who measures draws: a formula, a table, a seed of one's own and the global generator fail."""
 
+import itertools
 import math
 import re
 from typing import Any
@@ -135,3 +136,14 @@ def test_the_tables_of_expected_numbers_are_measured_again() -> None:
         shares = 1 - softmax_with_sink(scores, sink).sum(-1)
         assert abs(float(shares.mean()) - mean) < 4 * spread / math.sqrt(100_000) + 6e-5
         assert abs(float(shares.std()) / spread - 1) < 0.02
+
+
+def test_a_seed_without_a_number_is_no_fault_of_the_check() -> None:
+    calls = itertools.count()
+
+    def at_times(S: int, n: int, generator: torch.Generator) -> float:
+        number = float(torch.randn(n, S, generator=generator).mean(-1).std())
+        return number if next(calls) < 40 else math.nan
+
+    result = check(at_times, exercise="spread_of_average")
+    assert result.rule == "it draws what it is told to", str(result)
