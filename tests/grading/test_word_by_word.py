@@ -391,3 +391,36 @@ def test_what_they_are_made_of_is_right() -> None:
     }  # fmt: skip
     for name, answer in right.items():
         assert check(answer, exercise=name).passed, name
+
+
+def test_a_default_is_said_to_be_wrong_or_missing() -> None:
+    wrong = check(lambda x, axis=0: soft(x, axis), exercise="softmax")
+    assert wrong.rule == "it takes the arguments of the contract"
+    assert (
+        "The contract is softmax(x, axis=-1); yours is softmax(x, axis=0). Where `axis` is left "
+        "out it has to be -1."
+    ) in wrong.message
+    missing = check(lambda x, axis: soft(x, axis), exercise="softmax")
+    assert "The contract is softmax(x, axis=-1); yours is softmax(x, axis)." in missing.message
+
+
+def test_a_default_that_does_the_same_by_other_means_is_right() -> None:
+    assert check(lambda x, axis=None: soft(x, -1 if axis is None else axis), "softmax").passed
+    assert check(lambda x, *rest: soft(x, *rest), exercise="softmax").passed
+    assert check(lambda *given, **named: attend(*given), exercise=SDPA).passed
+
+
+def test_an_example_says_that_an_argument_was_left_out() -> None:
+    answer = lambda x, axis=None: soft(x, 0 if axis is None else axis)  # noqa: E731
+    result = check(answer, exercise="softmax")
+    assert "two axes, axis left out" in result.message
+    assert "axis = left out, so -1" in str(result)
+
+
+def test_a_gradient_of_nan_is_said_to_be_that() -> None:
+    result = check(without_gradient_of_low_rows(soft), exercise="softmax")
+    assert result.rule == "the gradient is right"
+    assert (
+        "The values are right, but the gradient holds NaN or an infinity (rows near −1000, 0 and "
+        "1000)."
+    ) in result.message
