@@ -157,9 +157,9 @@ SDPA = Exercise(
             "be read; nn.MultiheadAttention means the opposite.")),
         Misconception(code="SDPA-MASKSHAPE", wrong=variant(fill="exact shape"),
                       recognise=_needs_a_whole_mask, sentence=(
-            "may_attend need not have the shape of the scores: it broadcasts. A padding mask is "
-            "(B, 1, 1, S), and (1, S) serves all queries. Broadcast it to the scores' shape "
-            "before you index with it or compare shapes.")),
+            "The function fails where may_attend has not the shape of the scores. It need not: it "
+            "broadcasts. A padding mask is (B, 1, 1, S), and (1, S) serves all queries; "
+            "masked_fill and torch.where stretch either, an index in square brackets does not.")),
         Misconception(code="SDPA-MASKNONE", wrong=variant(fill="ignored"), sentence=(
             "The mask is not used: forbidden keys are read.")),
         Misconception(code="SDPA-MASK0", wrong=variant(fill="score zero"),
