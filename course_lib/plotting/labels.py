@@ -1,0 +1,61 @@
+"""Words beside the marks, where a legend would stand elsewhere."""
+
+import textwrap
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.text import Annotation
+
+from course_lib.plotting.standard import NARROW, Sheet
+
+__all__ = ["label_ends", "label_on"]
+
+# Letters in a line of a label on a phone; a desk has room.
+LETTERS = 13
+#: What a label says, its colour, and the point at which it stands.
+Label = tuple[str, str, tuple[float, float]]
+
+
+def label_ends(axes: Axes, sheet: Sheet, labels: Sequence[Label]) -> None:
+    """Write each label to the right of its point, and so far apart that all can be read."""
+    words = [
+        axes.annotate(
+            wrapped(text, sheet), point, (8, 0), textcoords="offset points", va="center",
+            color=color, fontsize=sheet.letters,
+        )
+        for text, color, point in labels
+    ]  # fmt: skip
+    keep_apart(axes, words)
+
+
+def keep_apart(axes: Axes, words: Sequence[Annotation]) -> None:
+    """Push words up or down, as little as keeps a line between the boxes of two."""
+    figure = axes.figure
+    figure.draw_without_rendering()
+    boxes = [word.get_window_extent() for word in words]
+    order = sorted(range(len(words)), key=lambda n: boxes[n].y0)
+    middles = {n: (boxes[n].y0 + boxes[n].y1) / 2 for n in order}
+    placed = dict(middles)
+    for _ in range(40):
+        for low, high in zip(order, order[1:], strict=False):
+            room = (boxes[low].height + boxes[high].height) / 2 + 1
+            missing = room - (placed[high] - placed[low])
+            if missing > 0:
+                placed[low] -= missing / 2
+                placed[high] += missing / 2
+    for n in order:
+        words[n].xyann = (8, placed[n] - middles[n])
+
+
+def label_on(axes: Axes, sheet: Sheet, labels: Sequence[Label], falls: Sequence[bool]) -> None:
+    """Write each label above its point, on the side to which its line falls away."""
+    for (text, color, point), down in zip(labels, falls, strict=True):
+        axes.annotate(
+            text, point, (5 if down else -5, 3), textcoords="offset points",
+            ha="left" if down else "right", va="bottom", color=color, fontsize=sheet.letters,
+        )  # fmt: skip
+
+
+def wrapped(text: str, sheet: Sheet) -> str:
+    """Break a label where a phone needs it."""
+    return "\n".join(textwrap.wrap(text, LETTERS)) if sheet is NARROW else text
