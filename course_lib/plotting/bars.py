@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from course_lib.plotting.colors import INK, MUTED, OUTPUT
+from course_lib.plotting.colors import INK, LIGHT_PAGE, MUTED, OUTPUT
 from course_lib.plotting.standard import Sheet, StaticFigure, name_axes, sheet_of_paper
 
 __all__ = ["bar_panels", "bars", "histograms"]
@@ -40,9 +40,12 @@ def bars(
     def draw(sheet: Sheet) -> Figure:
         figure, (axes,) = sheet_of_paper(sheet, ROW * len(values) + (66 if limit else 44))
         drawn = axes.barh(list(values), list(values.values()), color=color, height=0.66)
-        axes.bar_label(drawn, fmt="%.2f", fontsize=sheet.letters, padding=4, color=INK)
+        written = axes.bar_label(
+            drawn, fmt=_signed, fontsize=sheet.letters, padding=4, color=INK
+        )
         axes.invert_yaxis()
-        axes.margins(x=0.1, y=0.01)
+        # Room for the numbers at both ends, where there are two.
+        axes.margins(x=0.2 if min(values.values()) < 0 else 0.1, y=0.01)
         axes.grid(visible=False)
         axes.spines["bottom"].set_visible(False)
         axes.set_xticks([])
@@ -50,9 +53,15 @@ def bars(
         name_axes(axes, sheet, "", label)
         if limit is not None:
             _limit(axes, sheet, *limit)
+            for number in written:
+                number.set_bbox({"facecolor": LIGHT_PAGE, "edgecolor": "none", "pad": 1})
         return figure
 
     return StaticFigure(draw)
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _limit(axes: Axes, sheet: Sheet, place: float, words: str) -> None:

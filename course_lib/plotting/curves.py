@@ -149,7 +149,7 @@ def _labels(
 
 def _scale(axes: Axes, log: str, x: Sequence[float], *, every: bool = False) -> None:
     """Give an axis few ticks that are values, in plain figures."""
-    plain = FuncFormatter(lambda value, _: _plain(value))
+    plain = FuncFormatter(lambda value, _: _plain(float(value)))
     if "x" in log:
         axes.set_xscale("log", base=2)
         low, high = np.log2(min(x)), np.log2(max(x))

@@ -48,11 +48,18 @@ def keep_apart(axes: Axes, words: Sequence[Annotation]) -> None:
 
 
 def label_on(axes: Axes, sheet: Sheet, labels: Sequence[Label], falls: Sequence[bool]) -> None:
-    """Write each label above its point, on the side to which its line falls away."""
+    """Write each label beside its point, on the side that its line leaves free.
+
+    Above a line there may be the next one; beneath the lowest there is none.
+    """
+    lowest = min(point[1] for _, _, point in labels)
     for (text, color, point), down in zip(labels, falls, strict=True):
+        below = len(labels) > 1 and point[1] == lowest
+        right = down != below
         axes.annotate(
-            text, point, (5 if down else -5, 3), textcoords="offset points",
-            ha="left" if down else "right", va="bottom", color=color, fontsize=sheet.letters,
+            text, point, (6 if right else -6, -3 if below else 3), textcoords="offset points",
+            ha="left" if right else "right", va="top" if below else "bottom",
+            color=color, fontsize=sheet.letters,
         )  # fmt: skip
 
 

@@ -212,7 +212,8 @@ def _bare(svg: str, sheet: Sheet) -> str:
     used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     svg = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", svg)
     svg = re.sub(r'font: ([\d.]+px) [^;"]+', r"font-size: \1", svg)
-    svg = re.sub(r"(\d+\.\d\d)\d+", r"\1", svg)
+    # A tenth of a pixel is seen by nobody. Within tags alone: words hold numbers too.
+    svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d)\d+", r"\1", tag[0]), svg)
     svg = re.sub(r">\s*\n\s*<", "><", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
     return svg.replace(">", f' style="background:{LIGHT_PAGE}">{_LOOK}', 1).strip()
