@@ -32,9 +32,7 @@ def drawings(path: Path) -> dict[str, str]:
 def size(svg: str) -> str:
     """Return a drawing's width and height as attributes: its place is kept until it has come."""
     opening = svg[: svg.index(">")]
-    width, height = (
-        re.search(rf'\b{side}="([\d.]+)"', opening)[1] for side in ("width", "height")
-    )
+    width, height = (re.search(rf'\b{side}="([\d.]+)"', opening)[1] for side in ("width", "height"))
     return f'width="{round(float(width))}" height="{round(float(height))}"'
 
 

@@ -40,9 +40,7 @@ def bars(
     def draw(sheet: Sheet) -> Figure:
         figure, (axes,) = sheet_of_paper(sheet, ROW * len(values) + (66 if limit else 44))
         drawn = axes.barh(list(values), list(values.values()), color=color, height=0.66)
-        written = axes.bar_label(
-            drawn, fmt=_signed, fontsize=sheet.letters, padding=4, color=INK
-        )
+        written = axes.bar_label(drawn, fmt=_signed, fontsize=sheet.letters, padding=4, color=INK)
         axes.invert_yaxis()
         # Room for the numbers at both ends, where there are two.
         axes.margins(x=0.2 if min(values.values()) < 0 else 0.1, y=0.01)

@@ -5,8 +5,8 @@ white words on it have 4.5 to 1 (both tested), and the hues stay apart under the
 colour-vision deficiencies. What is none of these parts (scores, several heads, models) is drawn in
 the neutral colours.
 
-A still figure is drawn in the colours of a light page; ``DARK`` says which takes the place of each on
-a dark one. What a figure may hold is closed: a colour without an entry there is refused.
+A still figure is drawn in the colours of a light page; ``DARK`` says which takes the place of each
+on a dark one. A colour without an entry there is refused.
 """
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Lines for what is continuous, steps for a state that stays until it changes, dots for the rest."""
+"""Lines for what is continuous, steps for a state that stays until it changes, dots for sizes."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,6 @@
 """Words beside the marks, where a legend would stand elsewhere."""
 
+import itertools
 import textwrap
 from collections.abc import Sequence
 
@@ -30,14 +31,13 @@ def label_ends(axes: Axes, sheet: Sheet, labels: Sequence[Label]) -> None:
 
 def keep_apart(axes: Axes, words: Sequence[Annotation]) -> None:
     """Push words up or down, as little as keeps a line between the boxes of two."""
-    figure = axes.figure
-    figure.draw_without_rendering()
+    axes.get_figure(root=True).draw_without_rendering()
     boxes = [word.get_window_extent() for word in words]
     order = sorted(range(len(words)), key=lambda n: boxes[n].y0)
     middles = {n: (boxes[n].y0 + boxes[n].y1) / 2 for n in order}
     placed = dict(middles)
     for _ in range(40):
-        for low, high in zip(order, order[1:], strict=False):
+        for low, high in itertools.pairwise(order):
             room = (boxes[low].height + boxes[high].height) / 2 + 1
             missing = room - (placed[high] - placed[low])
             if missing > 0:

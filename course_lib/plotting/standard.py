@@ -1,10 +1,10 @@
 """What every still figure of the book keeps to.
 
 A figure is a function that draws on a sheet. There are two sheets, as wide as the column of a desk
-and of a phone, so that letters have one size on both; and each drawing has two schemes, since a file
-that a page shows cannot see the page's own. So a figure is four SVG files, of which a page loads the
-one that it shows. Text is text, in the reader's own font; there is no date in it and no random name,
-so the same figure gives the same bytes on every run. No global state of matplotlib is touched.
+and of a phone, so that letters have one size on both. Each drawing has two schemes, since a file
+that a page shows cannot see the page's own. So a figure is four SVG files, of which a page loads
+the one that it shows. Text is text, in the reader's own font. There is no date in it and no random
+name: the same figure gives the same bytes on every run. No global state of matplotlib is touched.
 
 Values are told apart by words beside the marks, never by a legend.
 """
@@ -117,7 +117,8 @@ class StaticFigure:
         figure, written = self.drawn(sheet), io.StringIO()
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": sheet.name}):
             nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-            FigureCanvasSVG(figure).print_svg(written, metadata=nothing)
+            canvas: Any = FigureCanvasSVG(figure)  # this part of matplotlib has no types
+            canvas.print_svg(written, metadata=nothing)
         return _bare(written.getvalue(), sheet)
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
@@ -147,7 +148,8 @@ def in_dark(svg: str) -> str:
     def exchanged(found: re.Match[str]) -> str:
         if found[0].lower() not in DARK:
             raise ValueError(
-                f"a still figure has the colours of course_lib.plotting.colors.DARK; {found[0]} came"
+                "a still figure has the colours of course_lib.plotting.colors.DARK; "
+                f"{found[0]} came"
             )
         return DARK[found[0].lower()]
 
@@ -175,9 +177,7 @@ def sheet_of_paper(
     figure = Figure(
         figsize=(sheet.width / 72, height / 72), dpi=72, facecolor="none", layout="constrained"
     )
-    figure.set_layout_engine(
-        "constrained", w_pad=0.02, h_pad=0.03, hspace=0.02, wspace=0.04
-    )
+    figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.03, hspace=0.02, wspace=0.04)
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flatten()
     for panel in panels:
         panel.set_facecolor("none")
@@ -216,4 +216,8 @@ def _bare(svg: str, sheet: Sheet) -> str:
     svg = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d+\.\d)\d+", r"\1", tag[0]), svg)
     svg = re.sub(r">\s*\n\s*<", "><", svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
+    # A rectangle in a third of the letters: bars, and the cells of a grid.
+    svg = re.sub(
+        r"M (\S+) (\S+) L (\S+) \2 L \3 (\S+) L \1 \4 (?:L \1 \2 )?z", r"M\1 \2H\3V\4H\1z", svg
+    )
     return svg.replace(">", f' style="background:{LIGHT_PAGE}">{_LOOK}', 1).strip()

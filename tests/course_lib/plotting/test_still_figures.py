@@ -1,4 +1,4 @@
-"""The standard of still figures: one size of letters, two schemes, words beside marks, same bytes."""
+"""The standard of still figures: one size of letters, two schemes, words beside marks."""
 
 import gzip
 import itertools
