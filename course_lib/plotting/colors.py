@@ -11,7 +11,7 @@ on a dark one. A colour without an entry there is refused.
 
 __all__ = [
     "DARK", "DARK_PAGE", "DARK_RAMP", "FAINT", "INK", "KEY", "LIGHT_PAGE", "MUTED", "ON_LIGHT_CELL",
-    "ON_PART", "OUTPUT", "QUERY", "RAMP", "SWITCH", "VALUE", "contrast", "ramp_color",
+    "ON_PART", "OUTPUT", "QUERY", "RAMP", "SHADES", "SWITCH", "VALUE", "contrast", "ramp_color",
 ]  # fmt: skip
 
 QUERY = "#2774b4"  # blue
@@ -34,9 +34,10 @@ def _between(start: str, end: str, steps: int) -> list[str]:
     return ["#" + "".join(f"{part:02x}" for part in color) for color in mixed]
 
 
-#: How many shades a weight from 0 to 1 has, and from which one on the words on it are ``ON_PART``.
-#: At that shade both ramps leap over the greys on which neither ink has 4.5 to 1.
-SHADES, SWITCH = 33, 17
+SHADES = 33  # of a weight from 0 to 1
+#: From this shade on the words on it are ``ON_PART``. Here both ramps leap over the greys on which
+#: neither ink has 4.5 to 1.
+SWITCH = 17
 RAMP = (*_between(LIGHT_PAGE, "#b987c8", SWITCH), *_between("#9a55ae", "#451f52", SHADES - SWITCH))
 DARK_RAMP = (
     *_between(DARK_PAGE, "#7d4790", SWITCH),

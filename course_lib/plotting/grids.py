@@ -56,7 +56,7 @@ def weights_heatmap(
         upright = wide < 7.5 * max(map(len, key_labels))
         above = 30 + (7.5 * max(map(len, key_labels)) if upright else 22)
         figure, (axes,) = sheet_of_paper(sheet, row * queries + above + (0 if room else 70))
-        draw_cells(axes, numbers)
+        _draw_cells(axes, numbers)
         axes.set_xticks(range(keys), list(key_labels), rotation=90 if upright else 0)
         axes.set_yticks(range(queries), list(query_labels))
         _dress(axes, sheet)
@@ -69,7 +69,7 @@ def weights_heatmap(
     return StaticFigure(draw)
 
 
-def draw_cells(axes: Axes, numbers: np.ndarray) -> None:
+def _draw_cells(axes: Axes, numbers: np.ndarray) -> None:
     """Fill the cells, runs of one shade in a row as one piece: a large grid stays a small file."""
     runs: dict[str, list[Path]] = {}
     for t, row in enumerate(numbers):

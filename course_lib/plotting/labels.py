@@ -18,20 +18,31 @@ Label = tuple[str, str, tuple[float, float]]
 
 
 def label_ends(axes: Axes, sheet: Sheet, labels: Sequence[Label]) -> None:
-    """Write each label to the right of its point, and so far apart that all can be read."""
+    """Write each label to the right of its point, and so far apart that all can be read.
+
+    Args:
+        axes: the panel.
+        sheet: the column that it is for.
+        labels: what to write, in which colour, and at which point.
+
+    Returns:
+        Nothing: they stand in the panel.
+    """
     words = [
         axes.annotate(
-            wrapped(text, sheet), point, (8, 0), textcoords="offset points", va="center",
+            _wrapped(text, sheet), point, (8, 0), textcoords="offset points", va="center",
             color=color, fontsize=sheet.letters,
         )
         for text, color, point in labels
     ]  # fmt: skip
-    keep_apart(axes, words)
+    _keep_apart(axes, words)
 
 
-def keep_apart(axes: Axes, words: Sequence[Annotation]) -> None:
+def _keep_apart(axes: Axes, words: Sequence[Annotation]) -> None:
     """Push words up or down, as little as keeps a line between the boxes of two."""
-    axes.get_figure(root=True).draw_without_rendering()
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "a panel stands in a figure"
+    figure.draw_without_rendering()
     boxes = [word.get_window_extent() for word in words]
     order = sorted(range(len(words)), key=lambda n: boxes[n].y0)
     middles = {n: (boxes[n].y0 + boxes[n].y1) / 2 for n in order}
@@ -51,6 +62,15 @@ def label_on(axes: Axes, sheet: Sheet, labels: Sequence[Label], falls: Sequence[
     """Write each label beside its point, on the side that its line leaves free.
 
     Above a line there may be the next one; beneath the lowest there is none.
+
+    Args:
+        axes: the panel.
+        sheet: the column that it is for.
+        labels: what to write, in which colour, and at which point.
+        falls: for each label whether its line falls.
+
+    Returns:
+        Nothing: they stand in the panel.
     """
     lowest = min(point[1] for _, _, point in labels)
     for (text, color, point), down in zip(labels, falls, strict=True):
@@ -63,6 +83,6 @@ def label_on(axes: Axes, sheet: Sheet, labels: Sequence[Label], falls: Sequence[
         )  # fmt: skip
 
 
-def wrapped(text: str, sheet: Sheet) -> str:
+def _wrapped(text: str, sheet: Sheet) -> str:
     """Break a label where a phone needs it."""
     return "\n".join(textwrap.wrap(text, LETTERS)) if sheet is NARROW else text

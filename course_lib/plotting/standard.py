@@ -44,7 +44,8 @@ class Sheet:
     letters: float
 
 
-WIDE, NARROW = Sheet("wide", 688, 14), Sheet("narrow", 358, 12.5)
+WIDE = Sheet("wide", 688, 14)
+NARROW = Sheet("narrow", 358, 12.5)
 SHEETS = (WIDE, NARROW)
 #: Lines that share a panel differ in dash as well as in shade, so that neither alone has to be
 #: seen. None is a query, a key or a value, whose colours are kept for those.
@@ -173,7 +174,17 @@ def in_two(svg: str) -> dict[str, str]:
 def sheet_of_paper(
     sheet: Sheet, height: float, rows: int = 1, columns: int = 1
 ) -> tuple[Figure, list[Axes]]:
-    """Lay out panels of common axes, without frames; a pixel of the page is a point."""
+    """Lay out panels of common axes, without frames; a pixel of the page is a point.
+
+    Args:
+        sheet: the column that it is for.
+        height: how high the figure is, in CSS pixels.
+        rows: how many panels stand beneath each other.
+        columns: how many stand beside each other.
+
+    Returns:
+        The figure, and its panels row by row.
+    """
     figure = Figure(
         figsize=(sheet.width / 72, height / 72), dpi=72, facecolor="none", layout="constrained"
     )
@@ -191,13 +202,30 @@ def sheet_of_paper(
 
 
 def name_axes(axes: Axes, sheet: Sheet, x_label: str, y_label: str) -> None:
-    """Say what the axes are: the vertical one in level words above it."""
+    """Say what the axes are: the vertical one in level words above it.
+
+    Args:
+        axes: the panel.
+        sheet: the column that it is for.
+        x_label: what stands beneath the level axis.
+        y_label: what stands above the vertical one.
+
+    Returns:
+        Nothing: they stand in the panel.
+    """
     axes.set_xlabel(x_label, fontsize=sheet.letters, color=INK)
     axes.set_title(y_label, fontsize=sheet.letters, color=INK, loc="left", pad=10)
 
 
 def on_mark(words: Iterable[Text]) -> None:
-    """Mark words that stand on a filled mark: they have no hem."""
+    """Mark words that stand on a filled mark: they have no hem.
+
+    Args:
+        words: the words.
+
+    Returns:
+        Nothing: the words are marked.
+    """
     for word in words:
         word.set_gid("on-mark")
 
