@@ -96,6 +96,7 @@ class StaticFigure:
         for x, y, words in self._notes:
             axes = figure.axes[0]
             axes.plot([x], [y], "o", color=INK, markersize=6, zorder=4)
+            axes.autoscale_view()
             at = axes.transAxes.inverted().transform(axes.transData.transform((x, y)))
             side, gap = ("right", -8) if at[0] > 0.5 else ("left", 8)
             # Beside the point and off the line: above where it falls away, below where it comes.

@@ -295,6 +295,10 @@ def test_a_note_is_a_point_and_its_words() -> None:
     assert (axes.lines[-1].get_xdata(), axes.lines[-1].get_ydata()) == ([1], [4])
     [words] = [word for word in shown(figure) if word.get_text() == "the end"]
     assert words.get_ha() == "right"
+    at_the_left = bar_panels({"a": [0, 4, 0, 0, 0]}, range(5), x_label="", y_label="y")
+    figure = at_the_left.note(1, 4, "the peak").drawn()
+    [words] = [word for word in shown(figure) if word.get_text() == "the peak"]
+    assert words.get_ha() == "left"
 
 
 def test_a_small_grid_shows_its_numbers_and_a_large_one_those_that_count() -> None:
