@@ -118,9 +118,8 @@ class StaticFigure:
         """
         figure, written = self.drawn(sheet), io.StringIO()
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": sheet.name}):
-            nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
             canvas: Any = FigureCanvasSVG(figure)  # this part of matplotlib has no types
-            canvas.print_svg(written, metadata=nothing)
+            canvas.print_svg(written)
         return _bare(written.getvalue(), sheet)
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
