@@ -20,7 +20,6 @@ from site_visits import PHONE, SERVED, UNZIPPED, Visit, look_around, open_page
 
 from course_lib.plotting.colors import DARK_PAGE, LIGHT_PAGE
 from course_lib.plotting.standard import NARROW, WIDE
-
 from grading.classroom.hand_out import course_archive
 
 LIMIT = 300_000
