@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 from grading.commands import REST, Adder
@@ -33,6 +34,30 @@ def lab(arguments: argparse.Namespace) -> int:
     return open_lab(ROOT / "work", arguments.options)
 
 
+def mine(arguments: argparse.Namespace) -> int:
+    """Gather the learner's answers that pass into their mine.py."""
+    from grading.adoption.adopting import adopt
+    from grading.adoption.keeping import write_library
+    from grading.adoption.library import library_text, parts
+    from grading.notebooks import ROOT
+
+    folder = arguments.folder or (ROOT / "work" if (ROOT / "exercises").is_dir() else Path.cwd())
+    if arguments.folder is not None and not folder.is_dir():
+        print(f"There is no folder {folder}.", file=sys.stderr)
+        return 2
+    adopted = adopt(folder)
+    kept = write_library(folder / "mine.py", library_text(adopted.own))
+    print(f"{folder / 'mine.py'}: {len(adopted.own)} of {len(parts())} parts are yours.")
+    if adopted.reasons:
+        print("The course's own stand in for the others:")
+    for name, reason in adopted.reasons.items():
+        told = textwrap.fill(reason, 90, initial_indent="    ", subsequent_indent="    ")
+        print(f"  {name}\n{told}")
+    if kept is not None:
+        print(f"Your earlier file is kept in {kept}")
+    return 0
+
+
 def reset(arguments: argparse.Namespace) -> int:
     """Start one notebook again."""
     from grading.classroom.workspace import released
@@ -61,6 +86,11 @@ def add_for_learners(command: Adder) -> None:
     one.add_argument("names", nargs="*", help="only these exercises; default: all that it defines")
     command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
     command("lab", lab, f"Copy new exercises to work/ and open JupyterLab there. {REST}")
+    one = command(
+        "mine", mine, "Gather your answers that pass into a library of your own, mine.py."
+    )
+    text = "where your notebooks lie; default: work/"
+    one.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=text)
     one = command("reset", reset, "Start a notebook in work/ again; a dated copy of yours is kept.")
     text = "its name, for example softmax"
     one.add_argument("notebook", nargs="?", default="", metavar="NOTEBOOK", help=text)
