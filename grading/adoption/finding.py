@@ -7,7 +7,7 @@ from types import ModuleType
 from grading.adoption.library import library_text, parts
 from grading.late import late
 
-__all__ = ["find", "mine"]
+__all__ = ["find", "mine", "read"]
 
 #: What tells a mine.py of the course from any other file of that name.
 MARK = "grading.adoption"
@@ -50,14 +50,24 @@ def mine() -> ModuleType:
     return _last[0][2]
 
 
+def read(path: Path) -> ModuleType:
+    """Return a mine.py as a module.
+
+    Raises:
+        ImportError: if it cannot be run.
+    """
+    return _module(path, path.read_text(encoding="utf-8"))
+
+
 def _module(path: Path, text: str) -> ModuleType:
     module = ModuleType("mine")
     module.__file__ = str(path)
-    earlier = sys.modules.get("mine")
+    earlier = sys.modules.pop("mine", None)
     sys.modules["mine"] = module  # where classes in it look for their own module
     try:
         exec(compile(text, str(path), "exec", dont_inherit=True), vars(module))
     except Exception as error:
+        del sys.modules["mine"]
         if earlier is not None:
             sys.modules["mine"] = earlier
         raise ImportError(

@@ -2,7 +2,7 @@
 
 It is plain Python. YOURS and PARTS name the learner's parts and all of them; below, each part has a
 section. One of the learner's is a function that holds their code as they wrote it and returns their
-answer, so that nothing of it meets another part's; a part of the course's is an import. A part has the
+answer, so nothing of it meets another part's; a part of the course's is an import. A part has the
 name of its exercise, which is its name in the library, and is called as it is called there.
 """
 

@@ -37,9 +37,10 @@ def names_of(node: ast.stmt) -> Names:
     later: set[str] = set()
     outside: set[str] = set()
     _read_inside(table, now, later, outside)
-    bound = (one.get_name() for one in symbols if one.is_assigned() or one.is_imported())
+    is_bare = isinstance(node, ast.AnnAssign) and node.value is None  # ``x: int`` gives no value
+    bound = [one.get_name() for one in symbols if one.is_assigned() or one.is_imported()]
     return Names(
-        binds=frozenset(bound),
+        binds=frozenset([] if is_bare else bound),
         changes=frozenset(_changed(node)),
         now=frozenset(now),
         later=frozenset(later),

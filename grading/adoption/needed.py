@@ -7,18 +7,25 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from grading.adoption.names import root
 from grading.adoption.statements import Statement
-from grading.witness.calling import is_foreign
 
 __all__ = ["Needed", "needed"]
 
 #: What makes a statement one that acts, and not one that defines: it asks for a check, or IPython.
 ACTS = {"check", "get_ipython", "display"}
-#: They give their names a value whatever stood before. A loop may not, nor ``import torch.nn``.
-BINDS_ANEW = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.ImportFrom)
+#: They give their names a value whatever stood before. A loop may not run, ``x += 1`` reads x.
+BINDS_ANEW = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.ImportFrom,
+)
 
 
 @dataclass(slots=True)
@@ -68,24 +75,27 @@ def needed(statements: list[Statement], reads: frozenset[str], end: int) -> Need
 def _behind(statements: list[Statement], name: str, place: int) -> Iterator[int]:
     """Yield the statements that make what a name is at a place, the last one first."""
     changes: list[int] = []
+    is_module = False
     for number in range(place - 1, -1, -1):
         one = statements[number]
         if one.names.now & ACTS:
             continue
         if name in one.names.binds or name in _all_of(one.node):
-            yield number
-            is_whole = isinstance(one.node, ast.Import) and _is_plain(one.node, name)
-            if is_whole or isinstance(one.node, BINDS_ANEW):
-                # To write into a module would change it for everybody.
-                yield from changes if not isinstance(one.node, ast.Import) else ()
+            if isinstance(one.node, ast.Import):
+                # ``import torch.nn`` adds to what ``import torch`` binds, in either order.
+                if not is_module or "." in ast.unparse(one.node):
+                    yield number
+                is_module = True
+                continue
+            if is_module:
                 return
+            yield number
+            if isinstance(one.node, BINDS_ANEW):
+                break
         elif name in one.names.changes:
             changes.append(number)
-
-
-def _is_plain(node: ast.Import, name: str) -> bool:
-    """Return whether an import binds a name wholly; ``import torch.nn`` adds to ``torch``."""
-    return any(name == alias.asname for alias in node.names)
+    if not is_module:  # to write into a module would change it for everybody
+        yield from changes
 
 
 def _all_of(node: ast.stmt) -> frozenset[str]:
@@ -103,8 +113,9 @@ def _installed(name: str) -> Any:
     """Return a module of Python's own or of an installed package; None where it is another."""
     top = name.partition(".")[0]
     try:
-        found = None if top in sys.stdlib_module_names else importlib.util.find_spec(top)
-        if top in sys.stdlib_module_names or (found is not None and is_foreign(found.origin or "")):
+        found = importlib.util.find_spec(top)
+        parts = Path(found.origin or "").parts if found is not None else ()
+        if top in sys.stdlib_module_names or {"site-packages", "dist-packages"} & set(parts):
             return importlib.import_module(name)
     except Exception:  # a module may do anything while it is imported
         return None

@@ -47,15 +47,21 @@ def mine(arguments: argparse.Namespace) -> int:
         return 2
     adopted = adopt(folder)
     kept = write_library(folder / "mine.py", library_text(adopted.own))
-    print(f"{folder / 'mine.py'}: {len(adopted.own)} of {len(parts())} parts are yours.")
+    print(f"{_short(folder / 'mine.py')}: {len(adopted.own)} of {len(parts())} parts are yours.")
     if adopted.reasons:
         print("The course's own stand in for the others:")
     for name, reason in adopted.reasons.items():
         told = textwrap.fill(reason, 90, initial_indent="    ", subsequent_indent="    ")
         print(f"  {name}\n{told}")
     if kept is not None:
-        print(f"Your earlier file is kept in {kept}")
+        print(f"Your earlier file is kept in {_short(kept)}")
     return 0
+
+
+def _short(path: Path) -> Path:
+    """Return a path as it is typed here."""
+    own, here = path.resolve(), Path.cwd()
+    return own.relative_to(here) if own.is_relative_to(here) else own
 
 
 def reset(arguments: argparse.Namespace) -> int:
