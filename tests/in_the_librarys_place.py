@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 
 from grading.adoption.finding import read
-from grading.adoption.library import parts
+from grading.exercises import parts
 
 REFUSAL = "a part refuses nothing: how the library refuses is its own"
 EMPTY = "what a row without a finite score gives is asked of log-sum-exp alone, and no gradient"

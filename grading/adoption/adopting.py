@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.adoption.judging import Judged, judged
-from grading.adoption.library import parts
 from grading.adoption.section import Section, sections
 from grading.adoption.statements import Code, code_of
 from grading.exercise import Exercise
+from grading.exercises import parts
 from grading.notebooks import notebook, read_notebook
 
 __all__ = ["Adopted", "adopt"]

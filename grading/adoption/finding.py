@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from grading.adoption.library import library_text, parts
+from grading.adoption.library import library_text
+from grading.exercises import parts
 from grading.late import late
 
 __all__ = ["find", "mine", "read"]

@@ -10,11 +10,10 @@ import re
 from collections.abc import Mapping
 
 from grading.adoption.section import Section
-from grading.exercise import Exercise
-from grading.exercises import all_exercises
+from grading.exercises import parts
 from grading.jobs import digest
 
-__all__ = ["is_as_written", "library_text", "own_parts", "parts"]
+__all__ = ["is_as_written", "library_text", "own_parts"]
 
 DOCUMENT = '''\
 """Your own library: {count} of {all} parts are yours, the others are the course's.
@@ -38,11 +37,6 @@ YOURS = ({yours})
 PARTS = ({parts})
 '''
 STAMP = re.compile(r"^# As written: ([0-9a-f]+)$", re.MULTILINE)
-
-
-def parts() -> tuple[Exercise, ...]:
-    """Return the exercises whose answers are parts: those with a counterpart in the library."""
-    return tuple(one for one in all_exercises() if one.part)
 
 
 def library_text(own: Mapping[str, tuple[Section, str]]) -> str:

@@ -38,7 +38,8 @@ def mine(arguments: argparse.Namespace) -> int:
     """Gather the learner's answers that pass into their mine.py."""
     from grading.adoption.adopting import adopt
     from grading.adoption.keeping import write_library
-    from grading.adoption.library import library_text, parts
+    from grading.adoption.library import library_text
+    from grading.exercises import parts
     from grading.notebooks import ROOT
 
     folder = arguments.folder or (ROOT / "work" if (ROOT / "exercises").is_dir() else Path.cwd())

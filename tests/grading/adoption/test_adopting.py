@@ -15,8 +15,9 @@ from grading.adoption.adopting import adopt
 from grading.adoption.finding import read
 from grading.adoption.judging import ENDED, HANGS, judged
 from grading.adoption.keeping import write_library
-from grading.adoption.library import library_text, parts
+from grading.adoption.library import library_text
 from grading.adoption.section import Section
+from grading.exercises import parts
 from grading.notebooks import ROOT, notebook
 
 IMPORTS = "import math\nimport os\nimport torch\nfrom grading import check"

@@ -12,8 +12,9 @@ from torch.testing import assert_close
 import grading
 from course_lib import softmax as library
 from grading.adoption import finding
-from grading.adoption.library import library_text, parts
+from grading.adoption.library import library_text
 from grading.adoption.section import Section
+from grading.exercises import parts
 
 OTHER_NAMES = """\
 def softmax():

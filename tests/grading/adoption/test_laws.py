@@ -10,7 +10,8 @@ import pytest
 
 from grading.adoption.adopting import adopt
 from grading.adoption.keeping import write_library
-from grading.adoption.library import library_text, parts
+from grading.adoption.library import library_text
+from grading.exercises import parts
 from grading.notebooks import ROOT
 
 TESTS = ROOT / "tests"

@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 from library import LIBRARY, module_name, public_functions, sources
 
-from grading.adoption.library import parts
 from grading.catalogue.lint import complaints
 from grading.exercise import Exercise
-from grading.exercises import all_exercises, find
+from grading.exercises import all_exercises, find, parts
 
 PUBLIC = {
     f"{module_name(path)}.{name}"
