@@ -35,6 +35,9 @@ def judged(todo: Iterable[Section], longest: float = LONGEST) -> Iterator[tuple[
 
     One process does one after the other. Where it ends or hangs, that section is to blame, and a
     new one does the rest.
+
+    Raises:
+        RuntimeError: if no process starts.
     """
     waiting = list(todo)
     context = get_context("spawn")
@@ -44,7 +47,8 @@ def judged(todo: Iterable[Section], longest: float = LONGEST) -> Iterator[tuple[
         process.start()
         other.close()
         try:
-            _receive(mine, STARTS)
+            if _receive(mine, STARTS).reason:
+                raise RuntimeError("no process could be started in which answers are judged")
             while waiting:
                 found = _receive(mine, longest)
                 yield waiting.pop(0), found

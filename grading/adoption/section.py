@@ -48,7 +48,13 @@ def sections(exercise: Exercise, code: Code) -> list[Section]:
     if found:
         return found
     cell = _unreadable(code, names)
-    return [Section(exercise.name, reason=f"not gathered: {cell}")] if cell else []
+    if cell:
+        return [Section(exercise.name, reason=f"not gathered: {cell}")]
+    if checks:
+        asked = ast.unparse(checks[-1][1])
+        reason = f"not gathered: no statement of the notebook defines `{asked}`"
+        return [Section(exercise.name, reason=reason)]
+    return []
 
 
 def _checks(statements: list[Statement], names: tuple[str, ...]) -> list[tuple[int, ast.expr]]:

@@ -55,7 +55,8 @@ def code_of(nb: NotebookNode) -> Code:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what a text warns of is for its author's eyes
-                code.statements.extend(_statements(text))
+                compile(text, "a cell", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+                code.statements.extend(list(_statements(text)))
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             where = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
             reason = error.msg if isinstance(error, SyntaxError) else str(error)

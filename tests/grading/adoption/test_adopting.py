@@ -164,6 +164,12 @@ def test_what_hangs_or_ends_its_process_stops_nothing_else(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_process_that_does_not_start_is_no_answers_fault(monkeypatch):
+    monkeypatch.setattr(judging, "STARTS", 0.0)
+    with pytest.raises(RuntimeError, match="no process could be started"):
+        list(judged([Section("softmax", RIGHT)]))
+
+
 def test_what_it_needs_has_little_time(monkeypatch):
     monkeypatch.setattr(trial, "SECONDS", 0.3)
     endless = Section("softmax", "def softmax():\n    while True:\n        pass")

@@ -201,6 +201,22 @@ RIGHT = {
         ANSWER.replace("x -", "table['shift'] + x -"),
         CHECK,
     ),
+    "cells that no kernel runs beside it": (
+        IMPORTS,
+        ANSWER,
+        "def softmax(x, axis=-1):\n    return x\n\nreturn 3",
+        CHECK,
+    ),
+    "a cell that waits": (IMPORTS + "\nimport asyncio", "await asyncio.sleep(0)", ANSWER, CHECK),
+    "nothing but indentation before it": ("    import torch", ANSWER, CHECK),
+    "two ways to one constant": (
+        IMPORTS,
+        "if torch.cuda.is_available():\n    SHIFT = 0.0\nelse:\n    SHIFT = 0",
+        ANSWER.replace("x -", "SHIFT + x -"),
+        CHECK,
+    ),
+    "a type without a value": (IMPORTS, "SHIFT = 0.0\nSHIFT: float", ANSWER.replace(
+        "x -", "SHIFT + x -"), CHECK),
     "a cell that Python cannot read beside it": (IMPORTS, "def other(:", ANSWER, CHECK),
 }  # fmt: skip
 
@@ -255,8 +271,10 @@ def test_of_a_star_the_names_that_are_read_come_along():
 
 
 def test_nothing_there_is_no_section():
-    assert written(IMPORTS, CHECK) == []
+    assert written(IMPORTS) == []
     assert written() == []
+    (found,) = written(IMPORTS, "from helpers import *", CHECK)
+    assert found.reason == "not gathered: no statement of the notebook defines `softmax`"
 
 
 @pytest.mark.parametrize(
