@@ -56,7 +56,7 @@ def _read(folder: Path, slug: str) -> tuple[str, Code | str]:
         path = folder / path.name
     source = path.relative_to(folder).as_posix()
     if not path.exists():
-        return source, f"{NOT_YET}: there is no {source}"
+        return source, f"{NOT_YET}: there is no {source} (`make lab` copies what work/ lacks)"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a notebook's old format, which harms nothing here

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import textwrap
 from pathlib import Path
 
 from grading.commands import REST, Adder
@@ -39,30 +38,18 @@ def mine(arguments: argparse.Namespace) -> int:
     from grading.adoption.adopting import adopt
     from grading.adoption.keeping import write_library
     from grading.adoption.library import library_text
-    from grading.exercises import parts
+    from grading.adoption.telling import told
     from grading.notebooks import ROOT
 
-    folder = arguments.folder or (ROOT / "work" if (ROOT / "exercises").is_dir() else Path.cwd())
+    in_clone = (ROOT / "exercises").is_dir()
+    folder = arguments.folder or (ROOT / "work" if in_clone else Path.cwd())
     if arguments.folder is not None and not folder.is_dir():
         print(f"There is no folder {folder}.", file=sys.stderr)
         return 2
-    adopted = adopt(folder)
-    kept = write_library(folder / "mine.py", library_text(adopted.own))
-    print(f"{_short(folder / 'mine.py')}: {len(adopted.own)} of {len(parts())} parts are yours.")
-    if adopted.reasons:
-        print("The course's own stand in for the others:")
-    for name, reason in adopted.reasons.items():
-        told = textwrap.fill(reason, 90, initial_indent="    ", subsequent_indent="    ")
-        print(f"  {name}\n{told}")
-    if kept is not None:
-        print(f"Your earlier file is kept in {_short(kept)}")
+    adopted, path = adopt(folder), folder / "mine.py"
+    kept = write_library(path, library_text(adopted.own))
+    print(told(adopted, path, kept))
     return 0
-
-
-def _short(path: Path) -> Path:
-    """Return a path as it is typed here."""
-    own, here = path.resolve(), Path.cwd()
-    return own.relative_to(here) if own.is_relative_to(here) else own
 
 
 def reset(arguments: argparse.Namespace) -> int:

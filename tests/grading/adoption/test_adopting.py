@@ -11,12 +11,13 @@ from nbformat.v4 import new_code_cell, new_notebook
 from torch.testing import assert_close
 
 from grading.adoption import adopting, judging, trial
-from grading.adoption.adopting import adopt
+from grading.adoption.adopting import Adopted, adopt
 from grading.adoption.finding import read
 from grading.adoption.judging import ENDED, HANGS, judged
 from grading.adoption.keeping import write_library
 from grading.adoption.library import library_text
 from grading.adoption.section import Section
+from grading.adoption.telling import told
 from grading.exercises import parts
 from grading.notebooks import ROOT, notebook
 
@@ -48,10 +49,29 @@ def test_the_solutions_are_all_adopted_and_the_released_notebooks_not_answered(t
     assert blank.reasons == dict.fromkeys((one.name for one in parts()), "not answered yet")
 
 
+def test_what_is_missing_is_told_before_the_count(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    adopted = Adopted({}, {"a": "refused", "b": "not answered yet", "c": "refused"})
+    path, kept = tmp_path / "work" / "mine.py", tmp_path / "work" / "mine.old.bak.py"
+    assert told(adopted, path, kept).splitlines() == [
+        "a, c",
+        "    refused",
+        "b",
+        "    not answered yet",
+        "work/mine.py: 0 of 3 parts are yours. The course's own functions stand in for the others.",
+        "Your earlier file is kept in work/mine.old.bak.py",
+    ]
+    whole = Adopted({"a": (Section("a"), "a.ipynb")}, {})
+    monkeypatch.chdir("/")
+    assert told(whole, path) == f"{path.resolve().relative_to('/')}: 1 of 1 parts are yours."
+
+
 def test_nothing_to_gather_starts_no_process(tmp_path, monkeypatch):
     monkeypatch.setattr(judging, "get_context", lambda kind: None)
     told = adopt(tmp_path).reasons
-    assert told["softmax"] == "not answered yet: there is no softmax/softmax.ipynb"
+    assert told["softmax"] == (
+        "not answered yet: there is no softmax/softmax.ipynb (`make lab` copies what work/ lacks)"
+    )
     assert len(told) == len(parts())
     write_library(tmp_path / "mine.py", library_text({}))
     assert read(tmp_path / "mine.py").YOURS == ()
@@ -193,13 +213,15 @@ def test_the_command_says_how_many_parts_are_yours(tmp_path):
         command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
     assert (run.returncode, run.stderr) == (0, "")
-    first, second, *others = run.stdout.splitlines()
-    assert first == f"mine.py: 1 of {len(parts())} parts are yours."
-    assert second == "The course's own stand in for the others:"
-    assert others[:2] == [
-        "  project_qkv",
-        "    not answered yet: there is no queries-keys-values/queries-keys-values.ipynb",
-    ]
+    lines = run.stdout.splitlines()
+    assert lines[-1] == (
+        f"mine.py: 1 of {len(parts())} parts are yours. "
+        "The course's own functions stand in for the others."
+    )
+    at = lines.index("score_variance, weight_entropy, saturation, softmax_scale")
+    assert lines[at + 1].startswith("    not answered yet: there is no scaling/scaling.ipynb")
+    at = lines.index("logsumexp, log_softmax, softmax_vjp, softmax_with_sink")
+    assert lines[at + 1] == "    not answered yet"
     code = "from grading import mine; print(mine.YOURS)"
     run = subprocess.run(
         [sys.executable, "-c", code],
