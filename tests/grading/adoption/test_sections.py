@@ -242,6 +242,26 @@ def test_the_text_is_the_learners_with_its_comments_and_nothing_else():
     assert text.startswith("def softmax():\n    # how far")
 
 
+def test_what_was_written_anew_stays_behind():
+    text = the_one(*RIGHT["a helper written twice"]).text
+    assert "return x.exp()" in text
+    assert "2**x" not in text
+
+
+def test_lines_end_alike_on_every_system():
+    windows = the_one(*RIGHT["lines that end as on Windows"]).text
+    assert windows == the_one(*RIGHT["alone"]).text
+
+
+def test_a_docstring_moves_with_its_function_and_a_string_does_not():
+    text = 'TEXT = """\n  one"""\n\n\n' + ANSWER.replace(
+        ":\n", ':\n    """Normalise.\n\n    By rows.\n    """\n    TEXT.strip()\n', 1
+    )
+    lines = the_one(IMPORTS, text, CHECK).text.split("\n")
+    assert '  one"""' in lines
+    assert "        By rows." in lines
+
+
 def test_what_acts_is_not_run(capsys):
     cells = ["print('printed')", "if check(softmax).passed:\n    SHIFT = 1.0\n    print(SHIFT)"]
     section = the_one(IMPORTS, "SHIFT = 0.0", *cells, ANSWER.replace("x -", "SHIFT + x -"), CHECK)
