@@ -195,17 +195,16 @@ class Exercise:
         view: what is compared and shown; default: the outputs.
         functions: what laws, judge and view ask of besides, by name; and what an input that is
             `Named` calls back.
-        alike: how closely an answer agrees with a misconception that it is taken for. Nothing
-            right is ever that close to a wrong one: each lies at least 100 times the tolerance
-            from the truth (tested). Measures, which draw random numbers, need a wider one.
+        alike: how closely an answer agrees with a misconception that it is taken for. Each lies
+            at least 100 times the tolerance from the truth (tested). Measures need a wider one.
         forbidden: dotted names that the answer must not call, "torch.softmax" for example.
             A name of the dispatcher, "aten._softmax", is seen whatever was called to get there.
-        largest: the largest number of elements that a tensor or array made on the way may have,
-            by inputs.
-        loops: whether the task is about loops, so that an answer without any is refused.
+        largest: the most elements that a tensor or array made on the way may have, by inputs.
+        loops: whether an answer without any loop is refused.
         equation: the label of the equation to read, "eq-softmax"; where it stands in another
             chapter, "softmax#eq-softmax".
         next_rung: one sentence shown on success: what to try next.
+        part: the library's function for which an answer can stand, argument by argument; or "".
     """
 
     name: str
@@ -237,6 +236,7 @@ class Exercise:
     time_limit: float = 5.0
     next_rung: str = ""
     formerly: tuple[str, ...] = ()
+    part: str = ""
 
     @property
     def cell(self) -> str:

@@ -47,6 +47,7 @@ ATTENTION_SCORES = Exercise(
     axes={"query": "... T D", "key": "... S D"}, 
     reference=lambda query, key: attention.attention_scores(query, key),
     equation="eq-scores",
+    part="course_lib.attention.dot_product.attention_scores",
     next_rung="Row t holds the scores of query t. The softmax will run along that row.",
     probes=(
         Probe(name="all sizes different", draw=_query_key, gradient=True, single=True,

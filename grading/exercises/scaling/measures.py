@@ -97,6 +97,7 @@ SCORE_VARIANCE = Exercise(
     outputs=(Output(name="variance", kind="number"),), 
     reference=lambda D, n, generator, scale: library.score_variance(D, n, generator, scale),
     equation="eq-variance", judge=_judge_variance, alike=Tolerance(rtol=0.1, atol=0),
+    part="course_lib.scaling.score_variance",
     next_rung="scale = 1/√D makes this 1 for every D. That is why the root is there.",
     probes=(_variance_probe(16, 1.0), _variance_probe(16, 0.25), _variance_probe(25, 0.5)),
     misconceptions=(
@@ -206,6 +207,7 @@ SATURATION = Exercise(
     outputs=(Output(name="largest weight", kind="number"),), 
     reference=lambda *inputs: library.saturation(*inputs),
     equation="eq-saturation", judge=_judge_saturation, alike=Tolerance(rtol=0.1, atol=0.002),
+    part="course_lib.scaling.saturation",
     next_rung="Now try D = 256 with scale 1, and with 1/16.",
     probes=tuple(_saturation_probe(*key) for key in LARGEST),
     misconceptions=(

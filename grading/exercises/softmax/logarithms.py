@@ -106,6 +106,7 @@ LOGSUMEXP = Exercise(
     outputs=(Output(name="log-sum-exp", axes="..."),),
     reference=lambda x, axis: library.logsumexp(x, axis),
     equation="eq-logsumexp", forbidden=FORBIDDEN,
+    part="course_lib.softmax.logsumexp",
     next_rung="One number a row is all that attention needs to keep of a softmax.",
     probes=(
         *three_axes(),
@@ -206,6 +207,7 @@ LOG_SOFTMAX = Exercise(
     axes={"x": "H T S"},
     reference=lambda x, axis: library.log_softmax(x, axis), equation="eq-log-softmax",
     forbidden=FORBIDDEN,
+    part="course_lib.softmax.log_softmax",
     next_rung="A loss is the mean of some of these numbers. None of them is ever −∞.",
     probes=(
         *three_axes(),

@@ -74,6 +74,7 @@ SOFTMAX_VJP = Exercise(
     reference=lambda p, g, axis: library.softmax_vjp(p, g, axis), equation="eq-vjp",
     largest=_allowed,
     forbidden=("aten._softmax_backward_data", "aten._log_softmax_backward_data"),
+    part="course_lib.softmax.softmax_vjp",
     next_rung="The backward pass of FlashAttention is built on this line.",
     probes=(
         _along(-1), _along(0), _along(1),
