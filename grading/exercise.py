@@ -40,40 +40,16 @@ from typing import Any, Literal
 from grading.late import torch
 from grading.observation.seen import Observation
 from grading.observation.values import Inputs, LeftOut
+from grading.tolerance import ALIKE, DOUBLE, HALF, SINGLE, Tolerance
 
 __all__ = [
-    "HALF",
-    "SINGLE",
-    "Answer",
-    "Exercise",
-    "Inputs",
-    "Law",
-    "LeftOut",
-    "Misconception",
-    "Output",
-    "Probe",
-    "Seen",
-    "Tolerance",
-]
+    "HALF", "SINGLE", "Answer", "Exercise", "Inputs", "Law", "LeftOut", "Misconception", "Output",
+    "Probe", "Seen", "Tolerance",
+]  # fmt: skip
 
 Kind = Literal["warm-up", "predict", "implement", "bug", "measure"]
 Stage = Literal["values", "gradient", "cost", "inputs", "generator"]
 Answer = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """How far an answer may be from what is expected: |a - b| <= atol + rtol * |b|."""
-
-    rtol: float = 1e-7
-    atol: float = 1e-9
-
-
-#: For inputs in float32: what a different order of the same operations costs.
-SINGLE = Tolerance(rtol=1e-4, atol=1e-5)
-#: For inputs in bfloat16, whose numbers have eight bits. Right answers that round after each step
-#: are up to 0.0244 · (1 + |b|) off, an entropy most; the tests measure it.
-HALF = Tolerance(rtol=0.05, atol=0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,8 +218,8 @@ class Exercise:
     judge: Callable[[Seen], str | None] | None = None
     view: Callable[[Seen], tuple[Any, ...]] | None = None
     functions: Mapping[str, Answer] = field(default_factory=dict)
-    tolerance: Tolerance = Tolerance()
-    alike: Tolerance = Tolerance(rtol=1e-5, atol=1e-6)
+    tolerance: Tolerance = DOUBLE
+    alike: Tolerance = ALIKE
     forbidden: tuple[str, ...] = ()
     noise: Callable[[Inputs], float] | None = None
     largest: Callable[[Inputs], int] | None = None
@@ -255,11 +231,8 @@ class Exercise:
     @property
     def signature(self) -> str:
         """The contract's arguments with their defaults, "x, axis=-1"."""
-        written = (
-            f"{name}={self.defaults[name]!r}" if name in self.defaults else name
-            for name in self.parameters
-        )  # fmt: skip
-        return ", ".join(written)
+        given = {name: f"{name}={default!r}" for name, default in self.defaults.items()}
+        return ", ".join(given.get(name, name) for name in self.parameters)
 
     @property
     def cell(self) -> str:
