@@ -73,6 +73,7 @@ class Apart:
             seconds=exercise.time_limit,
             forbidden=exercise.forbidden,
             parameters=exercise.parameters,
+            optional=len(exercise.defaults),
             aloud=aloud and not isinstance(answer, str | tuple),
         )
         if who == ANSWER and not isinstance(answer, str | tuple):

@@ -1,6 +1,8 @@
 """Whom a verdict asks: the answer's witness, and the exercise's own functions, run here."""
 
+import inspect
 import zlib
+from functools import wraps
 from typing import Any
 
 from grading import recordings
@@ -45,7 +47,31 @@ def function_of(exercise: Exercise, who: Who) -> Answer:
         known |= {(mistake.code, number): one for number, one in variants}
     if who not in known:
         raise UnanswerableError(f"{exercise.name} has no function {who!r}")
-    return known[who]
+    own = who in exercise.functions  # what a law asks for has arguments of its own
+    return known[who] if own else _with_defaults(exercise, known[who])
+
+
+def _with_defaults(exercise: Exercise, function: Answer) -> Answer:
+    """Let a function of the catalogue be called as the contract says, without its last arguments.
+
+    So the defaults stand in the exercise once, and not in each of its functions.
+    """
+    if not exercise.defaults:
+        return function
+    needed = len(exercise.parameters) - len(exercise.defaults)
+    stand_ins = list(exercise.defaults.values())
+
+    @wraps(function)
+    def filled(*given: Any) -> Any:
+        return function(*given, *stand_ins[len(given) - needed :])
+
+    one = inspect.Parameter
+    taken = [
+        one(name, one.POSITIONAL_OR_KEYWORD, default=exercise.defaults.get(name, one.empty))
+        for name in exercise.parameters
+    ]
+    filled.__signature__ = inspect.Signature(taken)  # type: ignore[attr-defined]
+    return filled
 
 
 def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> Any:

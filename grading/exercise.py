@@ -20,7 +20,7 @@ functions, right ones in other styles) uses PyTorch. Its judging half (laws, `ju
         kind="implement", difficulty=2, importance=3, minutes=15,
         parameters=("x",), outputs=(Output(name="weights", axes="T S"),),
         reference=lambda x: library.softmax(x), equation="eq-softmax",
-        probes=(Probe(name="all sizes differ", draw=draw, sizes={"T": 3, "S": 5}),),
+        probes=(Probe(name="three rows of five", draw=draw, sizes={"T": 3, "S": 5}),),
         misconceptions=(
             Misconception(code="SM-NOEXP", wrong=without_exp,
                           sentence="The scores are divided by their sum without the exponential."),
@@ -39,36 +39,17 @@ from typing import Any, Literal
 
 from grading.late import torch
 from grading.observation.seen import Observation
-from grading.observation.values import Inputs
+from grading.observation.values import Inputs, LeftOut
+from grading.tolerance import ALIKE, DOUBLE, HALF, SINGLE, Tolerance
 
 __all__ = [
-    "SINGLE",
-    "Answer",
-    "Exercise",
-    "Inputs",
-    "Law",
-    "Misconception",
-    "Output",
-    "Probe",
-    "Seen",
-    "Tolerance",
-]
+    "HALF", "SINGLE", "Answer", "Exercise", "Inputs", "Law", "LeftOut", "Misconception", "Output",
+    "Probe", "Seen", "Tolerance",
+]  # fmt: skip
 
 Kind = Literal["warm-up", "predict", "implement", "bug", "measure"]
 Stage = Literal["values", "gradient", "cost", "inputs", "generator"]
 Answer = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """How far an answer may be from what is expected: |a - b| <= atol + rtol * |b|."""
-
-    rtol: float = 1e-7
-    atol: float = 1e-9
-
-
-#: For inputs in float32: what a different order of the same operations costs.
-SINGLE = Tolerance(rtol=1e-4, atol=1e-5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,15 +75,18 @@ class Probe:
     """Inputs on which mistakes become visible.
 
     Attributes:
-        name: what is special about these inputs; it stands in the feedback.
-        draw: makes the inputs, named and in the order of the parameters, from a generator.
+        name: what is special about these inputs, in words that a learner knows: it stands in the
+            feedback.
+        draw: makes the inputs, named and in the order of the parameters, from a generator. An
+            argument with a default that stands at the end may be `LeftOut`.
         sizes: what each letter is here. The linter wants them all different; errors about sizes
             are explained with them.
         edge: a small case where sizes coincide on purpose, exempt from the linter.
         control: rows at a limit, extreme or empty, where a second fault shows as well. What an
             answer does on the other probes is enough to recognise its first one.
-        gradient: whether the gradient is compared here too. Moderate inputs only.
+        gradient: whether the gradient is compared here too, and has to be finite.
         single: whether the same inputs in float32 must be accepted too.
+        half: the same in bfloat16.
         tolerance: overrides the exercise's.
     """
 
@@ -113,6 +97,7 @@ class Probe:
     control: bool = False
     gradient: bool = False
     single: bool = False
+    half: bool = False
     tolerance: Tolerance | None = None
 
 
@@ -186,6 +171,7 @@ class Exercise:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
         formerly: names that it had before, under which old copies of the notebook still check it.
+        defaults: what the last parameters are where a call leaves them out.
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
             the smallest example. "..." are axes that may be dropped; where an argument counts axes
             by number, none may, and every axis has a letter of its own.
@@ -199,6 +185,8 @@ class Exercise:
             at least 100 times the tolerance from the truth (tested). Measures need a wider one.
         forbidden: dotted names that the answer must not call, "torch.softmax" for example.
             A name of the dispatcher, "aten._softmax", is seen whatever was called to get there.
+        noise: how far the results of a measure with different seeds lie apart on its last probe, a
+            standard deviation by inputs. Whoever ignores how much to draw is seen by it.
         largest: the most elements that a tensor or array made on the way may have, by inputs.
         loops: whether an answer without any loop is refused.
         equation: the label of the equation to read, "eq-softmax"; where it stands in another
@@ -223,20 +211,28 @@ class Exercise:
     misconceptions: tuple[Misconception, ...]
     alternatives: tuple[Answer, ...]
     equation: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     axes: Mapping[str, str] = field(default_factory=dict)
     laws: tuple[Law, ...] = ()
     judge: Callable[[Seen], str | None] | None = None
     view: Callable[[Seen], tuple[Any, ...]] | None = None
     functions: Mapping[str, Answer] = field(default_factory=dict)
-    tolerance: Tolerance = Tolerance()
-    alike: Tolerance = Tolerance(rtol=1e-5, atol=1e-6)
+    tolerance: Tolerance = DOUBLE
+    alike: Tolerance = ALIKE
     forbidden: tuple[str, ...] = ()
+    noise: Callable[[Inputs], float] | None = None
     largest: Callable[[Inputs], int] | None = None
     loops: bool = False
     time_limit: float = 5.0
     next_rung: str = ""
     formerly: tuple[str, ...] = ()
     part: str = ""
+
+    @property
+    def signature(self) -> str:
+        """The contract's arguments with their defaults, "x, axis=-1"."""
+        given = {name: f"{name}={default!r}" for name, default in self.defaults.items()}
+        return ", ".join(given.get(name, name) for name in self.parameters)
 
     @property
     def cell(self) -> str:

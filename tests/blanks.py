@@ -12,7 +12,6 @@ BLANK = ("blank", 0)
 def blank(exercise: Exercise) -> Callable[..., Any]:
     """Return the blank of an exercise."""
     space: dict[str, Any] = {}
-    names = ", ".join(exercise.parameters)
-    exec(f"def {exercise.name}({names}):\n    raise NotImplementedError()", space)
+    exec(f"def {exercise.name}({exercise.signature}):\n    raise NotImplementedError()", space)
     function: Callable[..., Any] = space[exercise.name]
     return function

@@ -46,6 +46,7 @@ class Request:
         seconds: how long one run may take; on a busy machine, of what the process gets of it.
         forbidden: dotted names that must not be called.
         parameters: the names of the contract's arguments, for "signature".
+        optional: how many of the last ones a call may leave out.
         aloud: whether what it prints and warns of is let through, and not only told.
     """
 
@@ -54,6 +55,7 @@ class Request:
     seconds: float = 5.0
     forbidden: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
+    optional: int = 0
     aloud: bool = False
 
     def __post_init__(self) -> None:
@@ -114,7 +116,9 @@ class Signature:
         words: what it is, "a tensor of float32".
         is_result: whether it looks like what such a function returns.
         text: its signature, "(query, key)"; None where it has none to show.
-        fits: whether it takes the contract's arguments; True where that cannot be known.
+        fits: whether it takes the contract's arguments, with and without those that may be left
+            out; True where that cannot be known.
+        defaults: by the contract's names, what stands in where one is left out, as far as known.
     """
 
     is_callable: bool
@@ -122,6 +126,7 @@ class Signature:
     is_result: bool = False
     text: str | None = None
     fits: bool = True
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ __all__ = [
     "Array",
     "EachRank",
     "Inputs",
+    "LeftOut",
     "Module",
     "Named",
     "Other",
@@ -90,6 +91,17 @@ class EachRank:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An argument that a call leaves out; the function's own default stands in for it.
+
+    Attributes:
+        default: what the contract says that it is then.
+    """
+
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """A module that came back: its parameters and buffers, and whether it is in training mode."""
 
@@ -105,7 +117,7 @@ class Other:
 
 
 #: What an exercise may draw as plain data already.
-DATA = (Array, Randomness, Named, EachRank, Module, Other)
+DATA = (Array, Randomness, Named, EachRank, LeftOut, Module, Other)
 
 
 def tensor(numbers: Any) -> Array:
@@ -115,7 +127,12 @@ def tensor(numbers: Any) -> Array:
 
 
 def numbers(value: Any) -> Any:
-    """Return a value with NumPy's arrays in the place of what was a tensor or an array."""
+    """Return a value with NumPy's arrays in the place of what was a tensor or an array.
+
+    What was left out is the contract's default.
+    """
+    if isinstance(value, LeftOut):
+        return value.default
     if isinstance(value, Array):
         if value.numbers is None:
             return value

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -31,8 +31,9 @@ __all__ = [
 #: Somebody whose behaviour can be observed: the answer, the reference, a function of the exercise's
 #: by its name, or a mistake by its code and the number of its variant.
 Who = str | tuple[str, int]
-#: A probe's inputs with every floating-point tensor in float32, or with a generator seeded anew.
-Variant = Literal["as drawn", "float32", "seed 1", "seed 1 again", "seed 2"]
+#: A probe's inputs "as drawn"; in "float32" or "bfloat16", which is for floating-point tensors; or
+#: with its generators seeded anew, "seed 1", "seed 1 again", "seed 2" and so on.
+Variant = str
 ANSWER, REFERENCE = "the answer", "the reference"
 Numbers = np.ndarray[Any, Any]
 
@@ -226,8 +227,10 @@ def _varied(value: Any, variant: Variant) -> Any:
     if isinstance(value, Randomness) and variant.startswith("seed"):
         return Randomness(seed=int(variant.split()[1]))
     is_tensor = isinstance(value, Array) and value.kind == "tensor"
-    if variant == "float32" and is_tensor and value.numbers.dtype.kind == "f":
+    if variant in ("float32", "bfloat16") and is_tensor and value.numbers.dtype.kind == "f":
         with quiet():
             held = value.numbers.astype(np.float32)
-        return Array("tensor", "float32", held.shape, held)
+        if variant == "bfloat16":  # which has float32's first 16 bits
+            held = (held.view(np.uint32) & np.uint32(0xFFFF0000)).view(np.float32)
+        return Array("tensor", variant, held.shape, held)
     return value

@@ -22,14 +22,21 @@ TOO_LONG_IN_ALL = (
 def signature_finding(exercise: Exercise, signature: Signature) -> Finding | None:
     """Say if the answer cannot be called with the contract's arguments."""
     rule = "it takes the arguments of the contract"
-    wanted = f"{exercise.name}({', '.join(exercise.parameters)})"
+    wanted = f"{exercise.name}({exercise.signature})"
     if not signature.is_callable:
         hint = " Did you call it? Write its name without brackets." if signature.is_result else ""
         message = f"check needs the function itself, {wanted}; it got {signature.words}.{hint}"
         return Finding(rule, message)
-    if signature.fits:
-        return None
-    return Finding(rule, f"The contract is {wanted}; yours is {exercise.name}{signature.text}.")
+    message = f"The contract is {wanted}; yours is {exercise.name}{signature.text}."
+    if not signature.fits:
+        return Finding(rule, message)
+    for name, default in exercise.defaults.items():
+        # What a function makes of None is for the probes to show.
+        mine = signature.defaults.get(name)
+        if mine is not None and mine != default:
+            words = f" Where `{name}` is left out it has to be {default}."
+            return Finding(rule, message + words)
+    return None
 
 
 def stopped(case: Case) -> Finding:

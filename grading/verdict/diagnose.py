@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from grading.exercise import Misconception
+from grading.observation.values import numbers
 from grading.verdict.case import Case, Trial, quiet
 from grading.verdict.compare import same
 from grading.verdict.finding import Finding
@@ -74,7 +75,7 @@ def _the_only(found: Iterable[Misconception]) -> Misconception | None:
 
 
 def _left_out(one: Trial) -> list[str]:
-    return [name for name, value in one.inputs.items() if value is None]
+    return [name for name, value in one.inputs.items() if numbers(value) is None]
 
 
 def _is_of_family(mistake: Misconception, pairs: Pairs) -> bool:
@@ -104,6 +105,8 @@ def _same_cost(case: Case, mistake: Misconception, finding: Finding) -> bool:
 
 
 def _same_draws(case: Case, mistake: Misconception, finding: Finding) -> bool:
-    """Return whether the mistake's number, too, changes with the seed or without it."""
+    """Return whether the mistake's numbers change and spread with the seeds as these do."""
     mine, theirs = finding.draws, draws(case, (mistake.code, 0))
-    return mine is not None and (mine.repeats, mine.varies) == (theirs.repeats, theirs.varies)
+    if mine is None or (mine.repeats, mine.varies) != (theirs.repeats, theirs.varies):
+        return False
+    return mine.spread == theirs.spread

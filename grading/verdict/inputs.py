@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from grading.observation.values import Array, EachRank, Named, Randomness, with_article
+from grading.observation.values import (
+    Array,
+    EachRank,
+    LeftOut,
+    Named,
+    Randomness,
+    with_article,
+)
 from grading.verdict.record import Told
 
 __all__ = ["shown_input"]
@@ -19,6 +26,8 @@ def shown_input(value: Any) -> Any:
         return value.numbers.tolist()
     if isinstance(value, Randomness):
         return Told("a torch.Generator")
+    if isinstance(value, LeftOut):
+        return Told(f"left out, so {value.default}")
     if isinstance(value, str) and len(value) > LINE:
         return Told(_in_words(value))
     if value is None or isinstance(value, bool | int | float | str):

@@ -1,25 +1,54 @@
-"""The rules behind the values: draws, float32, gradients, and what the answer costs."""
+"""The rules behind the values: draws, other dtypes, gradients, and what the answer costs."""
 
-from grading.exercise import SINGLE
+import math
+import statistics
+
+import numpy as np
+
+from grading.exercise import HALF, SINGLE, Probe, Tolerance
+from grading.observation.seen import Observation
 from grading.observation.values import as_arrays, numbers
 from grading.verdict.case import ANSWER, REFERENCE, Case, Numbers, Variant, Who
 from grading.verdict.compare import same
 from grading.verdict.contract import kind_finding
 from grading.verdict.finding import Draws, Finding, lettered
 
-__all__ = ["costs", "draws", "draws_rightly", "gradients", "gradients_flow", "works_in_single"]
+__all__ = [
+    "costs",
+    "draws",
+    "draws_rightly",
+    "gradients",
+    "gradients_flow",
+    "works_in_other_dtypes",
+]
+
+
+#: So many seeds show how far the results of a measure lie apart.
+SEEDS = 150
 
 
 def draws(case: Case, who: Who) -> Draws:
-    """Observe a measure with one seed, again with the same, and with another."""
-    moved, values = False, []
-    seeds: tuple[Variant, ...] = ("seed 1", "seed 1 again", "seed 2")
-    for variant in seeds:
-        probe = case.exercise.probes[-1]
-        seen = case.trial(who, probe, case.asked.inputs(probe, variant)).seen
-        moved = moved or seen.moved
-        values.append([one.tolist() for one in as_arrays([seen.value])])
-    return Draws(moved=moved, repeats=values[0] == values[1], varies=values[0] != values[2])
+    """Observe a measure with one seed, again with the same, with another, and with many."""
+    probe = case.exercise.probes[-1]
+    seen = [_with_seed(case, who, variant) for variant in ("seed 1", "seed 1 again", "seed 2")]
+    first, again, second = (_number(one) for one in seen)
+    moved, repeats, varies = any(one.moved for one in seen), first == again, first != second
+    if not (moved and repeats and varies) or case.exercise.noise is None:
+        return Draws(moved=moved, repeats=repeats, varies=varies)
+    more = (_with_seed(case, who, f"seed {number}") for number in range(3, SEEDS + 1))
+    results = [first, second, *(_number(one) for one in more)]
+    wanted = case.exercise.noise(numbers(case.asked.inputs(probe)))
+    return Draws(moved=True, repeats=True, varies=True, apart=statistics.stdev(results) / wanted)
+
+
+def _with_seed(case: Case, who: Who, variant: Variant) -> Observation:
+    probe = case.exercise.probes[-1]
+    return case.trial(who, probe, case.asked.inputs(probe, variant)).seen
+
+
+def _number(seen: Observation) -> float:
+    """Return a measured number; NaN where there is none."""
+    return next((float(one) for one in as_arrays([seen.value]) if one.ndim == 0), math.nan)
 
 
 def draws_rightly(case: Case) -> Finding | None:
@@ -27,8 +56,14 @@ def draws_rightly(case: Case) -> Finding | None:
     if case.exercise.kind != "measure":
         return None
     found = draws(case, ANSWER)
-    if found.moved and found.repeats and found.varies:
+    if found.moved and found.repeats and found.varies and not found.spread:
         return None
+    if found.spread:
+        message = (
+            f"The results of {SEEDS} seeds lie {found.apart:.2g} times as far apart as the draws "
+            f"of the contract leave them ({case.exercise.probes[-1].name})."
+        )
+        return Finding("it draws what it is told to", message, "generator", draws=found)
     if found.repeats and not found.varies:
         message = "The number is the same for every seed of the generator, so nothing is measured."
     elif not found.moved:
@@ -40,23 +75,39 @@ def draws_rightly(case: Case) -> Finding | None:
     return Finding(rule, message, "generator", draws=found)
 
 
-def works_in_single(case: Case) -> Finding | None:
-    """Demand that inputs in float32 give right values in float32."""
-    for probe in (probe for probe in case.exercise.probes if probe.single):
-        inputs = case.asked.inputs(probe, "float32")
-        mine, right = case.trial(ANSWER, probe, inputs), case.trial(REFERENCE, probe, inputs)
-        if not mine.seen.returned or mine.outputs is None:
-            error = mine.seen.error
-            return Finding(
-                "it works in float32",
-                "With float64 inputs the values are right, but with float32 inputs it fails: "
-                f"{error.first_line if error else ''}.",
-            )
-        kinds = kind_finding(case, mine)
-        if kinds is not None:
-            return kinds
-        if not mine.agrees(right, SINGLE):
-            return Finding("it works in float32", "With float32 inputs its values are not right.")
+def works_in_other_dtypes(case: Case) -> Finding | None:
+    """Demand that inputs in float32, and in bfloat16, give right values of that dtype."""
+    probes = case.exercise.probes
+    asked: list[tuple[Variant, Tolerance, list[Probe]]] = [
+        ("float32", SINGLE, [probe for probe in probes if probe.single]),
+        ("bfloat16", HALF, [probe for probe in probes if probe.half]),
+    ]
+    for dtype, tolerance, where in asked:
+        for probe in where:
+            finding = _works_in(case, dtype, tolerance, probe)
+            if finding is not None:
+                return finding
+    return None
+
+
+def _works_in(case: Case, dtype: Variant, tolerance: Tolerance, probe: Probe) -> Finding | None:
+    inputs = case.asked.inputs(probe, dtype)
+    mine, right = case.trial(ANSWER, probe, inputs), case.trial(REFERENCE, probe, inputs)
+    rule = f"it works in {dtype}"
+    if not mine.seen.returned or mine.outputs is None:
+        error = mine.seen.error
+        if error is not None and "not implemented for 'BFloat16'" in error.text:
+            return None  # PyTorch's own gap
+        return Finding(
+            rule,
+            f"With float64 inputs the values are right, but with {dtype} inputs it fails: "
+            f"{error.first_line if error else ''}.",
+        )
+    kinds = kind_finding(case, mine)
+    if kinds is not None:
+        return kinds
+    if not mine.agrees(right, tolerance):
+        return Finding(rule, f"With {dtype} inputs its values are not right ({probe.name}).")
     return None
 
 
@@ -78,11 +129,14 @@ def gradients_flow(case: Case) -> Finding | None:
             "it could learn. Look for .item(), .numpy(), .detach(), torch.tensor(...), no_grad, "
             "and for numbers overwritten in place.",
         )
-    for mine, truth in zip(flowing, gradients(case, REFERENCE), strict=True):
+    judged = [probe for probe in case.exercise.probes if probe.gradient]
+    for probe, mine, truth in zip(judged, flowing, gradients(case, REFERENCE), strict=True):
         # Not the values' own tolerance: a derivative magnifies what their last digits hide.
         tolerance = SINGLE if mine[0].dtype == "float32" else case.exercise.alike
         if truth is None or not same(mine, truth, tolerance):
-            message = "The values are right, but the gradient with respect to the inputs is not."
+            finite = all(bool(np.isfinite(one).all()) for one in mine)
+            what = "with respect to the inputs is not" if finite else "holds NaN or an infinity"
+            message = f"The values are right, but the gradient {what} ({probe.name})."
             return Finding("the gradient is right", message, "gradient", gradients=flowing)
     return None
 

@@ -60,10 +60,14 @@ def _alike(case: Case, one: Trial, other: Trial) -> bool:
 
 
 def _same_error(one: Error | None, other: Error | None) -> bool:
-    """Two errors are one if they are of a kind and speak of the same sizes in the same order."""
+    """Two errors are one if they are of a kind and speak of the same sizes in the same order.
+
+    What stands in quotes has to be the same as well: a class, an argument, an operand.
+    """
     if one is None or other is None or one.kinds != other.kinds:
         return False
-    return re.findall(r"\d+", one.text) == re.findall(r"\d+", other.text)
+    spoken_of = re.compile(r"\d+|'[^'\n]*'")
+    return spoken_of.findall(one.text) == spoken_of.findall(other.text)
 
 
 def is_sure(case: Case, three: Sequence[Three]) -> bool:

@@ -9,7 +9,12 @@ from grading.verdict.case import ANSWER, Case, Trial, quiet
 from grading.verdict.compare import first_difference
 from grading.verdict.contract import FORM, stopped
 from grading.verdict.finding import Finding
-from grading.verdict.late_rules import costs, draws_rightly, gradients_flow, works_in_single
+from grading.verdict.late_rules import (
+    costs,
+    draws_rightly,
+    gradients_flow,
+    works_in_other_dtypes,
+)
 
 __all__ = ["first_finding", "retold"]
 
@@ -27,7 +32,7 @@ def first_finding(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) -> 
     late: list[Callable[[Case], Finding | None]] = [
         lambda case: _values(case, pairs),
         draws_rightly,
-        works_in_single,
+        works_in_other_dtypes,
         gradients_flow,
         costs,
     ]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from grading.observation.values import Array
+from grading.observation.values import Array, LeftOut
 from grading.witness.conversion import plain
 
 __all__ = ["changed", "states"]
@@ -23,7 +23,8 @@ def states(given: Sequence[Any]) -> list[bytes]:
 def changed(inputs: Mapping[str, Any], given: list[Any]) -> tuple[str, ...]:
     """Return the names of the tensors, arrays and containers that are not what they were."""
     kinds = (Array, list, dict)
-    pairs = zip(inputs.items(), given, strict=True)
+    handed = [pair for pair in inputs.items() if not isinstance(pair[1], LeftOut)]
+    pairs = zip(handed, given, strict=True)
     return tuple(
         name
         for (name, before), after in pairs

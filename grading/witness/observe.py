@@ -186,7 +186,8 @@ class Witness:
 
     def _signature(self, request: Request, seen: Observation) -> Observation:
         def read() -> Observation:
-            return replace(seen, signature=signature(self.function, request.parameters))
+            told = signature(self.function, request.parameters, request.optional)
+            return replace(seen, signature=told)
 
         return self._quietly(request, seen, read)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from grading.observation.values import Named
+from grading.observation.values import LeftOut, Named
 from grading.witness.conversion import given, plain
 
 __all__ = ["CallBack", "handed_over"]
@@ -18,11 +18,14 @@ def handed_over(inputs: Mapping[str, Any], call_back: CallBack | None) -> list[A
     """Return the arguments that a function is given for plain data.
 
     Args:
-        inputs: plain data by name; what is named may refer to an earlier input by its name.
+        inputs: plain data by name; what is named may refer to an earlier input by its name. What is
+            left out stands at the end.
         call_back: reaches the functions that only the judge knows.
     """
     made: dict[str, Any] = {}
     for name, value in inputs.items():
+        if isinstance(value, LeftOut):
+            continue
         made[name] = _made(value, made, call_back) if isinstance(value, Named) else given(value)
     return list(made.values())
 

@@ -233,7 +233,7 @@ def test_printing_and_warnings_are_kept_and_shown_once(capsys: pytest.CaptureFix
 def test_what_the_failing_inputs_print_is_shown_with_their_name(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def talks(x: torch.Tensor, axis: int) -> torch.Tensor:
+    def talks(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         powers = x.exp()
         print("least", float(powers.sum(axis).min()))
         if bool((powers.sum(axis) == 0).any()):
@@ -303,7 +303,7 @@ def test_a_warning_is_no_error_even_where_warnings_are_errors() -> None:
 
 
 def test_all_calls_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow(x: torch.Tensor, axis: int) -> torch.Tensor:
+    def slow(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         time.sleep(0.5)  # asleep, a third of it counts
         return torch.softmax(x, axis)
 
@@ -491,7 +491,7 @@ def test_an_accepted_answers_record_holds_its_picture() -> None:
     record = check(scores, NAME).record
     assert record.passed
     assert record.picture is not None
-    assert len(record.picture.rows) == 7
+    assert len(record.picture.rows) == 8
     assert Record.from_json(record.to_json()) == record
 
 

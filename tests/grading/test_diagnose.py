@@ -26,12 +26,12 @@ def assert_refused(answer: Callable[..., Any], exercise: str, code: str | None) 
 # -- only the maximum bounds the exponentials ------------------------------------------------------
 
 SHIFTS = {
-    "mean": lambda x, axis: x.mean(axis, keepdim=True),
-    "minimum": lambda x, axis: x.amin(axis, keepdim=True),
-    "median": lambda x, axis: x.median(axis, keepdim=True).values,
-    "first": lambda x, axis: x.narrow(axis, 0, 1),
-    "middle": lambda x, axis: (x.amin(axis, keepdim=True) + x.amax(axis, keepdim=True)) / 2,
-    "trimmed mean": lambda x, axis: (x.sum(axis, keepdim=True) - x.amax(axis, keepdim=True)) / 5,
+    "mean": lambda x, axis=-1: x.mean(axis, keepdim=True),
+    "minimum": lambda x, axis=-1: x.amin(axis, keepdim=True),
+    "median": lambda x, axis=-1: x.median(axis, keepdim=True).values,
+    "first": lambda x, axis=-1: x.narrow(axis, 0, 1),
+    "middle": lambda x, axis=-1: (x.amin(axis, keepdim=True) + x.amax(axis, keepdim=True)) / 2,
+    "trimmed mean": lambda x, axis=-1: (x.sum(axis, keepdim=True) - x.amax(axis, keepdim=True)) / 5,
 }
 
 
@@ -39,15 +39,15 @@ SHIFTS = {
 def test_a_shift_that_is_no_maximum_is_seen_in_one_wide_row(name: str) -> None:
     shift = SHIFTS[name]
 
-    def softmax(x: torch.Tensor, axis: int) -> torch.Tensor:
+    def softmax(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         powers = torch.exp(x - shift(x, axis))
         return powers / powers.sum(axis, keepdim=True)
 
-    def logsumexp(x: torch.Tensor, axis: int) -> torch.Tensor:
+    def logsumexp(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         by = shift(x, axis)
         return torch.log(torch.exp(x - by).sum(axis)) + by.squeeze(axis)
 
-    def log_softmax(x: torch.Tensor, axis: int) -> torch.Tensor:
+    def log_softmax(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         return x - shift(x, axis) - torch.exp(x - shift(x, axis)).sum(axis, keepdim=True).log()
 
     def with_sink(scores: torch.Tensor, sink: Any) -> torch.Tensor:
@@ -205,9 +205,10 @@ def test_a_maximum_that_starts_at_zero_in_plain_python() -> None:
             e = [math.exp(z - top) for z in scores]
             z = sum(e)
             rows.append(
-                [sum(a / z * v[d] for a, v in zip(e, value, strict=True)) for d in range(4)]
-                if value.shape[1] == 4
-                else [sum(a / z * v[0] for a, v in zip(e, value, strict=True))]
+                [
+                    sum(a / z * v[d] for a, v in zip(e, value, strict=True))
+                    for d in range(value.shape[1])
+                ]
             )
         return np.array(rows)
 
@@ -283,12 +284,12 @@ def test_a_softmax_along_an_axis_counted_from_the_front(axis: int) -> None:
 
 @pytest.mark.parametrize("axis", [0, 1, 2, -2])
 def test_a_fixed_axis_of_the_other_functions(axis: int) -> None:
-    assert_refused(lambda x, a: library_softmax(x, axis), "softmax", "SM-AXISFIXED")
+    assert_refused(lambda x, a=-1: library_softmax(x, axis), "softmax", "SM-AXISFIXED")
     assert_refused(
-        lambda p, g, a: p * (g - (p * g).sum(axis, keepdim=True)), "softmax_vjp", "VJP-AXIS"
+        lambda p, g, a=-1: p * (g - (p * g).sum(axis, keepdim=True)), "softmax_vjp", "VJP-AXIS"
     )
-    assert_refused(lambda x, a: x - lse(x, axis).unsqueeze(axis), "log_softmax", "LSE-AXISFIXED")
-    assert_refused(lambda x, a: lse(x, axis), "logsumexp", "LSE-AXISFIXED")
+    assert_refused(lambda x, a=-1: x - lse(x, axis).unsqueeze(axis), "log_softmax", "LSE-AXISFIXED")
+    assert_refused(lambda x, a=-1: lse(x, axis), "logsumexp", "LSE-AXISFIXED")
     if axis != 2:
 
         def entropy(scores: torch.Tensor) -> torch.Tensor:
@@ -298,12 +299,12 @@ def test_a_fixed_axis_of_the_other_functions(axis: int) -> None:
         assert_refused(entropy, "weight_entropy", "ENT-AXIS")
 
 
-def library_softmax(x: torch.Tensor, axis: int) -> torch.Tensor:
+def library_softmax(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
     powers = (x - x.amax(axis, keepdim=True)).exp()
     return powers / powers.sum(axis, keepdim=True)
 
 
-def lse(x: torch.Tensor, axis: int) -> torch.Tensor:
+def lse(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
     top = x.amax(axis, keepdim=True).clamp(min=-1e308)
     total = (x - top).exp().sum(axis)
     return torch.where(total == 0, -torch.inf, total.log() + top.squeeze(axis))
@@ -312,11 +313,11 @@ def lse(x: torch.Tensor, axis: int) -> torch.Tensor:
 # -- other natural ones ----------------------------------------------------------------------------
 
 KEEPDIM = [
-    ("softmax_vjp", "VJP-NOKEEP", lambda p, g, axis: p * (g - (p * g).sum(axis))),
-    ("logsumexp", "LSE-NOKEEP", lambda x, a: (x - x.amax(a)).exp().sum(a).log() + x.amax(a)),
-    ("log_softmax", "LSE-NOKEEP", lambda x, a: x - torch.logsumexp(x, a)),
-    ("softmax", "SM-NOKEEP", lambda x, a: x.exp() / x.exp().sum(a)),
-    ("softmax", "SM-NOKEEP", lambda x, a: (x - x.max()).exp() / (x - x.max()).exp().sum(a)),
+    ("softmax_vjp", "VJP-NOKEEP", lambda p, g, axis=-1: p * (g - (p * g).sum(axis))),
+    ("logsumexp", "LSE-NOKEEP", lambda x, a=-1: (x - x.amax(a)).exp().sum(a).log() + x.amax(a)),
+    ("log_softmax", "LSE-NOKEEP", lambda x, a=-1: x - torch.logsumexp(x, a)),
+    ("softmax", "SM-NOKEEP", lambda x, a=-1: x.exp() / x.exp().sum(a)),
+    ("softmax", "SM-NOKEEP", lambda x, a=-1: (x - x.max()).exp() / (x - x.max()).exp().sum(a)),
 ]
 
 
@@ -374,7 +375,7 @@ OTHERS = [
     ("softmax_scale", "SCL-HEADDIM", lambda d, a=None, f=None: 1 / math.sqrt(d)),
     ("softmax_scale", "SCL-BOTH", lambda d, a=None, f=None: scale(d * (a or 1), f)),
     ("softmax_scale", "SCL-DMODEL", lambda d, a=None, f=None: scale((a or d) * 32, f)),
-    ("softmax", "SM-RESCALED", lambda x, a: library_softmax(x / x.norm(dim=a, keepdim=True), a)),
+    ("softmax", "SM-RESCALED", lambda x, a=-1: library_softmax(x / x.norm(dim=a, keepdim=True), a)),
 ]
 
 
@@ -391,15 +392,15 @@ def test_other_natural_mistakes_are_named(exercise: str, code: str, answer: Any)
 
 
 def test_a_jacobian_is_named_only_where_there_is_one() -> None:
-    def two_terms(p: torch.Tensor, g: torch.Tensor, axis: int) -> torch.Tensor:
+    def two_terms(p: torch.Tensor, g: torch.Tensor, axis: int = -1) -> torch.Tensor:
         both = torch.stack([p * g, p * (p * g).sum(axis, keepdim=True)])
         return both[0] - both[1]
 
-    def many_copies(p: torch.Tensor, g: torch.Tensor, axis: int) -> torch.Tensor:
+    def many_copies(p: torch.Tensor, g: torch.Tensor, axis: int = -1) -> torch.Tensor:
         copies = torch.stack([p * (g - (p * g).sum(axis, keepdim=True))] * 8)
         return copies.mean(0)
 
-    def jacobian(p: torch.Tensor, g: torch.Tensor, axis: int) -> torch.Tensor:
+    def jacobian(p: torch.Tensor, g: torch.Tensor, axis: int = -1) -> torch.Tensor:
         p, g = p.movedim(axis, -1), g.movedim(axis, -1)
         matrix = p[..., :, None] * (torch.eye(p.shape[-1], dtype=p.dtype) - p[..., None, :])
         return torch.einsum("...rs,...r->...s", matrix, g).movedim(-1, axis)
@@ -430,11 +431,11 @@ EPSILONS = (1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12)
 
 @pytest.mark.parametrize("number", EPSILONS)
 def test_a_small_number_is_named_where_it_can_be_seen(number: float) -> None:
-    def padded_sum(x: torch.Tensor, axis: int) -> torch.Tensor:
+    def padded_sum(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         powers = (x - x.amax(axis, keepdim=True)).exp()
         return powers / (powers.sum(axis, keepdim=True) + number)
 
-    def padded_logarithm(x: torch.Tensor, axis: int) -> torch.Tensor:
+    def padded_logarithm(x: torch.Tensor, axis: int = -1) -> torch.Tensor:
         return torch.log(library_softmax(x, axis) + number)
 
     def padded_entropy(scores: torch.Tensor) -> torch.Tensor:

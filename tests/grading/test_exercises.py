@@ -7,15 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blanks import blank
 from observed import trials
 
 from grading import check
 from grading.asking import Live, function_of
-from grading.catalogue.kill_table import as_markdown, chapter_title, kill_table, wrong_answers
+from grading.catalogue.kill_table import (
+    as_markdown,
+    chapter_title,
+    kill_table,
+    right_answers,
+    wrong_answers,
+)
 from grading.catalogue.lint import complaints
 from grading.exercise import Exercise, Misconception, Output, Probe
 from grading.exercises import all_exercises, find
-from grading.verdict.case import ANSWER, Case
+from grading.verdict.case import ANSWER, REFERENCE, Case
 from grading.verdict.diagnose import diagnose
 from grading.verdict.finding import Finding
 from grading.verdict.late_rules import gradients
@@ -98,18 +105,15 @@ def _named_by(case: Case, stage: Any) -> str | None:
 @by_name
 def test_right_answers_in_other_styles_pass(exercise: Exercise) -> None:
     assert len(exercise.alternatives) >= 2
-    for answer in exercise.alternatives:
-        result = check(answer, exercise=exercise.name)
+    for who in right_answers(exercise):
+        result = check(function_of(exercise, who), exercise=exercise.name)
         assert result.passed, str(result)
         assert result.points == result.max_points == exercise.points
 
 
 @by_name
 def test_a_blank_earns_nothing(exercise: Exercise) -> None:
-    names = ", ".join(exercise.parameters)
-    space: dict[str, Any] = {}
-    exec(f"def {exercise.name}({names}):\n    raise NotImplementedError()", space)
-    result = check(space[exercise.name])
+    result = check(blank(exercise))
     assert (result.passed, result.points) == (False, 0)
     assert result.rule == "it is filled in"
 
@@ -132,7 +136,7 @@ def test_the_reference_takes_the_contract_and_the_librarys_own_earns_nothing(
     exercise: Exercise,
 ) -> None:
     inspect.signature(exercise.reference).bind(*exercise.parameters)
-    result = check(exercise.reference, exercise=exercise.name)
+    result = check(function_of(exercise, REFERENCE), exercise=exercise.name)
     if re.search(r"\b(library|attention|naive)\.", inspect.getsource(exercise.reference)):
         assert result.rule == "the work is your own"
         assert result.points == 0

@@ -1,6 +1,7 @@
 """Who measures draws: a formula, a table, a seed of one's own and the global generator fail."""
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -9,11 +10,14 @@ import torch
 from course_lib.scaling import saturation
 from course_lib.softmax import softmax_with_sink
 from grading import check
-from grading.asking import draw
+from grading.asking import Live, draw
+from grading.catalogue.kill_table import right_answers
 from grading.exercise import Exercise
 from grading.exercises import all_exercises
-from grading.exercises.scaling.measures import LARGEST
+from grading.exercises.scaling.saturation import LARGEST
 from grading.exercises.softmax.measures import SHARES
+from grading.verdict.case import ANSWER, REFERENCE, Case
+from grading.verdict.late_rules import draws
 from grading.witness.conversion import given
 
 MEASURES = [exercise for exercise in all_exercises() if exercise.kind == "measure"]
@@ -51,6 +55,45 @@ def test_the_number_has_to_come_from_the_generator(exercise: Exercise) -> None:
     assert elsewhere.misconception is not None
     assert elsewhere.misconception.endswith("-GLOBAL")
     assert "the generator is not used" in elsewhere.message
+
+
+@by_name
+def test_who_ignores_how_much_to_draw_is_seen_by_the_spread(exercise: Exercise) -> None:
+    how_many = "trials" if "trials" in exercise.parameters else "n"
+
+    def ignoring(*arguments: Any) -> Any:
+        named = dict(zip(exercise.parameters, arguments, strict=True))
+        return exercise.alternatives[0](**named | {how_many: 2000})
+
+    result = check(ignoring, exercise=exercise.name)
+    assert result.rule == "it draws what it is told to", str(result)
+    assert re.search(r"150 seeds lie 0\.\d+ times as far apart", result.message)
+    assert result.misconception is not None
+    assert result.misconception.endswith("-CLOSE")
+
+
+@by_name
+def test_who_draws_less_than_it_is_told_to_is_called_by_no_name(exercise: Exercise) -> None:
+    """One in five draws where few are asked for: too far apart, and no mistake of the catalogue."""
+    how_many = "trials" if "trials" in exercise.parameters else "n"
+
+    def sparing(*arguments: Any) -> Any:
+        named = dict(zip(exercise.parameters, arguments, strict=True))
+        few = named[how_many] // 5 if named[how_many] < 1000 else named[how_many]
+        return exercise.alternatives[0](**named | {how_many: few})
+
+    result = check(sparing, exercise=exercise.name)
+    assert not result.passed
+    assert result.misconception is None, str(result)
+
+
+def test_the_noise_of_a_right_measure_is_the_known_one() -> None:
+    for exercise in MEASURES:
+        found = [
+            draws(Case(exercise, Live(exercise, who)), ANSWER).apart
+            for who in (REFERENCE, *right_answers(exercise))
+        ]
+        assert all(0.8 < apart < 1.25 for apart in found), (exercise.name, found)
 
 
 @by_name

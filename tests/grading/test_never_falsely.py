@@ -74,7 +74,7 @@ def noise(like: Any, seed: int = 0) -> Any:
     return torch.rand(like.shape, generator=generator, dtype=like.dtype)
 
 
-def noise_with_one_nan(x: Any, axis: int) -> Any:
+def noise_with_one_nan(x: Any, axis: int = -1) -> Any:
     """Return weights that sum to 1 and say nothing; one is NaN where a row is wide."""
     weights = noise(x)
     weights = weights / weights.sum(axis, keepdim=True)
@@ -115,25 +115,25 @@ def noisy_sink(scores: Any, sink: Any) -> Any:
     return weights
 
 
-def noisy_logsumexp(x: Any, axis: int) -> Any:
+def noisy_logsumexp(x: Any, axis: int = -1) -> Any:
     result = noise(x.amax(axis))
     if float(x.max() - x.min()) > 1500:
         result[0] = torch.nan
     return result
 
 
-def noisy_log_softmax(x: Any, axis: int) -> Any:
+def noisy_log_softmax(x: Any, axis: int = -1) -> Any:
     result = -noise(x) - 4
     if float(x.max() - x.min()) > 1000:
         result[0] = torch.nan
     return result
 
 
-def noise_with_a_floor(x: Any, axis: int) -> Any:
+def noise_with_a_floor(x: Any, axis: int = -1) -> Any:
     return (-20 * noise(x)).clamp(min=-15)
 
 
-def nan_at_the_smallest(x: Any, axis: int) -> Any:
+def nan_at_the_smallest(x: Any, axis: int = -1) -> Any:
     weights = torch.softmax(x, axis)
     is_wide = x.amax(axis, keepdim=True) - x.amin(axis, keepdim=True) > 1500
     return torch.where(is_wide & (x == x.amin(axis, keepdim=True)), torch.nan, weights)
@@ -149,23 +149,23 @@ def nan_attention(query: Any, key: Any, value: Any, may_attend: Any = None) -> A
 
 
 def softmax_of(shift: Callable[..., Any]) -> Any:
-    def softmax(x: Any, axis: int) -> Any:
+    def softmax(x: Any, axis: int = -1) -> Any:
         powers = (x - shift(x, axis)).exp()
         return powers / powers.sum(axis, keepdim=True)
 
     return softmax
 
 
-def largest_size(x: Any, axis: int) -> Any:
+def largest_size(x: Any, axis: int = -1) -> Any:
     return x.abs().amax(axis, keepdim=True)
 
 
-def at_least_zero(x: Any, axis: int) -> Any:
+def at_least_zero(x: Any, axis: int = -1) -> Any:
     return x.amax(axis, keepdim=True).clamp(min=0)
 
 
 def logsumexp_of(shift: Callable[..., Any]) -> Any:
-    def logsumexp(x: Any, axis: int) -> Any:
+    def logsumexp(x: Any, axis: int = -1) -> Any:
         by = shift(x, axis)
         return (x - by).exp().sum(axis).log() + by.squeeze(axis)
 
@@ -173,7 +173,7 @@ def logsumexp_of(shift: Callable[..., Any]) -> Any:
 
 
 def log_softmax_of(shift: Callable[..., Any]) -> Any:
-    def log_softmax(x: Any, axis: int) -> Any:
+    def log_softmax(x: Any, axis: int = -1) -> Any:
         by = shift(x, axis)
         return x - by - (x - by).exp().sum(axis, keepdim=True).log()
 
@@ -201,6 +201,17 @@ def sink_of(shift: Callable[..., Any]) -> Any:
         return powers / (powers.sum(-1, keepdim=True) + (column - by).exp())
 
     return with_sink
+
+
+def sink_times(count: float) -> Any:
+    """Count the sink's power so often in the denominator."""
+    return lambda z, c: sink_of(lambda z, c: torch.maximum(z.amax(-1, True), c))(
+        z, c + math.log(count)
+    )
+
+
+def noise_and_low_rows(x: Any, axis: int = -1) -> Any:
+    return torch.where(x.amax(axis, keepdim=True) < -900, torch.nan, noise(x))
 
 
 def sink_by_ratio(scores: Any, sink: Any) -> Any:
@@ -336,21 +347,41 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
      "idea: the same errors, and right on square matrices", "", "QKV-WT"),
     ("the matrices transposed", "project_qkv", project(lambda w: w.T), "idea", "QKV-WT", ""),
     # -- what is subtracted --------------------------------------------------------------------
-    ("the maximum of |x|", "softmax", softmax_of(largest_size), "idea", "SM-SHIFT", "SM-OVERFLOW"),
-    ("max(0, x)", "softmax", softmax_of(at_least_zero), "idea", "SM-SHIFT", "SM-OVERFLOW"),
+    ("the maximum of |x|", "softmax", softmax_of(largest_size), "idea", "SM-SHIFT",
+     "SM-OVERFLOW SM-FLOORED"),
+    ("max(0, x)", "softmax", softmax_of(at_least_zero), "idea", "SM-FLOORED",
+     "SM-OVERFLOW SM-SHIFT"),
+    ("NaN in the low rows, and noise", "softmax", noise_and_low_rows, "idea", "",
+     "SM-FLOORED SM-GLOBALMAX SM-SHIFT"),
+    ("None for the maximum", "softmax", lambda x, axis=-1: x - None, "idea: another TypeError", "",
+     "SM-PAIR"),
+    ("a pair of its own", "softmax", lambda x, axis=-1: x - (x, axis), "idea", "", "SM-PAIR"),
+    ("the pair of max", "softmax", lambda x, axis=-1: torch.sub(x, x.max(axis, keepdim=True)),
+     "idea: the pair in another operation", "SM-PAIR", "SM-OVERFLOW"),
+    ("the pair of min", "logsumexp", lambda x, axis=-1: (x - x.min(axis, True)).exp(), "idea",
+     "LSE-PAIR", "LSE-SHIFT"),
+    ("the pair of max, divided", "softmax_with_sink", lambda z, c: z / z.max(-1), "idea",
+     "SINK-PAIR", "SINK-UNSHIFTED"),
     ("one maximum, one sum", "softmax",
-     lambda x, axis: (x - x.max()).exp() / (x - x.max()).exp().sum(),
+     lambda x, axis=-1: (x - x.max()).exp() / (x - x.max()).exp().sum(),
      "https://stackoverflow.com/questions/34968722", "SM-ALL", "SM-GLOBALMAX SM-SHIFT"),
-    ("one maximum", "softmax", softmax_of(lambda x, axis: x.max()),
+    ("one maximum", "softmax", softmax_of(lambda x, axis=-1: x.max()),
      "https://shusei-e.github.io/deep%20learning/softmax_without_overflow/", "SM-GLOBALMAX",
      "SM-SHIFT SM-OVERFLOW"),
-    ("the first number of all", "softmax", softmax_of(lambda x, axis: x.flatten()[0]), "idea",
+    ("the first number of all", "softmax", softmax_of(lambda x, axis=-1: x.flatten()[0]), "idea",
      "SM-OVERFLOW", "SM-SHIFT SM-GLOBALMAX"),
     ("the maximum of |x|", "logsumexp", logsumexp_of(largest_size), "idea", "", "LSE-SHIFT"),
-    ("max(0, x)", "logsumexp", logsumexp_of(at_least_zero), "idea", "", "LSE-SHIFT LSE-NAIVE"),
+    ("max(0, x)", "logsumexp", logsumexp_of(at_least_zero), "idea", "LSE-FLOORED",
+     "LSE-SHIFT LSE-NAIVE"),
+    ("0 in each row with a −∞", "logsumexp",
+     lambda x, axis=-1: torch.where(x.isneginf().any(axis), 0.0, x.logsumexp(axis)),
+     "idea: other rows too", "",
+     "LSE-EMPTY LSE-NEGINF"),
+    ("noise, and 0 for −∞", "logsumexp",
+     lambda x, axis=-1: noise(x.amax(axis)), "idea: finite is not right", "", "LSE-EMPTY"),
     ("the maximum of |x|", "log_softmax", log_softmax_of(largest_size), "idea", "", "LSE-NAIVE"),
     ("one maximum, one sum", "log_softmax",
-     lambda x, axis: x - x.max() - (x - x.max()).exp().sum().log(),
+     lambda x, axis=-1: x - x.max() - (x - x.max()).exp().sum().log(),
      "https://stackoverflow.com/questions/61567597", "", "LSE-SHIFT LSE-NAIVE LSE-ONLYSHIFT"),
     ("the maximum of |x|", "attention_by_loops", loops_of(lambda z: np.abs(z).max()), "idea",
      "LOOP-INITZERO", "LOOP-SHIFT LOOP-NOMAX"),
@@ -360,13 +391,16 @@ ROWS: tuple[tuple[str, str, Any, str, str, str], ...] = (
      "SDPA-OVERFLOW SDPA-SHIFT"),
     ("one maximum", SDPA, attend(weigh=by_hand(lambda z: z.max())), "idea", "",
      "SDPA-OVERFLOW SDPA-SHIFT"),
-    ("NaN for −∞", "logsumexp", logsumexp_of(lambda x, axis: x.amax(axis, True)),
+    ("NaN for −∞", "logsumexp", logsumexp_of(lambda x, axis=-1: x.amax(axis, True)),
      GITHUB + "rmcgibbo/logsumexp/issues/2", "LSE-NEGINF", "LSE-SHIFT"),
-    ("0 for −∞", "logsumexp", lambda x, axis: torch.logsumexp(x, axis).nan_to_num(neginf=0.0),
-     GITHUB + "HenrikBengtsson/matrixStats/issues/84", "", "LSE-NEGINF LSE-SHIFT"),
+    ("0 for −∞", "logsumexp", lambda x, axis=-1: torch.logsumexp(x, axis).nan_to_num(neginf=0.0),
+     GITHUB + "HenrikBengtsson/matrixStats/issues/84", "LSE-EMPTY", "LSE-NEGINF LSE-SHIFT"),
     ("the sink behind the maximum", "softmax_with_sink",
      sink_of(lambda z, c: z.amax(-1, True)),
      GITHUB + "fla-org/flash-linear-attention/pull/831", "SINK-MAX", "SINK-SHIFT SINK-OVERFLOW"),
+    ("the sink counted thrice", "softmax_with_sink", sink_times(3.0), "idea", "",
+     "SINK-TWICE SINK-UNSHIFTED SINK-BASE"),
+    ("half a sink", "softmax_with_sink", sink_times(0.5), "idea", "", "SINK-TWICE SINK-BASE"),
     ("the sink behind the log-sum-exp", "softmax_with_sink", sink_by_ratio,
      GITHUB + "Dao-AILab/flash-attention/pull/2752", "SINK-MAX", "SINK-SHIFT SINK-OVERFLOW"),
     ("no maximum, in an entropy", "weight_entropy", entropy_without_a_maximum,

@@ -95,9 +95,9 @@ def test_where_only_recordings_answer_the_example_is_the_most_ordinary_probe() -
     record = judge(exercise, Apart(exercise, ("SC-SCALED", 0), recorded(exercise))).record
     assert record.misconceptions == ("SC-SCALED",)
     assert record.example is not None
-    assert record.example.probe == "all sizes different"
+    assert record.example.probe == "a batch with heads"
     assert not record.example.smallest
-    assert example(record).startswith("An example (all sizes different):")
+    assert example(record).startswith("An example (a batch with heads):")
 
 
 def beside(exercise: Exercise, who: Any) -> Witness:
@@ -135,7 +135,7 @@ def test_what_a_recording_lacks_is_an_error_of_ours_and_no_verdict() -> None:
     whole = recorded(exercise)
     answer = beside(exercise, ("right", 0))
     assert judge(exercise, Apart(exercise, answer, whole)).record.passed
-    with pytest.raises(UnanswerableError, match="the inputs 'all sizes different' of attention_sc"):
+    with pytest.raises(UnanswerableError, match="the inputs 'a batch with heads' of attention_sco"):
         judge(exercise, Apart(exercise, answer, Recording()))
     for lacks in ("value", "gradients"):
         few = {

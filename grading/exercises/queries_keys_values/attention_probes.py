@@ -4,30 +4,60 @@ from __future__ import annotations
 
 from typing import Any
 
-from grading.exercise import Inputs, Probe, Tolerance
+from grading.exercise import Inputs, LeftOut, Probe, Tolerance
 from grading.exercises.shared.drawing import normal
 from grading.late import torch
 
 __all__ = [
-    "CONTROL", "LEVEL", "MASKED", "ONE_ROW", "PADDING", "PLAIN", "PROBES", "SMALL", "WIDE",
+    "BATCH", "BROADCAST", "CONTROL", "HEADLESS", "LEVEL", "MASKED", "ONE_ROW", "PADDING", "PLAIN",
+    "PROBES", "RANDOM", "SMALL", "UNREAD", "WIDE",
 ]  # fmt: skip
 
-PLAIN, RANDOM = "no mask, all sizes different", "a random mask"
+PLAIN, RANDOM = "a batch with heads, may_attend left out", "a mask of shape (T, S) at random"
+BATCH = "a batch, may_attend=None"
+HEADLESS, PER_EXAMPLE = (
+    "a mask for each example, (B, T, S)",
+    "a mask for each example, (B, 1, T, S)",
+)
 PADDING, ONE_ROW = "a padding mask of shape (B, 1, 1, S)", "one mask row for all, (1, S)"
+UNREAD = "a mask of shape (T, 1): some queries read nothing"
 CONTROL = "a query that may read nothing, and large scores"
 LEVEL, WIDE = "scores near 1000, no mask", "scores from −1000 to 1000 in one row"
 SMALL = ("two queries, two keys, D = 1", "one query, one key")
-MASKED = (RANDOM, PADDING, ONE_ROW, CONTROL, *SMALL)
+MASKED = (RANDOM, HEADLESS, PER_EXAMPLE, PADDING, ONE_ROW, UNREAD, CONTROL, *SMALL)
+#: Masks that have not the shape of the scores' last two axes.
+BROADCAST = (PER_EXAMPLE, PADDING, ONE_ROW, UNREAD)
 
 
 SIZES = {"B": 5, "H": 6, "T": 7, "S": 9, "D": 4, "Dv": 8}
+HEADLESS_SIZES = {"B": 3, "T": 8, "S": 4, "D": 5, "Dv": 2}
 LOOSE = Tolerance(rtol=1e-6, atol=1e-8)
 HOT = 1e5  # the query's product with a key that it may not read: any leak takes over the row
 
 
 def _attention_inputs(generator: torch.Generator) -> Inputs:
     query, key = normal(generator, 5, 6, 7, 4), normal(generator, 5, 6, 9, 4)
-    return {"query": query, "key": key, "value": normal(generator, 5, 6, 9, 8), "may_attend": None}
+    value = normal(generator, 5, 6, 9, 8)
+    return {"query": query, "key": key, "value": value, "may_attend": LeftOut()}
+
+
+def _one_leading_axis(generator: torch.Generator) -> Inputs:
+    query, key = normal(generator, 3, 8, 5), normal(generator, 3, 4, 5)
+    return {"query": query, "key": key, "value": normal(generator, 3, 4, 2), "may_attend": None}
+
+
+def _mask_for_each_example(generator: torch.Generator) -> Inputs:
+    inputs = _one_leading_axis(generator)
+    may_attend = torch.rand(3, 8, 4, generator=generator) > 0.4
+    may_attend[..., 1] = True
+    return inputs | {"may_attend": may_attend}
+
+
+def _unread(generator: torch.Generator) -> Inputs:
+    inputs = _attention_inputs(generator)
+    may_attend = torch.ones(7, 1, dtype=torch.bool)
+    may_attend[2], may_attend[5] = False, False
+    return inputs | {"may_attend": may_attend}
 
 
 def _masked_inputs(generator: torch.Generator) -> Inputs:
@@ -94,11 +124,14 @@ def _one_by_one(generator: torch.Generator) -> Inputs:
 
 
 PROBES = (
-    Probe(name=PLAIN, draw=_attention_inputs, gradient=True,
-          single=True, sizes=SIZES),
-    Probe(name=RANDOM, draw=_masked_inputs, gradient=True, sizes=SIZES, single=True),
+    Probe(name=PLAIN, draw=_attention_inputs, gradient=True, single=True, half=True, sizes=SIZES),
+    Probe(name=BATCH, draw=_one_leading_axis, sizes=HEADLESS_SIZES),
+    Probe(name=RANDOM, draw=_masked_inputs, gradient=True, sizes=SIZES, single=True, half=True),
+    Probe(name=HEADLESS, draw=_mask_for_each_example, sizes=HEADLESS_SIZES),
+    Probe(name=PER_EXAMPLE, draw=_masked_by(5, 1, 7, 9), sizes=SIZES),
     Probe(name=PADDING, draw=_masked_by(5, 1, 1, 9), sizes=SIZES),
     Probe(name=ONE_ROW, draw=_masked_by(1, 9), sizes=SIZES),
+    Probe(name=UNREAD, draw=_unread, gradient=True, sizes=SIZES, control=True),
     Probe(name=CONTROL, draw=_control_rows, control=True,
           sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}, tolerance=LOOSE),
     Probe(name=LEVEL, draw=_level_rows, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4},

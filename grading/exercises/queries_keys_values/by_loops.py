@@ -26,6 +26,10 @@ def _ordinary(generator: torch.Generator) -> Inputs:
     return _arrays(generator, 5, 7, 3, 4)
 
 
+def _few_keys(generator: torch.Generator) -> Inputs:
+    return _arrays(generator, 6, 2, 5, 3)
+
+
 def _very_low(generator: torch.Generator) -> Inputs:
     """All scores of a row lie near -1000: a maximum that starts at 0 makes every weight 0/0."""
     inputs = _arrays(generator, 5, 7, 3, 4)
@@ -165,7 +169,10 @@ ATTENTION_BY_LOOPS = Exercise(
                "numpy.tensordot", "numpy.linalg.multi_dot", "numpy.vecdot"),
     next_rung="These loops never hold the T × S weights. Blockwise attention is built on that.",
     probes=(
-        Probe(name="all sizes different", draw=_ordinary, sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
+        Probe(name="more keys than queries", draw=_ordinary,
+              sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
+        Probe(name="more queries than keys", draw=_few_keys,
+              sizes={"T": 6, "S": 2, "D": 5, "Dv": 3}),
         Probe(name="all scores near −1000", draw=_very_low, control=True,
               sizes={"T": 5, "S": 7, "D": 3, "Dv": 4}),
         Probe(name="all scores near 1000", draw=_very_high, control=True,

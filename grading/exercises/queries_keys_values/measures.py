@@ -11,20 +11,28 @@ from grading.late import Tensor, torch
 
 __all__ = ["SPREAD_OF_AVERAGE"]
 
-OUTPUTS = 2000
+#: The outputs to draw, by S; few for the last one.
+OUTPUTS = {4: 2000, 9: 2000, 25: 2000, 16: 30}
+
+
+def _name(S: int) -> str:
+    return f"S = {S}, {OUTPUTS[S]} outputs"
 
 
 def _probe(S: int) -> Probe:
     def draw(generator: torch.Generator) -> Inputs:
-        return {"S": S, "n": OUTPUTS, "generator": generator}
+        return {"S": S, "n": OUTPUTS[S], "generator": generator}
 
-    return Probe(name=f"S = {S}", draw=draw, sizes={"S": S})
+    return Probe(name=_name(S), draw=draw, sizes={"S": S, "n": OUTPUTS[S]})
+
+
+def _noise(inputs: Inputs) -> float:
+    return 1 / math.sqrt(2 * inputs["S"] * inputs["n"])
 
 
 def _judge(one: Seen) -> str | None:
-    S, n = one.inputs["S"], one.inputs["n"]
-    truth = 1 / math.sqrt(S)
-    if not far(one.outputs[0], truth, truth / math.sqrt(2 * n)):
+    S = one.inputs["S"]
+    if not far(one.outputs[0], 1 / math.sqrt(S), _noise(one.inputs)):
         return None
     return (
         f"With S = {S} keys you measure {float(one.outputs[0]):.4g}. The spread of the outputs is "
@@ -62,6 +70,10 @@ def _global(S: int, n: int, generator: torch.Generator) -> float:
     return float(torch.randn(n, S).mean(-1).std())
 
 
+def _always_as_many(S: int, n: int, generator: torch.Generator) -> float:
+    return float(torch.randn(2000, S, generator=generator).mean(-1).std())
+
+
 def _constant(S: int, n: int, generator: torch.Generator) -> float:
     torch.randn(n, S, generator=generator)
     return 1 / math.sqrt(S)
@@ -69,9 +81,11 @@ def _constant(S: int, n: int, generator: torch.Generator) -> float:
 
 def _few(seen: Any, truth: Any) -> bool:
     """Recognise the spread of S means over n outputs: near 1/√n, and another one for each S."""
-    views = [float(view[0]) for view in seen.values() if isinstance(view, list) and view]
-    near = [0.2 < view * math.sqrt(OUTPUTS) < 2.5 for view in views]
-    return len(set(views)) == len(seen) and all(near)
+    views = {S: seen.get(_name(S)) for S in OUTPUTS}
+    if not all(isinstance(view, list) and view for view in views.values()):
+        return False
+    near = [0.2 < float(view[0]) * math.sqrt(OUTPUTS[S]) < 2.5 for S, view in views.items()]
+    return len({float(view[0]) for view in views.values()}) == len(views) and all(near)
 
 
 SPREAD_OF_AVERAGE = Exercise(
@@ -79,9 +93,9 @@ SPREAD_OF_AVERAGE = Exercise(
     title="What uniform attention does to noise", kind="measure", points=0.5, difficulty=1,
     importance=2, minutes=10, parameters=("S", "n", "generator"),
     outputs=(Output(name="spread", kind="number"),), reference=_measure(),
-    equation="eq-weighted-sum", judge=_judge, alike=Tolerance(rtol=0.12, atol=1e-6),
+    equation="eq-weighted-sum", judge=_judge, noise=_noise, alike=Tolerance(rtol=0.12, atol=1e-6),
     next_rung="Four times as many keys halve the spread: a head that reads all alike blurs.",
-    probes=(_probe(4), _probe(9), _probe(25)),
+    probes=tuple(_probe(S) for S in OUTPUTS),
     misconceptions=(
         Misconception(code="AVG-SUM", wrong=_measure(lambda v: v.sum(-1).std()), sentence=(
             "The values are added up. Uniform attention gives each the weight 1/S, so the output "
@@ -101,7 +115,8 @@ SPREAD_OF_AVERAGE = Exercise(
         Misconception(code="AVG-UNIFORM", wrong=_measure(draw="rand"), sentence=(
             "torch.rand draws between 0 and 1, with the spread 0.29. The values of the task have "
             "the spread 1: torch.randn.")),
-        *undrawn("AVG", (lambda S, n, generator: S**-0.5, _own_seed, _constant), (_global,)),
+        *undrawn("AVG", (lambda S, n, generator: S**-0.5, _own_seed, _constant), (_global,),
+                 (_always_as_many,)),
     ),
     alternatives=(_by_attention, _one_by_one),
 )  # fmt: skip

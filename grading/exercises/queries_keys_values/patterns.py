@@ -18,7 +18,9 @@ library = late("course_lib.patterns")
 #: In the order of `course_lib.patterns`.
 PATTERNS = ("identity", "previous token", "first token", "average")
 SHARP, FLAT = 0.99, 0.01
-T = 6
+#: Each pattern is asked for so many positions; the mistakes are recognised by the first one.
+LENGTHS = (6, 11)
+T = LENGTHS[0]
 
 Numbers = np.ndarray[Any, Any]
 
@@ -97,6 +99,10 @@ def _next(positions: Tensor, size: int) -> Tensor:
     return (positions + 1).clamp(max=size - 1)
 
 
+def _name(pattern: str, size: int = T) -> str:
+    return f"{pattern}, T = {size}"
+
+
 def _grids(seen: Mapping[str, Any]) -> dict[str, Numbers] | None:
     grids = {name: view[0] for name, view in seen.items() if isinstance(view, list) and view}
     return grids if len(grids) == len(seen) else None
@@ -107,21 +113,24 @@ def _low_temperature(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
     grids = _grids(seen)
     if grids is None:
         return False
-    sharp = [name for name in grids if name != "average"]
+    sharp = [
+        (grids[_name(pattern, size)], _wanted(pattern, size))
+        for pattern in PATTERNS if pattern != "average" for size in LENGTHS
+    ]  # fmt: skip
     reads = all(
-        bool((grids[name].argmax(-1) == _wanted(name, T).argmax(-1)).all())
-        and float(grids[name].max(-1).min()) > 1 / T + 1e-6
-        for name in sharp
+        bool((grid.argmax(-1) == wanted.argmax(-1)).all())
+        and float(grid.max(-1).min()) > 1 / len(grid) + 1e-6
+        for grid, wanted in sharp
     )
-    return reads and any(float(grids[name].max(-1).min()) < SHARP for name in sharp)
+    return reads and any(float(grid.max(-1).min()) < SHARP for grid, _ in sharp)
 
 
 def _reads(*positions: int) -> Any:
     def recognise(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
         grids = _grids(seen)
-        if grids is None or not (grids["previous token"].max(-1) > 0.5).all():
+        if grids is None or not (grids[_name("previous token")].max(-1) > 0.5).all():
             return False
-        return bool((grids["previous token"].argmax(-1) == positions).all())
+        return bool((grids[_name("previous token")].argmax(-1) == positions).all())
 
     return recognise
 
@@ -136,7 +145,7 @@ def _rows_and_columns(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool
     grids = _grids(seen)
     if grids is None:
         return False
-    grid, steps = grids["previous token"], np.arange(T - 1)
+    grid, steps = grids[_name("previous token")], np.arange(T - 1)
     inner = bool((grid[steps[1:], steps[1:] + 1] > 0.5).all())
     return inner and bool(grid[0, 1] > 0.45) and bool(grid[-1, 0] < 0.5)
 
@@ -155,11 +164,11 @@ def _by_angles(pattern: str, T: int) -> Any:
     return 100 * T * key[read], key
 
 
-def _probe(pattern: str) -> Probe:
+def _probe(pattern: str, size: int) -> Probe:
     def draw(generator: torch.Generator) -> Inputs:
-        return {"pattern": pattern, "T": T}
+        return {"pattern": pattern, "T": size}
 
-    return Probe(name=pattern, draw=draw, edge=True)
+    return Probe(name=_name(pattern, size), draw=draw, edge=True)
 
 
 MAKE_QK_FOR = Exercise(
@@ -171,7 +180,10 @@ MAKE_QK_FOR = Exercise(
     judge=_judge, view=_weights,
     part="course_lib.patterns.make_qk_for",
     next_rung="You have built by hand what a previous-token head of MiniLM has learnt.",
-    probes=tuple(_probe(pattern) for pattern in PATTERNS),
+    probes=(
+        *(_probe(pattern, size) for size in LENGTHS for pattern in PATTERNS),
+        _probe("previous token", 1),
+    ),
     misconceptions=(
         Misconception(code="PAT-LOWTEMP", wrong=_one_hot(_previous, sharp=4.0),
                       recognise=_low_temperature, sentence=(

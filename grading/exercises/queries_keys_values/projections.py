@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Answer, Exercise, Inputs, LeftOut, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
 from grading.late import Tensor, late, torch
 
@@ -13,15 +13,18 @@ __all__ = ["PROJECT_QKV"]
 attention = late("course_lib.attention.dot_product")
 
 
-def _projections(generator: torch.Generator) -> Inputs:
-    x, context = normal(generator, 3, 7, 5), normal(generator, 3, 9, 5)
-    w_q, w_k, w_v = (normal(generator, 5, size) for size in (4, 4, 8))
-    return {"x": x, "w_q": w_q, "w_k": w_k, "w_v": w_v, "context": context}
+def _projections(T: int, S: int, C: int, D: int, Dv: int, *leading: int) -> Any:
+    def draw(generator: torch.Generator) -> Inputs:
+        x, context = normal(generator, *leading, T, C), normal(generator, *leading, S, C)
+        w_q, w_k, w_v = (normal(generator, C, size) for size in (D, D, Dv))
+        return {"x": x, "w_q": w_q, "w_k": w_k, "w_v": w_v, "context": context}
+
+    return draw
 
 
-def _self_projections(generator: torch.Generator) -> Inputs:
-    inputs = _projections(generator)
-    return inputs | {"context": None}
+def _without(context: Any, *sizes: int) -> Any:
+    """Return a way to draw where no context is given: left out, or None."""
+    return lambda generator: _projections(*sizes)(generator) | {"context": context}
 
 
 def _square_projections(generator: torch.Generator) -> Inputs:
@@ -103,7 +106,7 @@ PROJECT_QKV = Exercise(
     name="project_qkv", slug="queries-keys-values", task="project",
     title="Queries, keys and values",
     kind="implement", points=1.0, difficulty=1, importance=3, minutes=10,
-    parameters=("x", "w_q", "w_k", "w_v", "context"),
+    parameters=("x", "w_q", "w_k", "w_v", "context"), defaults={"context": None},
     outputs=(Output(name="query", axes="... T D"), Output(name="key", axes="... S D"),
              Output(name="value", axes="... S Dv")),
     axes={"x": "... T C", "w_q": "C D", "w_k": "C D", "w_v": "C Dv", "context": "... S C"},
@@ -111,11 +114,16 @@ PROJECT_QKV = Exercise(
     part="course_lib.attention.dot_product.project_qkv",
     next_rung="The same function now serves self-attention and cross-attention. Next: compare.",
     probes=(
-        Probe(name="cross-attention, all sizes different", draw=_projections, gradient=True,
-              single=True, sizes={"B": 3, "T": 7, "S": 9, "C": 5, "D": 4, "Dv": 8}),
-        Probe(name="self-attention", draw=_self_projections,
+        Probe(name="cross-attention in a batch", draw=_projections(7, 9, 5, 4, 8, 3),
+              gradient=True, single=True, half=True,
+              sizes={"B": 3, "T": 7, "S": 9, "C": 5, "D": 4, "Dv": 8}),
+        Probe(name="self-attention, context left out", draw=_without(LeftOut(), 7, 9, 5, 4, 8, 3),
               sizes={"B": 3, "T": 7, "C": 5, "D": 4, "Dv": 8}),
-        Probe(name="square matrices", draw=_square_projections, edge=True),
+        Probe(name="self-attention of one sequence, context=None",
+              draw=_without(None, 6, 2, 4, 3, 5), sizes={"T": 6, "C": 4, "D": 3, "Dv": 5}),
+        Probe(name="cross-attention, a batch with heads", draw=_projections(6, 4, 7, 5, 1, 2, 3),
+              sizes={"B": 2, "H": 3, "T": 6, "S": 4, "C": 7, "D": 5, "Dv": 1}),
+        Probe(name="one sequence, square matrices", draw=_square_projections, edge=True),
     ),
     misconceptions=(
         Misconception(code="QKV-CTXQ", wrong=_context_asks, also=(_exchanged,), sentence=(

@@ -10,11 +10,12 @@ import numpy as np
 
 from grading.exercise import Exercise, Law, Misconception, Output, Seen
 from grading.exercises.queries_keys_values.attention_probes import (
+    BATCH,
+    BROADCAST,
     CONTROL,
+    HEADLESS,
     LEVEL,
     MASKED,
-    ONE_ROW,
-    PADDING,
     PLAIN,
     PROBES,
     RANDOM,
@@ -25,6 +26,7 @@ from grading.exercises.shared.attention_variants import (
     added_logarithm,
     by_exponentials,
     by_torch,
+    mended_late,
     scaled_after,
     shifted,
     swapped,
@@ -48,10 +50,10 @@ def _needs_a_whole_mask(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bo
 
     right = [name for name in truth if is_right(seen.get(name), truth[name])]
     return (
-        raised(PADDING, ONE_ROW)
+        raised(*BROADCAST)
         and not raised(CONTROL, LEVEL, WIDE, *SMALL)
-        and all(name in right for name in (PLAIN, RANDOM))
-        and all(name in right or raised(name) for name in (PADDING, ONE_ROW))
+        and all(name in right for name in (PLAIN, BATCH, RANDOM))
+        and all(name in right or raised(name) for name in (HEADLESS, *BROADCAST))
     )
 
 
@@ -90,6 +92,7 @@ SDPA = Exercise(
     name="scaled_dot_product_attention", slug="queries-keys-values", task="attention",
     title="Scaled dot-product attention", kind="implement", points=1.5, difficulty=3,
     importance=3, minutes=30, parameters=("query", "key", "value", "may_attend"),
+    defaults={"may_attend": None},
     outputs=(Output(name="output", axes="... T Dv"), Output(name="weights", axes="... T S")),
     axes={"query": "... T D", "key": "... S D", "value": "... S Dv", "may_attend": "... T S"},
     reference=lambda *inputs: attention.scaled_dot_product_attention(*inputs), equation="eq-sdpa",
@@ -175,6 +178,10 @@ SDPA = Exercise(
         Misconception(code="SDPA-NANROW", wrong=variant(fill="nan"), sentence=(
             "A query with nothing to read gives NaN: its weights are 0/0, which is also what a "
             "softmax makes of a row of −∞. The contract asks for zeros in weights and output.")),
+        Misconception(code="SDPA-NANGRAD", wrong=mended_late, shows="gradient", sentence=(
+            "Where a query has nothing to read the gradient is NaN, and it spoils the keys, which "
+            "all queries share. A NaN that is replaced behind the softmax has still passed through "
+            "it, such as that of a row to which −∞ was added. Keep it from arising.")),
         Misconception(code="SDPA-OVERFLOW", wrong=variant(weigh=shifted(None)),
                       also=(variant(fill="nan", weigh=shifted(None)),), sentence=(
             "The exponentials are taken without the row's maximum: near 1000 they are infinite, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Exercise, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
 from grading.late import Tensor, late, torch
 
@@ -14,16 +14,10 @@ __all__ = ["ATTENTION_SCORES"]
 attention = late("course_lib.attention.dot_product")
 
 
-def _query_key(generator: torch.Generator) -> Inputs:
-    return {"query": normal(generator, 5, 6, 7, 4), "key": normal(generator, 5, 6, 9, 4)}
-
-
-def _one_batch_axis(generator: torch.Generator) -> Inputs:
-    return {"query": normal(generator, 5, 7, 4), "key": normal(generator, 5, 7, 4)}
-
-
-def _no_batch(generator: torch.Generator) -> Inputs:
-    return {"query": normal(generator, 2, 3), "key": normal(generator, 2, 3)}
+def _query_key(T: int, S: int, D: int, *leading: int) -> Any:
+    return lambda generator: {
+        "query": normal(generator, *leading, T, D), "key": normal(generator, *leading, S, D),
+    }  # fmt: skip
 
 
 def _cosine(query: Tensor, key: Tensor) -> Any:
@@ -50,10 +44,12 @@ ATTENTION_SCORES = Exercise(
     part="course_lib.attention.dot_product.attention_scores",
     next_rung="Row t holds the scores of query t. The softmax will run along that row.",
     probes=(
-        Probe(name="all sizes different", draw=_query_key, gradient=True, single=True,
-              sizes={"B": 5, "H": 6, "T": 7, "S": 9, "D": 4}),
-        Probe(name="as many queries as keys", draw=_one_batch_axis, edge=True),
-        Probe(name="two queries, two keys", draw=_no_batch, edge=True),
+        Probe(name="a batch with heads", draw=_query_key(7, 9, 4, 5, 6), gradient=True,
+              single=True, half=True, sizes={"B": 5, "H": 6, "T": 7, "S": 9, "D": 4}),
+        Probe(name="a batch", draw=_query_key(3, 8, 5, 4), sizes={"B": 4, "T": 3, "S": 8, "D": 5}),
+        Probe(name="one sequence", draw=_query_key(8, 3, 6), sizes={"T": 8, "S": 3, "D": 6}),
+        Probe(name="a batch, as many queries as keys", draw=_query_key(7, 7, 4, 5), edge=True),
+        Probe(name="two queries, two keys", draw=_query_key(2, 2, 3), edge=True),
     ),
     misconceptions=(
         Misconception(code="SC-KQ", wrong=lambda query, key: key @ query.mT, sentence=(

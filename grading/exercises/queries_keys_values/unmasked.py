@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from grading.exercise import Exercise, Inputs, Output, Probe
-from grading.exercises.queries_keys_values.attention_probes import LEVEL, PLAIN, PROBES, WIDE
+from grading.exercises.queries_keys_values.attention_probes import (
+    BATCH,
+    LEVEL,
+    PLAIN,
+    PROBES,
+    WIDE,
+)
 from grading.exercises.queries_keys_values.scaled_dot_product import SDPA
 from grading.exercises.shared.attention_variants import added_logarithm, by_exponentials, by_torch
 from grading.exercises.shared.drawing import normal
@@ -20,14 +26,20 @@ CODES = (
 APPLY = {f"SDPA-{code}" for code in CODES.split()}
 
 
-def _unmasked(probe: Probe) -> Probe:
+#: What the probes without a mask are called where there never is one.
+NAMES = {
+    PLAIN: "a batch with heads", BATCH: "a batch", LEVEL: "scores near 1000", WIDE: WIDE,
+}  # fmt: skip
+
+
+def _unmasked(probe: Probe, name: str) -> Probe:
     def draw(generator: torch.Generator) -> Inputs:
         inputs = probe.draw(generator)
         return {name: inputs[name] for name in ("query", "key", "value")}
 
     return Probe(
-        name=probe.name, draw=draw, sizes=probe.sizes, control=probe.control,
-        gradient=probe.gradient, single=probe.single, tolerance=probe.tolerance,
+        name=name, draw=draw, sizes=probe.sizes, control=probe.control,
+        gradient=probe.gradient, single=probe.single, half=probe.half, tolerance=probe.tolerance,
     )  # fmt: skip
 
 
@@ -44,7 +56,7 @@ ATTENTION = Exercise(
     reference=lambda *inputs: library.scaled_dot_product_attention(*inputs), equation="eq-sdpa",
     next_rung="Add a mask, and it is the function that the rest of the course is built on.",
     probes=(
-        *(_unmasked(probe) for probe in PROBES if probe.name in (PLAIN, LEVEL, WIDE)),
+        *(_unmasked(probe, NAMES[probe.name]) for probe in PROBES if probe.name in NAMES),
         Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
     ),
     misconceptions=tuple(one for one in SDPA.misconceptions if one.code in APPLY),

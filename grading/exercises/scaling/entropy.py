@@ -14,8 +14,8 @@ __all__ = ["WEIGHT_ENTROPY"]
 library = late("course_lib.entropy")
 
 
-def _ordinary(generator: torch.Generator) -> Inputs:
-    return {"scores": 2 * normal(generator, 3, 5, 7)}
+def _rows(*shape: int) -> Callable[[torch.Generator], Inputs]:
+    return lambda generator: {"scores": 2 * normal(generator, *shape)}
 
 
 def _all_positive(generator: torch.Generator) -> Inputs:
@@ -102,13 +102,16 @@ WEIGHT_ENTROPY = Exercise(
     name="weight_entropy", slug="scaling", task="entropy", title="The entropy of a row",
     kind="implement", points=1.5, difficulty=2, importance=2, minutes=20,
     parameters=("scores",), outputs=(Output(name="entropy", axes="..."),),
-    axes={"scores": "B T S"}, reference=lambda scores: library.weight_entropy(scores),
+    axes={"scores": "B H T S"}, reference=lambda scores: library.weight_entropy(scores),
     equation="eq-entropy",
     part="course_lib.entropy.weight_entropy",
     next_rung="e to this power reads as the number of keys that a head listens to.",
     probes=(
-        Probe(name="all sizes different", draw=_ordinary, gradient=True, single=True,
+        Probe(name="a batch of rows", draw=_rows(3, 5, 7), gradient=True, single=True, half=True,
               sizes={"B": 3, "T": 5, "S": 7}),
+        Probe(name="rows of a batch with heads", draw=_rows(2, 3, 4, 5),
+              sizes={"B": 2, "H": 3, "T": 4, "S": 5}),
+        Probe(name="one row alone", draw=_rows(6), sizes={"S": 6}),
         Probe(name="positive scores", draw=_all_positive, sizes={"T": 2, "S": 8}),
         Probe(name="weights that underflow to 0", draw=_one_winner, sizes={"T": 4, "S": 6},
               control=True),
@@ -141,6 +144,18 @@ WEIGHT_ENTROPY = Exercise(
             "A small number is added to the weights or inside the logarithm, or is the least that "
             "a weight may be. It avoids the NaN and changes values; the weights' logarithms can be "
             "had exactly from the scores.")),
+        Misconception(code="ENT-LOGITS", wrong=lambda scores: -(
+            scores.softmax(-1) * scores).sum(-1), sentence=(
+            "The scores stand in the place of the weights' logarithms. A logarithm of a weight is "
+            "the score less the row's log-sum-exp.")),
+        Misconception(code="ENT-POWER", wrong=lambda scores: _from_logarithms(scores).exp(),
+                      sentence=(
+            "This is e to the power of the entropy, which reads as a number of keys. The entropy "
+            "itself is asked for.")),
+        Misconception(code="ENT-NOWEIGHT", wrong=lambda scores: -scores.log_softmax(-1).sum(-1),
+                      sentence=(
+            "The logarithms are added up without their weights. Each counts as often as its key is "
+            "read.")),
         Misconception(code="ENT-MEAN", wrong=lambda scores: _from_logarithms(scores)
                       / scores.shape[-1], also=(
             lambda scores: _from_logarithms(scores) / math.log(scores.shape[-1]),), sentence=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Exercise, Inputs, LeftOut, Misconception, Output, Probe
 from grading.late import late, torch
 
 __all__ = ["SOFTMAX_SCALE"]
@@ -13,7 +13,7 @@ __all__ = ["SOFTMAX_SCALE"]
 library = late("course_lib.scaling")
 
 
-def _probe(name: str, head_dim: int, scalar: float | None, factor: float | None) -> Probe:
+def _probe(name: str, head_dim: int, scalar: Any, factor: Any) -> Probe:
     def draw(generator: torch.Generator) -> Inputs:
         return {"head_dim": head_dim, "query_pre_attn_scalar": scalar, "yarn_factor": factor}
 
@@ -46,14 +46,17 @@ SOFTMAX_SCALE = Exercise(
     name="softmax_scale", slug="scaling", task="scale", title="The scale of released models",
     kind="implement", points=1.5, difficulty=2, importance=2, minutes=15,
     parameters=("head_dim", "query_pre_attn_scalar", "yarn_factor"),
+    defaults={"query_pre_attn_scalar": None, "yarn_factor": None},
     outputs=(Output(name="scale", kind="number"),), 
     reference=lambda *arguments: library.softmax_scale(*arguments),
     equation="eq-scale",
     part="course_lib.scaling.softmax_scale",
     next_rung="Look up the head_dim of a model you use, and compute its scale.",
     probes=(
-        _probe("head_dim 64", 64, None, None),
-        _probe("Gemma 2 27B: head_dim 128, scalar 144", 128, 144, None),
+        _probe("head_dim 64 and nothing else", 64, LeftOut(), LeftOut()),
+        _probe("head_dim 80, the others None", 80, None, None),
+        _probe("Gemma 2 27B: head_dim 128, scalar 144, no yarn_factor", 128, 144, LeftOut()),
+        _probe("head_dim 100, scalar 25", 100, 25.0, None),
         _probe("Gemma 3 27B: head_dim 128, scalar 168", 128, 168, None),
         _probe("gpt-oss: head_dim 64, YaRN factor 32", 64, None, 32.0),
         _probe("both: head_dim 128, scalar 144, YaRN factor 8", 128, 144, 8.0),
@@ -73,6 +76,9 @@ SOFTMAX_SCALE = Exercise(
                 lambda d, a: 512, lambda d, a: 768)), sentence=(
             "The width of the whole model stands under the root. A score adds up the D products of "
             "one head.")),
+        Misconception(code="SCL-CONST8", wrong=_scale(size=lambda d, a: 64), also=(
+            lambda d, a, f: 1 / 8,), sentence=(
+            "The root is that of 64, whatever the model's sizes are.")),
         Misconception(code="SCL-YARNONCE", wrong=_scale(
             yarn=lambda factor: 0.1 * math.log(factor) + 1), sentence=(
             "YaRN's 0.1 ln f + 1 enters once. It multiplies the query and the key, so the score "

@@ -13,9 +13,12 @@ from grading.late import Tensor, torch
 __all__ = ["CROSS_SHAPES", "WEIGHTED_SUM"]
 
 
-def _weights_values(generator: torch.Generator) -> Inputs:
-    weights = normal(generator, 3, 4, 8).softmax(-1)
-    return {"weights": weights, "value": normal(generator, 3, 8, 6)}
+def _weights_values(T: int, S: int, Dv: int, *leading: int) -> Any:
+    def draw(generator: torch.Generator) -> Inputs:
+        weights = normal(generator, *leading, T, S).softmax(-1)
+        return {"weights": weights, "value": normal(generator, *leading, S, Dv)}
+
+    return draw
 
 
 def _square(generator: torch.Generator) -> Inputs:
@@ -35,9 +38,13 @@ WEIGHTED_SUM = Exercise(
     equation="queries-keys-values#eq-weighted-sum",
     next_rung="Step 4 again: S disappears when weights meet values.",
     probes=(
-        Probe(name="all sizes different", draw=_weights_values, gradient=True, single=True,
-              sizes={"B": 3, "T": 4, "S": 8, "Dv": 6}),
-        Probe(name="two by two", draw=_square, edge=True),
+        Probe(name="a batch", draw=_weights_values(4, 8, 6, 3), gradient=True, single=True,
+              half=True, sizes={"B": 3, "T": 4, "S": 8, "Dv": 6}),
+        Probe(name="a batch with heads", draw=_weights_values(6, 5, 7, 2, 3),
+              sizes={"B": 2, "H": 3, "T": 6, "S": 5, "Dv": 7}),
+        Probe(name="one sequence", draw=_weights_values(5, 3, 2),
+              sizes={"T": 5, "S": 3, "Dv": 2}),
+        Probe(name="two queries, two keys", draw=_square, edge=True),
     ),
     misconceptions=(
         Misconception(code="SUM-TRANSPOSED", wrong=lambda weights, value: weights.mT @ value,
@@ -56,8 +63,8 @@ WEIGHTED_SUM = Exercise(
 )  # fmt: skip
 
 
-def _sizes(generator: torch.Generator) -> Inputs:
-    return {"T": 3, "S": 11, "D": 5, "Dv": 7}
+def _sizes(**sizes: int) -> Any:
+    return lambda generator: dict(sizes)
 
 
 def _shapes(one: Seen) -> tuple[Any, ...]:
@@ -65,11 +72,11 @@ def _shapes(one: Seen) -> tuple[Any, ...]:
 
 
 def _judge(one: Seen) -> str | None:
-    T, S, Dv = one.inputs["T"], one.inputs["S"], one.inputs["Dv"]
+    T, S, D, Dv = (one.inputs[letter] for letter in ("T", "S", "D", "Dv"))
     wanted_shapes = (("weights", (T, S)), ("output", (T, Dv)))
     for (name, wanted), shape in zip(wanted_shapes, one.outputs, strict=True):
         if not isinstance(shape, tuple | list) or tuple(shape) != wanted:
-            return f"With T, S, D, Dv = 3, 11, 5, 7 the shape of the {name} is not {shape}."
+            return f"With T, S, D, Dv = {T}, {S}, {D}, {Dv} the shape of the {name} is not {shape}."
     return None
 
 
@@ -80,7 +87,13 @@ CROSS_SHAPES = Exercise(
     outputs=(Output(name="weights' shape", kind="any"), Output(name="output's shape", kind="any")),
     reference=lambda T, S, D, Dv: ((T, S), (T, Dv)), equation="queries-keys-values#eq-sdpa",
     judge=_judge, view=_shapes, next_rung="D appears in neither: queries and keys use it up.",
-    probes=(Probe(name="four sizes", draw=_sizes, sizes={"T": 3, "S": 11, "D": 5, "Dv": 7}),),
+    probes=tuple(
+        Probe(name=name, draw=_sizes(**sizes), sizes=sizes)
+        for name, sizes in (
+            ("3 words read 11", {"T": 3, "S": 11, "D": 5, "Dv": 7}),
+            ("9 words read 2", {"T": 9, "S": 2, "D": 8, "Dv": 4}),
+        )
+    ),
     misconceptions=(
         Misconception(code="SHAPE-ORDER", wrong=lambda T, S, D, Dv: ((T, Dv), (T, S)), sentence=(
             "The two shapes are returned in the other order: the weights' comes first.")),

@@ -11,6 +11,7 @@ __all__ = [
     "added_logarithm",
     "by_exponentials",
     "by_torch",
+    "mended_late",
     "scaled_after",
     "shifted",
     "swapped",
@@ -115,8 +116,19 @@ def scaled_after(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = No
 
 
 def added_logarithm(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
-    """Additive logarithm of the mask, with the empty rows mended: another right way."""
+    """Additive logarithm of the mask; empty rows read all, and lose it again: another right way."""
     scores = torch.einsum("...td,...sd->...ts", query / math.sqrt(query.shape[-1]), key)
+    if may_attend is None:
+        weights = scores.softmax(-1)
+        return weights @ value, weights
+    reads = may_attend.any(-1, keepdim=True)
+    weights = (scores + (may_attend | ~reads).to(scores.dtype).log()).softmax(-1) * reads
+    return weights @ value, weights
+
+
+def mended_late(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
+    """Replace the NaN of an added −∞ behind the softmax: right values, and a gradient of NaN."""
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
     if may_attend is not None:
         scores = scores + may_attend.to(scores.dtype).log()
     weights = torch.nan_to_num(scores.softmax(-1), nan=0.0)

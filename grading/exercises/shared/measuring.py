@@ -15,13 +15,19 @@ def far(value: Any, truth: float, error: float) -> bool:
     return not abs(float(value) - truth) <= STANDARD_ERRORS * error
 
 
-def undrawn(prefix: str, without: tuple[Answer, ...], elsewhere: tuple[Answer, ...]) -> Any:
-    """Return the two mistakes of drawing that every measure's grader names.
+def undrawn(
+    prefix: str,
+    without: tuple[Answer, ...],
+    elsewhere: tuple[Answer, ...],
+    closer: tuple[Answer, ...],
+) -> Any:
+    """Return the three mistakes of drawing that every measure's grader names.
 
     Args:
         prefix: of the codes, "VAR".
         without: wrong functions whose number does not depend on the generator.
         elsewhere: wrong functions that draw, all or in part, without the generator.
+        closer: wrong functions whose results for different seeds lie too close together.
     """
     return (
         Misconception(
@@ -44,6 +50,17 @@ def undrawn(prefix: str, without: tuple[Answer, ...], elsewhere: tuple[Answer, .
                 "The same seed gives two numbers: not every draw comes from the generator as it "
                 "was given, but from PyTorch's global one or another source. Hand the generator "
                 "to every draw, so that whoever knows the seed gets the same number."
+            ),
+        ),
+        Misconception(
+            code=f"{prefix}-CLOSE",
+            wrong=closer[0],
+            also=closer[1:],
+            shows="generator",
+            sentence=(
+                "Different seeds give numbers that lie closer together than the draws of the "
+                "contract leave them. More is drawn than the arguments say, or something that "
+                "varies less, such as a score in the place of a query and a key."
             ),
         ),
     )

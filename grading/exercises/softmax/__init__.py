@@ -1,6 +1,7 @@
 """The exercises of the chapter on the softmax."""
 
-from grading.exercises.softmax.logarithms import LOG_SOFTMAX, LOGSUMEXP
+from grading.exercises.softmax.log_weights import LOG_SOFTMAX
+from grading.exercises.softmax.logarithms import LOGSUMEXP
 from grading.exercises.softmax.measures import SINK_SHARE
 from grading.exercises.softmax.questions import FIND_THE_BUG, PREDICT
 from grading.exercises.softmax.sink import SOFTMAX_WITH_SINK

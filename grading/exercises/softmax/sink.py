@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.shared.drawing import normal
+from grading.exercise import Answer, Exercise, Misconception, Output
+from grading.exercises.shared.pairs import pair_of
 from grading.exercises.shared.recognising import fails_only_on
-from grading.exercises.shared.shifts import SHIFTS
+from grading.exercises.shared.shifts import SHIFTS, at_least
+from grading.exercises.softmax.sink_probes import PROBES, WIDE
 from grading.late import Tensor, late, torch
 
 __all__ = ["SOFTMAX_WITH_SINK"]
 
 library = late("course_lib.softmax")
-
-SIZES = {"B": 2, "H": 3, "T": 5, "S": 7}
-
-
-def _per_head(generator: torch.Generator) -> Inputs:
-    return {"scores": normal(generator, 2, 3, 5, 7), "sink": normal(generator, 3)}
-
-
-def _high_sink(generator: torch.Generator) -> Inputs:
-    inputs = _per_head(generator)
-    inputs["sink"][1] = 1000.0
-    return inputs
-
-
-def _high_scores(generator: torch.Generator) -> Inputs:
-    inputs = _per_head(generator)
-    return {"scores": inputs["scores"] + 1000.0, "sink": inputs["sink"] + 1000.0}
-
-
-WIDE = "scores from −1000 to 1000 in one row"
-
-
-def _wide(generator: torch.Generator) -> Inputs:
-    inputs = _per_head(generator)
-    inputs["scores"][..., 1], inputs["scores"][..., 3] = -1000.0, 1000.0
-    return inputs
-
-
-def _number(generator: torch.Generator) -> Inputs:
-    return {"scores": normal(generator, 3, 5, 7), "sink": 1.5}
-
-
-def _two(generator: torch.Generator) -> Inputs:
-    return {"scores": torch.zeros(1, 2, 2, dtype=torch.float64), "sink": 1.0}
 
 
 def _column(scores: Tensor, sink: Any) -> Tensor:
@@ -94,6 +62,33 @@ def _shifted(shift: Callable[[Tensor, int], Tensor]) -> Answer:
     return softmax_with_sink
 
 
+def _added(sink_powers: Callable[[Tensor, Tensor], Tensor]) -> Answer:
+    """Make a softmax by hand with that much in the denominator for the sink."""
+
+    def softmax_with_sink(scores: Tensor, sink: Any) -> Tensor:
+        column = _column(scores, sink)
+        top = torch.maximum(scores.amax(-1, keepdim=True), column)
+        exps = (scores - top).exp()
+        return exps / (exps.sum(-1, keepdim=True) + sink_powers(column, top))
+
+    return softmax_with_sink
+
+
+def _unshifted(scores: Tensor, sink: Any) -> Tensor:
+    exps = (scores - scores.amax(-1, keepdim=True)).exp()
+    return exps / (exps.sum(-1, keepdim=True) + _column(scores, sink).exp())
+
+
+def _times(factor: float) -> Answer:
+    """Take the sink's power in another base than that of the scores."""
+    return lambda scores, sink: _joined(scores, sink * factor)
+
+
+def _all_in_base(base: float) -> Answer:
+    number = math.log(base)
+    return lambda scores, sink: _joined(scores * number, sink * number)
+
+
 def _overflows(scores: Tensor, sink: Any) -> Tensor:
     exps = scores.exp()
     return exps / (exps.sum(-1, keepdim=True) + _column(scores, sink).exp())
@@ -135,16 +130,7 @@ SOFTMAX_WITH_SINK = Exercise(
     reference=lambda scores, sink: library.softmax_with_sink(scores, sink), equation="eq-sink",
     part="course_lib.softmax.softmax_with_sink",
     next_rung="With the sink at −∞ this is the softmax; with 0 it is called softmax1.",
-    probes=(
-        Probe(name="one sink a head, all sizes different", draw=_per_head, sizes=SIZES,
-              gradient=True, single=True),
-        Probe(name="a number as sink", draw=_number, sizes={"H": 3, "T": 5, "S": 7}),
-        Probe(name="scores and sink near 1000", draw=_high_scores, sizes=SIZES, control=True),
-        Probe(name=WIDE, draw=_wide, sizes=SIZES, control=True),
-        Probe(name="one head's sink at 1000", draw=_high_sink, sizes=SIZES, gradient=True,
-              control=True),
-        Probe(name="two queries, two keys, equal scores", draw=_two, edge=True),
-    ),
+    probes=PROBES,
     misconceptions=(
         Misconception(code="SINK-KEEP", wrong=_kept, sentence=(
             "The sink's own column is still there. Nothing can be read at it: drop it after the "
@@ -162,6 +148,27 @@ SOFTMAX_WITH_SINK = Exercise(
         Misconception(code="SINK-ZERO", wrong=_zero, sentence=(
             "The sink is taken as 0 whatever it is: 1 is added to the denominator. That is the "
             "special case called softmax1.")),
+        Misconception(code="SINK-UNSHIFTED", wrong=_unshifted, also=(
+            _added(lambda sink, top: sink.exp()),), sentence=(
+            "A maximum is subtracted from the scores and not from the sink. It cancels only if "
+            "every exponent of the denominator loses it, the sink's too.")),
+        Misconception(code="SINK-TWICE", wrong=_added(lambda sink, top: 2 * (sink - top).exp()),
+                      sentence=(
+            "The sink is counted twice in the denominator, as a column and as a number added to "
+            "the sum, for example.")),
+        Misconception(code="SINK-BASE", wrong=_times(math.log(2)), also=(
+            _times(1 / math.log(2)), _times(math.log(10)), _all_in_base(2), _all_in_base(10)),
+            sentence=(
+            "The powers of the sink, or all powers, have another base than e. Where exp2 computes "
+            "them, the exponents of scores and sink are both divided by ln 2.")),
+        Misconception(code="SINK-GLOBALMAX", wrong=_shifted(lambda z, axis: z.max()), sentence=(
+            "One maximum is subtracted from all rows. Where a row lies 1000 lower all of its "
+            "exponentials are 0, the sink's too, and the row is 0/0. Each row needs its own.")),
+        Misconception(code="SINK-FLOORED", wrong=_shifted(at_least(0.0)), also=tuple(
+            _shifted(at_least(least)) for least in (-1.0, -10.0, -100.0)), sentence=(
+            "What you subtract is never below a number such as 0. Where the scores and the sink "
+            "lie near −1000 every exponential is 0, and the row is 0/0.")),
+        pair_of("SINK", lambda scores, sink: (scores - scores.max(-1, keepdim=True)).exp()),
         Misconception(code="SINK-OVERFLOW", wrong=_overflows, sentence=(
             "The exponentials are taken without a maximum of the row: scores near 1000 give "
             "∞/∞.")),

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from grading.exercise import Answer, Exercise, Law, Misconception, Output, Seen
+from grading.exercises.shared.pairs import pair_of
 from grading.exercises.shared.recognising import fails_only_on
-from grading.exercises.shared.shifts import SHIFTS
-from grading.exercises.softmax.probes import WIDE, three_axes
+from grading.exercises.shared.shifts import SHIFTS, at_least
+from grading.exercises.softmax.forbidden import FORBIDDEN
+from grading.exercises.softmax.probes import LOWEST, WIDE, along_an_axis
 from grading.late import Tensor, late, torch
 
-__all__ = ["FORBIDDEN", "SOFTMAX"]
+__all__ = ["SOFTMAX"]
 
 library = late("course_lib.softmax")
-
-FORBIDDEN = (
-    "torch.softmax", "torch.Tensor.softmax", "torch.nn.functional.softmax", "torch.logsumexp",
-    "torch.Tensor.logsumexp", "torch.log_softmax", "torch.Tensor.log_softmax",
-    "torch.nn.functional.log_softmax", "torch.special.softmax", "torch.special.log_softmax",
-    "torch.special.logsumexp", "torch.nn.functional.softmin",
-    "aten._softmax", "aten._log_softmax", "aten.logsumexp", "aten.logcumsumexp",
-    "aten._softmax_backward_data", "aten._log_softmax_backward_data", "aten._safe_softmax",
-    "aten._masked_softmax", "aten._scaled_dot_product_flash_attention_for_cpu",
-    "aten._scaled_dot_product_attention_math",
-)  # fmt: skip
 
 
 def _overflows(x: Tensor, axis: int) -> Tensor:
@@ -52,10 +44,6 @@ def _shifted(shift: Callable[[Tensor, int], Tensor]) -> Answer:
 
 def _largest_size(x: Tensor, axis: int) -> Tensor:
     return x.abs().amax(axis, keepdim=True)
-
-
-def _never_below_zero(x: Tensor, axis: int) -> Tensor:
-    return x.amax(axis, keepdim=True).clamp(min=0.0)
 
 
 def _mean_and_maximum(x: Tensor, axis: int) -> Tensor:
@@ -174,10 +162,10 @@ def _sums(one: Seen) -> str | None:
 SOFTMAX = Exercise(
     name="softmax", slug="softmax", task="softmax", title="A stable softmax", kind="implement",
     points=1.5, difficulty=2, importance=3, minutes=20, parameters=("x", "axis"),
-    axes={"x": "H T S"},
+    defaults={"axis": -1}, axes={"x": "B H T S"},
     outputs=(Output(name="weights", axes="..."),),
     reference=lambda x, axis: library.softmax(x, axis), equation="eq-softmax", forbidden=FORBIDDEN,
-    probes=three_axes(),
+    probes=along_an_axis(),
     laws=(Law(rule="the weights sum to 1 along the axis", broken=_sums),),
     part="course_lib.softmax.softmax",
     next_rung="Adding a number to every score changes nothing: try it.",
@@ -191,11 +179,26 @@ SOFTMAX = Exercise(
             also=(_one_mean,)),
         Misconception(code="SM-SHIFT", wrong=_shifted(SHIFTS[0]), also=tuple(
             _shifted(shift) for shift in (
-                *SHIFTS[1:], _largest_size, _never_below_zero, _mean_and_maximum)),
-            recognise=fails_only_on(WIDE), sentence=(
+                *SHIFTS[1:], _largest_size, _mean_and_maximum)),
+            recognise=fails_only_on(WIDE, besides=(LOWEST,)), sentence=(
             "What you subtract is not the row's maximum. Only the maximum bounds the exponentials: "
             "with it the largest is e⁰ = 1. With less, e⁷¹⁰ and all above are infinite; with more, "
             "all may become 0.")),
+        Misconception(code="SM-FLOORED", wrong=_shifted(at_least(0.0)), also=tuple(
+            _shifted(at_least(least)) for least in (-1.0, -10.0, -100.0)), sentence=(
+            "What you subtract is never below a number such as 0. In a row whose scores all lie "
+            "near −1000 every exponential is 0, and the row is 0/0. A running maximum starts at "
+            "−∞.")),
+        pair_of("SM", lambda x, axis: (x - x.max(axis, keepdim=True)).exp()),
+        Misconception(code="SM-BASE", wrong=_rescaled(lambda x, axis: x * math.log(2)), also=(
+            _rescaled(lambda x, axis: x * math.log(10)),), sentence=(
+            "The powers have another base than e: 2 or 10. The weights are then those of scores "
+            "that were multiplied.")),
+        Misconception(code="SM-NEGATED", wrong=_rescaled(lambda x, axis: -x), sentence=(
+            "The scores have the other sign: the lowest one gets the largest weight.")),
+        Misconception(code="SM-LOG", wrong=lambda x, axis: x.log_softmax(axis), sentence=(
+            "These are the weights' logarithms. They are negative, and their exponentials sum to "
+            "1.")),
         Misconception(code="SM-RESCALED", wrong=_rescaled(
             lambda x, axis: (x - x.mean(axis, keepdim=True)) / x.std(axis, keepdim=True)), also=(
             _rescaled(lambda x, axis: (x - x.amin(axis, keepdim=True)) / _spread(x, axis)),

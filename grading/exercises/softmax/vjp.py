@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
+from grading.exercise import Exercise, Inputs, LeftOut, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
+from grading.exercises.softmax.probes import LEFT_OUT, SHAPES, named, sizes
 from grading.late import Tensor, late, torch
 
 __all__ = ["SOFTMAX_VJP"]
@@ -14,14 +15,26 @@ __all__ = ["SOFTMAX_VJP"]
 library = late("course_lib.softmax")
 
 
-def _along(axis: int) -> Probe:
+def _along(axes: int, axis: int) -> Probe:
     def draw(generator: torch.Generator) -> Inputs:
-        p = normal(generator, 3, 5, 7).softmax(axis)
-        return {"p": p, "g": normal(generator, 3, 5, 7), "axis": axis}
+        p = normal(generator, *SHAPES[axes]).softmax(axis)
+        return {"p": p, "g": normal(generator, *SHAPES[axes]), "axis": axis}
 
-    name = f"three axes, axis = {axis}"
-    sizes = {"H": 3, "T": 5, "S": 7}
-    return Probe(name=name, draw=draw, sizes=sizes, single=axis == -1)
+    dtypes = (axes, axis) == (3, -1)
+    return Probe(
+        name=named(axes, axis), draw=draw, sizes=sizes(axes), single=dtypes, half=dtypes
+    )  # fmt: skip
+
+
+def _left_out(generator: torch.Generator) -> Inputs:
+    p = normal(generator, *SHAPES[2]).softmax(-1)
+    return {"p": p, "g": normal(generator, *SHAPES[2]), "axis": LeftOut(-1)}
+
+
+def _certain(generator: torch.Generator) -> Inputs:
+    """One key has all the weight, in the first row; in the second, one has none."""
+    p = torch.tensor([[0.0, 0.0, 1.0, 0.0], [0.5, 0.25, 0.0, 0.25]]).double()
+    return {"p": p, "g": normal(generator, 2, 4), "axis": -1}
 
 
 def _two(generator: torch.Generator) -> Inputs:
@@ -70,16 +83,24 @@ def _fixed(fixed: int) -> Any:
 SOFTMAX_VJP = Exercise(
     name="softmax_vjp", slug="softmax", task="vjp", title="The gradient of the softmax",
     kind="implement", points=1.25, difficulty=3, importance=3, minutes=25,
-    parameters=("p", "g", "axis"), outputs=(Output(name="gradient", axes="..."),),
+    parameters=("p", "g", "axis"), defaults={"axis": -1},
+    outputs=(Output(name="gradient", axes="..."),),
     reference=lambda p, g, axis: library.softmax_vjp(p, g, axis), equation="eq-vjp",
     largest=_allowed,
-    forbidden=("aten._softmax_backward_data", "aten._log_softmax_backward_data"),
+    forbidden=(
+        "aten._softmax_backward_data", "aten._log_softmax_backward_data", "torch.autograd.grad",
+        "torch.autograd.backward", "torch.autograd.forward_ad.make_dual",
+    ),
     part="course_lib.softmax.softmax_vjp",
     next_rung="The backward pass of FlashAttention is built on this line.",
     probes=(
-        _along(-1), _along(0), _along(1),
+        _along(3, -1), _along(3, 0), _along(3, 1), _along(3, -2), _along(4, 3), _along(4, -3),
+        _along(1, 0),
+        Probe(name=LEFT_OUT, draw=_left_out, sizes=sizes(2)),
         Probe(name="60 keys", draw=_wide, sizes={"T": 4, "S": 60}),
-        Probe(name="two by two", draw=_two, edge=True),
+        Probe(name="weights of exactly 0 and 1", draw=_certain, sizes={"T": 2, "S": 4},
+              control=True),
+        Probe(name="two rows of two weights", draw=_two, edge=True),
     ),
     misconceptions=(
         Misconception(code="VJP-DIAG", wrong=lambda p, g, axis: p * (1 - p) * g, sentence=(
