@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: help course test book serve lab reset check release site.zip notebooks bench clean env env-dev browser vocabularies
+.PHONY: help course test book serve lab reset mine check release site.zip notebooks bench clean env env-dev browser vocabularies
 
 help:  ## this list
 	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ lab: env  ## JupyterLab on work/, your own copies of the exercises
 
 reset: env  ## start one notebook again, keeping a dated copy: make reset NOTEBOOK=softmax
 	@$(RUN) -m grading reset "$(NOTEBOOK)"
+
+mine: env  ## your answers that pass, gathered into a library of your own: work/mine.py
+	@$(RUN) -m grading mine
 
 check: env-dev  ## format, lint, types
 	@$(RUN) -m ruff format --check .

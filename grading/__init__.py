@@ -3,8 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from grading.checking import check as check
     from grading.words.result import CheckResult as CheckResult
+
+    mine: ModuleType
 
 __all__ = ["CheckResult", "check"]
 
@@ -19,4 +23,8 @@ def __getattr__(name: str) -> Any:
         from grading.words.result import CheckResult
 
         return CheckResult
+    if name == "mine":
+        from grading.adoption.finding import mine
+
+        return mine()
     raise AttributeError(f"module 'grading' has no attribute {name!r}")

@@ -8,10 +8,10 @@ from grading.commands.for_instructors import add_for_instructors, formgrader
 from grading.commands.for_learners import add_for_learners, lab
 
 EPILOG = """
-For learners:      lab, lab-copies, reset, check
+For learners:      lab, lab-copies, reset, check, mine
 For instructors:   release, collect, grade, report, formgrader, class, solutions
 
-Each command says more with --help. `make` calls lab, reset and release by the same names.
+Each command says more with --help. `make` calls lab, reset, mine and release by the same names.
 """
 
 

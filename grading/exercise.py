@@ -40,40 +40,16 @@ from typing import Any, Literal
 from grading.late import torch
 from grading.observation.seen import Observation
 from grading.observation.values import Inputs, LeftOut
+from grading.tolerance import ALIKE, DOUBLE, HALF, SINGLE, Tolerance
 
 __all__ = [
-    "HALF",
-    "SINGLE",
-    "Answer",
-    "Exercise",
-    "Inputs",
-    "Law",
-    "LeftOut",
-    "Misconception",
-    "Output",
-    "Probe",
-    "Seen",
-    "Tolerance",
-]
+    "HALF", "SINGLE", "Answer", "Exercise", "Inputs", "Law", "LeftOut", "Misconception", "Output",
+    "Probe", "Seen", "Tolerance",
+]  # fmt: skip
 
 Kind = Literal["warm-up", "predict", "implement", "bug", "measure"]
 Stage = Literal["values", "gradient", "cost", "inputs", "generator"]
 Answer = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
-    """How far an answer may be from what is expected: |a - b| <= atol + rtol * |b|."""
-
-    rtol: float = 1e-7
-    atol: float = 1e-9
-
-
-#: For inputs in float32: what a different order of the same operations costs.
-SINGLE = Tolerance(rtol=1e-4, atol=1e-5)
-#: For inputs in bfloat16, whose numbers have eight bits. Right answers that round after each step
-#: are up to 0.0244 · (1 + |b|) off, an entropy most; the tests measure it.
-HALF = Tolerance(rtol=0.05, atol=0.05)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,19 +181,18 @@ class Exercise:
         view: what is compared and shown; default: the outputs.
         functions: what laws, judge and view ask of besides, by name; and what an input that is
             `Named` calls back.
-        alike: how closely an answer agrees with a misconception that it is taken for. Nothing
-            right is ever that close to a wrong one: each lies at least 100 times the tolerance
-            from the truth (tested). Measures, which draw random numbers, need a wider one.
+        alike: how closely an answer agrees with a misconception that it is taken for. Each lies
+            at least 100 times the tolerance from the truth (tested). Measures need a wider one.
         forbidden: dotted names that the answer must not call, "torch.softmax" for example.
             A name of the dispatcher, "aten._softmax", is seen whatever was called to get there.
         noise: how far the results of a measure with different seeds lie apart on its last probe, a
             standard deviation by inputs. Whoever ignores how much to draw is seen by it.
-        largest: the largest number of elements that a tensor or array made on the way may have,
-            by inputs.
-        loops: whether the task is about loops, so that an answer without any is refused.
+        largest: the most elements that a tensor or array made on the way may have, by inputs.
+        loops: whether an answer without any loop is refused.
         equation: the label of the equation to read, "eq-softmax"; where it stands in another
             chapter, "softmax#eq-softmax".
         next_rung: one sentence shown on success: what to try next.
+        part: the library's function for which an answer can stand, argument by argument; or "".
     """
 
     name: str
@@ -242,8 +217,8 @@ class Exercise:
     judge: Callable[[Seen], str | None] | None = None
     view: Callable[[Seen], tuple[Any, ...]] | None = None
     functions: Mapping[str, Answer] = field(default_factory=dict)
-    tolerance: Tolerance = Tolerance()
-    alike: Tolerance = Tolerance(rtol=1e-5, atol=1e-6)
+    tolerance: Tolerance = DOUBLE
+    alike: Tolerance = ALIKE
     forbidden: tuple[str, ...] = ()
     noise: Callable[[Inputs], float] | None = None
     largest: Callable[[Inputs], int] | None = None
@@ -251,15 +226,13 @@ class Exercise:
     time_limit: float = 5.0
     next_rung: str = ""
     formerly: tuple[str, ...] = ()
+    part: str = ""
 
     @property
     def signature(self) -> str:
         """The contract's arguments with their defaults, "x, axis=-1"."""
-        written = (
-            f"{name}={self.defaults[name]!r}" if name in self.defaults else name
-            for name in self.parameters
-        )  # fmt: skip
-        return ", ".join(written)
+        given = {name: f"{name}={default!r}" for name, default in self.defaults.items()}
+        return ", ".join(given.get(name, name) for name in self.parameters)
 
     @property
     def cell(self) -> str:

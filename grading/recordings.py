@@ -26,8 +26,8 @@ PACKAGE = Path(__file__).resolve().parent
 FOLDER = PACKAGE.parent / "_build" / "observations"
 #: What makes an observation and its inputs, beside the exercise's own chapter.
 MAKERS = (
-    "observation", "witness", "exercise.py", "apart.py", "asking.py", "late.py", "exercises/shared",
-    "verdict/case.py",
+    "observation", "witness", "exercise.py", "tolerance.py", "apart.py", "asking.py", "late.py",
+    "exercises/shared", "verdict/case.py",
 )  # fmt: skip
 #: What a folder of code computes with.
 CODE = {".py", ".npz"}

@@ -6,8 +6,10 @@ import numpy as np
 
 from grading.asking import Live
 from grading.exercise import Exercise, Misconception, Probe, Tolerance
-from grading.verdict.case import REFERENCE, Case, Numbers
+from grading.late import late
+from grading.verdict.case import ANSWER, REFERENCE, Case, Numbers
 from grading.verdict.compare import close
+from grading.witness.observe import Witness
 
 __all__ = ["complaints"]
 
@@ -17,7 +19,7 @@ MARGIN = 100
 
 def complaints(exercise: Exercise) -> list[str]:
     """Return what is wrong with an exercise's probes, one sentence each."""
-    return [*_sizes(exercise), *_catalogue(exercise), *_margins(exercise)]
+    return [*_sizes(exercise), *_catalogue(exercise), *_margins(exercise), *_part(exercise)]
 
 
 def _sizes(exercise: Exercise) -> Iterator[str]:
@@ -73,3 +75,22 @@ def _distance(case: Case, mistake: Misconception, probe: Probe, truth: list[Numb
     with np.errstate(all="ignore"):
         agree = [bool(close(a, b, wide).all()) for a, b in zip(seen, truth, strict=True)]
     return 0.0 if all(agree) else float(MARGIN)
+
+
+def _part(exercise: Exercise) -> Iterator[str]:
+    """A function of the library for which an answer stands is what the answer has to be."""
+    home, _, name = exercise.part.rpartition(".")
+    if not exercise.part:
+        return
+    try:
+        function = getattr(late(home), name)
+    except (ImportError, AttributeError):
+        yield f"{exercise.part}: the library has no such function"
+        return
+    if name != exercise.name:
+        yield f"{exercise.part}: a part goes by its exercise's name, {exercise.name}"
+    case = Case(exercise, Live(exercise, Witness(function)))
+    for probe in exercise.probes:
+        mine, truth = case.trial(ANSWER, probe), case.trial(REFERENCE, probe)
+        if not mine.agrees(truth, probe.tolerance or exercise.tolerance):
+            yield f"{exercise.part}: it is not what the reference gives ({probe.name})"

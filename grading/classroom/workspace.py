@@ -35,10 +35,10 @@ def make_copies(root: Path = ROOT) -> list[Path]:
 def backup_name(mine: Path, moment: datetime) -> Path:
     """Return a name for a dated copy that is still free."""
     name = f"{mine.stem}.{moment:%Y-%m-%d-%H%M%S}"
-    free = mine.with_name(f"{name}.bak.ipynb")
+    free = mine.with_name(f"{name}.bak{mine.suffix}")
     number = 2
     while free.exists():
-        free = mine.with_name(f"{name}-{number}.bak.ipynb")
+        free = mine.with_name(f"{name}-{number}.bak{mine.suffix}")
         number += 1
     return free
 

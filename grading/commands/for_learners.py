@@ -33,6 +33,25 @@ def lab(arguments: argparse.Namespace) -> int:
     return open_lab(ROOT / "work", arguments.options)
 
 
+def mine(arguments: argparse.Namespace) -> int:
+    """Gather the learner's answers that pass into their mine.py."""
+    from grading.adoption.adopting import adopt
+    from grading.adoption.keeping import write_library
+    from grading.adoption.library import library_text
+    from grading.adoption.telling import told
+    from grading.notebooks import ROOT
+
+    in_clone = (ROOT / "exercises").is_dir()
+    folder = arguments.folder or (ROOT / "work" if in_clone else Path.cwd())
+    if arguments.folder is not None and not folder.is_dir():
+        print(f"There is no folder {folder}.", file=sys.stderr)
+        return 2
+    adopted, path = adopt(folder), folder / "mine.py"
+    kept = write_library(path, library_text(adopted.own))
+    print(told(adopted, path, kept))
+    return 0
+
+
 def reset(arguments: argparse.Namespace) -> int:
     """Start one notebook again."""
     from grading.classroom.workspace import released
@@ -61,6 +80,11 @@ def add_for_learners(command: Adder) -> None:
     one.add_argument("names", nargs="*", help="only these exercises; default: all that it defines")
     command("lab-copies", lab_copies, "Copy new exercises to work/; nothing is overwritten.")
     command("lab", lab, f"Copy new exercises to work/ and open JupyterLab there. {REST}")
+    one = command(
+        "mine", mine, "Gather your answers that pass into a library of your own, mine.py."
+    )
+    text = "where your notebooks lie; default: work/"
+    one.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help=text)
     one = command("reset", reset, "Start a notebook in work/ again; a dated copy of yours is kept.")
     text = "its name, for example softmax"
     one.add_argument("notebook", nargs="?", default="", metavar="NOTEBOOK", help=text)

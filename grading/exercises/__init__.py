@@ -6,7 +6,7 @@ from functools import cache
 
 from grading.exercise import Exercise
 
-__all__ = ["all_exercises", "find", "names"]
+__all__ = ["all_exercises", "find", "names", "parts"]
 
 
 @cache
@@ -35,3 +35,8 @@ def find(name: str) -> Exercise | None:
 def names() -> list[str]:
     """Return the names of all exercises."""
     return [exercise.name for exercise in all_exercises()]
+
+
+def parts() -> tuple[Exercise, ...]:
+    """Return the exercises whose answers can stand for a function of the library."""
+    return tuple(one for one in all_exercises() if one.part)

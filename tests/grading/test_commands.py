@@ -18,6 +18,7 @@ COMMANDS = (
     "solutions",
     "lab",
     "reset",
+    "mine",
 )
 
 

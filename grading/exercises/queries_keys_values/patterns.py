@@ -178,6 +178,7 @@ MAKE_QK_FOR = Exercise(
     outputs=(Output(name="query", axes="T D"), Output(name="key", axes="T D")),
     reference=lambda pattern, T: library.make_qk_for(pattern, T), equation="eq-weights",
     judge=_judge, view=_weights,
+    part="course_lib.patterns.make_qk_for",
     next_rung="You have built by hand what a previous-token head of MiniLM has learnt.",
     probes=(
         *(_probe(pattern, size) for size in LENGTHS for pattern in PATTERNS),

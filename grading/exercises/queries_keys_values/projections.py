@@ -111,6 +111,7 @@ PROJECT_QKV = Exercise(
              Output(name="value", axes="... S Dv")),
     axes={"x": "... T C", "w_q": "C D", "w_k": "C D", "w_v": "C Dv", "context": "... S C"},
     reference=lambda *inputs: attention.project_qkv(*inputs), equation="eq-project",
+    part="course_lib.attention.dot_product.project_qkv",
     next_rung="The same function now serves self-attention and cross-attention. Next: compare.",
     probes=(
         Probe(name="cross-attention in a batch", draw=_projections(7, 9, 5, 4, 8, 3),

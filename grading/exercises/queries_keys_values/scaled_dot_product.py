@@ -96,6 +96,7 @@ SDPA = Exercise(
     outputs=(Output(name="output", axes="... T Dv"), Output(name="weights", axes="... T S")),
     axes={"query": "... T D", "key": "... S D", "value": "... S Dv", "may_attend": "... T S"},
     reference=lambda *inputs: attention.scaled_dot_product_attention(*inputs), equation="eq-sdpa",
+    part="course_lib.attention.dot_product.scaled_dot_product_attention",
     next_rung="Every later mechanism of the course becomes this function at some limit.",
     laws=(
         Law(rule="a key that may not be read has weight 0", broken=_nothing_forbidden),

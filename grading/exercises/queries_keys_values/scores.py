@@ -41,6 +41,7 @@ ATTENTION_SCORES = Exercise(
     axes={"query": "... T D", "key": "... S D"}, 
     reference=lambda query, key: attention.attention_scores(query, key),
     equation="eq-scores",
+    part="course_lib.attention.dot_product.attention_scores",
     next_rung="Row t holds the scores of query t. The softmax will run along that row.",
     probes=(
         Probe(name="a batch with heads", draw=_query_key(7, 9, 10, 5, 6), gradient=True,

@@ -104,6 +104,7 @@ WEIGHT_ENTROPY = Exercise(
     parameters=("scores",), outputs=(Output(name="entropy", axes="..."),),
     axes={"scores": "B H T S"}, reference=lambda scores: library.weight_entropy(scores),
     equation="eq-entropy",
+    part="course_lib.entropy.weight_entropy",
     next_rung="e to this power reads as the number of keys that a head listens to.",
     probes=(
         Probe(name="a batch of rows", draw=_rows(3, 5, 7), gradient=True, single=True, half=True,

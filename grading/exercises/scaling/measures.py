@@ -111,6 +111,7 @@ SCORE_VARIANCE = Exercise(
     outputs=(Output(name="variance", kind="number"),), 
     reference=lambda D, n, generator, scale: library.score_variance(D, n, generator, scale),
     equation="eq-variance", judge=_judge_variance, alike=Tolerance(rtol=0.1, atol=0),
+    part="course_lib.scaling.score_variance",
     next_rung="scale = 1/√D makes this 1 for every D. That is why the root is there.",
     noise=_variance_noise,
     probes=(

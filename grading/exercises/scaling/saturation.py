@@ -109,6 +109,7 @@ SATURATION = Exercise(
     outputs=(Output(name="largest weight", kind="number"),), 
     reference=lambda *inputs: library.saturation(*inputs),
     equation="eq-saturation", judge=_judge_saturation, noise=_saturation_noise,
+    part="course_lib.scaling.saturation",
     alike=Tolerance(rtol=0.1, atol=0.002),
     next_rung="Now try D = 256 with scale 1, and with 1/16.",
     probes=tuple(_saturation_probe(*key) for key in LARGEST),

@@ -50,6 +50,7 @@ SOFTMAX_SCALE = Exercise(
     outputs=(Output(name="scale", kind="number"),), 
     reference=lambda *arguments: library.softmax_scale(*arguments),
     equation="eq-scale",
+    part="course_lib.scaling.softmax_scale",
     next_rung="Look up the head_dim of a model you use, and compute its scale.",
     probes=(
         _probe("head_dim 64 and nothing else", 64, LeftOut(), LeftOut()),

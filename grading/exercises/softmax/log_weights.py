@@ -82,6 +82,7 @@ LOG_SOFTMAX = Exercise(
     parameters=("x", "axis"), outputs=(Output(name="log-weights", axes="..."),),
     defaults={"axis": -1}, axes={"x": "B H T S"},
     reference=lambda x, axis: library.log_softmax(x, axis), equation="eq-log-softmax",
+    part="course_lib.softmax.log_softmax",
     forbidden=FORBIDDEN,
     next_rung="A loss is the mean of some of these numbers. None of them is ever −∞.",
     probes=(

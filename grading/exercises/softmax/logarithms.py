@@ -137,6 +137,7 @@ LOGSUMEXP = Exercise(
     outputs=(Output(name="log-sum-exp", axes="..."),),
     reference=lambda x, axis: library.logsumexp(x, axis),
     equation="eq-logsumexp", forbidden=FORBIDDEN,
+    part="course_lib.softmax.logsumexp",
     next_rung="One number a row is all that attention needs to keep of a softmax.",
     probes=(
         *along_an_axis(),

@@ -128,6 +128,7 @@ SOFTMAX_WITH_SINK = Exercise(
     parameters=("scores", "sink"), outputs=(Output(name="weights", axes="... H T S"),),
     axes={"scores": "... H T S", "sink": "H"},
     reference=lambda scores, sink: library.softmax_with_sink(scores, sink), equation="eq-sink",
+    part="course_lib.softmax.softmax_with_sink",
     next_rung="With the sink at −∞ this is the softmax; with 0 it is called softmax1.",
     probes=PROBES,
     misconceptions=(

@@ -167,6 +167,7 @@ SOFTMAX = Exercise(
     reference=lambda x, axis: library.softmax(x, axis), equation="eq-softmax", forbidden=FORBIDDEN,
     probes=along_an_axis(),
     laws=(Law(rule="the weights sum to 1 along the axis", broken=_sums),),
+    part="course_lib.softmax.softmax",
     next_rung="Adding a number to every score changes nothing: try it.",
     misconceptions=(
         Misconception(code="SM-OVERFLOW", wrong=_overflows, sentence=(

@@ -91,6 +91,7 @@ SOFTMAX_VJP = Exercise(
         "aten._softmax_backward_data", "aten._log_softmax_backward_data", "torch.autograd.grad",
         "torch.autograd.backward", "torch.autograd.forward_ad.make_dual",
     ),
+    part="course_lib.softmax.softmax_vjp",
     next_rung="The backward pass of FlashAttention is built on this line.",
     probes=(
         _along(3, -1), _along(3, 0), _along(3, 1), _along(3, -2), _along(4, 3), _along(4, -3),

@@ -1,0 +1,1 @@
+"""Answers that pass become the learner's own library, work/mine.py."""

@@ -1,0 +1,53 @@
+"""Which exercises are parts of a learner's library, and that the linter holds them to it."""
+
+from dataclasses import replace
+
+import pytest
+from library import LIBRARY, module_name, public_functions, sources
+
+from grading.catalogue.lint import complaints
+from grading.exercise import Exercise
+from grading.exercises import all_exercises, find, parts
+
+PUBLIC = {
+    f"{module_name(path)}.{name}"
+    for path in sources()
+    if not path.is_relative_to(LIBRARY / "naive")
+    for name in public_functions(path)
+}
+
+
+def part(name: str) -> Exercise:
+    exercise = find(name)
+    assert exercise is not None
+    return exercise
+
+
+def test_every_exercise_that_the_library_has_by_name_is_a_part() -> None:
+    by_name = {full.rpartition(".")[2]: full for full in sorted(PUBLIC)}
+    expected = {one.name: by_name.get(one.name, "") for one in all_exercises()}
+    assert {one.name: one.part for one in all_exercises()} == expected
+    assert len(parts()) >= 13
+    assert {one.part for one in parts()} <= PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("name", "counterpart", "complaint"),
+    [
+        ("softmax", "course_lib.softmax.softmacks", "the library has no such function"),
+        ("softmax", "course_lib.softmacks.softmax", "the library has no such function"),
+        (
+            "softmax",
+            "course_lib.softmax.log_softmax",
+            "a part goes by its exercise's name, softmax",
+        ),
+        ("softmax", "course_lib.softmax.log_softmax", "it is not what the reference gives"),
+        ("softmax_vjp", "course_lib.softmax.softmax", "it is not what the reference gives"),
+        ("saturation", "course_lib.scaling.score_variance", "it is not what the reference gives"),
+    ],
+)
+def test_the_linter_refuses_a_part_that_is_another(
+    name: str, counterpart: str, complaint: str
+) -> None:
+    text = "\n".join(complaints(replace(part(name), part=counterpart)))
+    assert f"{counterpart}: {complaint}" in text
