@@ -81,12 +81,14 @@ class Output:
         kind: a tensor, a NumPy array, a Python number, True or False, a list of numbers, or
             anything (then the exercise judges).
         dtype: the dtype it must have, "bool", or None for the dtype of the first floating input.
+        made_from: another output that it is made from. Where both are wrong, that one is shown.
     """
 
     name: str
     axes: str = ""
     kind: Literal["tensor", "array", "number", "bool", "list", "any"] = "tensor"
     dtype: str | None = None
+    made_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,11 +148,13 @@ class Law:
 
     Attributes:
         rule: the rule in a few words: "each row of weights sums to 1".
-        broken: returns a sentence with what was seen, or None where the rule holds.
+        broken: returns what was seen, without a full stop, or None where the rule holds.
+        output: the name of the output that it speaks of; "" is the first one.
     """
 
     rule: str
     broken: Callable[[Seen], str | None]
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +193,8 @@ class Exercise:
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
             the smallest example. "..." are axes that may be dropped; where an argument counts axes
             by number, none may, and every axis has a letter of its own.
+        fitted: makes inputs that were cut down obey the contract again, rows that sum to 1 for
+            example; with NumPy.
         reference: the truth; the values are compared with what it returns.
         judge: replaces the comparison with the reference where many answers are right: returns a
             sentence with what is wrong, or None.
@@ -225,6 +231,7 @@ class Exercise:
     alternatives: tuple[Answer, ...]
     equation: str
     axes: Mapping[str, str] = field(default_factory=dict)
+    fitted: Callable[[Inputs], Inputs] | None = None
     laws: tuple[Law, ...] = ()
     judge: Callable[[Seen], str | None] | None = None
     view: Callable[[Seen], tuple[Any, ...]] | None = None

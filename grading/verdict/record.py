@@ -27,13 +27,14 @@ class Example:
 
     Attributes:
         probe: the name of the probe that the inputs come from, or were cut from.
+        label: what the inputs are, in words made from themselves.
         smallest: whether smaller inputs were looked for; not where recordings alone could answer.
         inputs: by name; numbers, nested lists of them, a string, None, or told in words.
         output: the name of the output that differs.
         index: where its row stands; () where there is only one.
-        yours, expected: the row of the answer and that of the reference.
-        other: whether these inputs are not those on which the rule was seen broken; the answer is
-            wrong on them too.
+        yours, expected: the row of the answer and that of the reference; () where there is none.
+        other: whether these inputs are not those on which the rule was seen broken, as in some
+            older records.
     """
 
     probe: str
@@ -44,6 +45,7 @@ class Example:
     yours: tuple[Any, ...]
     expected: tuple[Any, ...]
     other: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +173,7 @@ def _is_example(one: Any) -> bool:
         _is_text(one["probe"])
         and isinstance(one["smallest"], bool)
         and isinstance(one.get("other", False), bool)
+        and _is_text(one.get("label", ""))
         and isinstance(one["inputs"], Mapping)
         and all(_is_shown(value) for value in one["inputs"].values())
         and _is_text(one["output"])

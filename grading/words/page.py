@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from grading.verdict.record import Example, Picture, Record
-from grading.words.text import head, row_name, rows, shown, to_read
+from grading.words.text import head, named, row_name, rows, shown, to_read
 
 __all__ = ["page"]
 
@@ -25,7 +25,8 @@ def page(record: Record) -> str:
     earned = f"{record.points:g} of {record.max_points:g} points"
     body = f"<p>{mark} <code>{escape(record.exercise)}</code>: {earned}</p>"
     if record.rule is not None:
-        body += f"<p><em>Rule: {escape(record.rule)}.</em></p>"
+        label = " ".join(f"<code>{escape(words)}</code>" for words in named(record))
+        body += f"<p><em>Rule: {escape(record.rule)}.</em> {label}</p>"
     body += "".join(f"<p>{_marked_up(part)}</p>" for part in record.parts)
     if record.example is not None:
         body += _example(record.example)
@@ -57,9 +58,10 @@ def _example(one: Example) -> str:
         f'<tr><th scope="row" style="{CELL};text-align:left">{escape(row_name(one))}, {name}</th>'
         + "".join(f'<td style="{CELL}">{escape(number)}</td>' for number in row)
         + "</tr>"
-        for name, row in rows(one).items()
+        for name, row in (rows(one) if one.yours else {}).items()
     )
-    return f'<p>{escape(head(one))}</p><ul>{cells}</ul><table style="{TABLE}">{table}</table>'
+    shown_rows = f'<table style="{TABLE}">{table}</table>' if table else ""
+    return f"<p>{escape(head(one))}</p><ul>{cells}</ul>{shown_rows}"
 
 
 def _shaded(picture: Picture) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.fitting import shares
 from grading.late import Tensor, late, torch
 
 __all__ = ["SOFTMAX_VJP"]
@@ -63,6 +64,10 @@ def _allowed(inputs: Inputs) -> int:
     return 4 * int(math.prod(inputs["p"].shape))
 
 
+def _fitted(inputs: Inputs) -> Inputs:
+    return inputs | {"p": shares(inputs["p"], inputs["axis"])}
+
+
 def _fixed(fixed: int) -> Any:
     return lambda p, g, axis: p * (g - _mean(p, g, fixed))
 
@@ -72,7 +77,7 @@ SOFTMAX_VJP = Exercise(
     kind="implement", points=1.25, difficulty=3, importance=3, minutes=25,
     parameters=("p", "g", "axis"), outputs=(Output(name="gradient", axes="..."),),
     reference=lambda p, g, axis: library.softmax_vjp(p, g, axis), equation="eq-vjp",
-    largest=_allowed,
+    largest=_allowed, axes={"p": "H T S", "g": "H T S"}, fitted=_fitted,
     forbidden=("aten._softmax_backward_data", "aten._log_softmax_backward_data"),
     next_rung="The backward pass of FlashAttention is built on this line.",
     probes=(
