@@ -13,6 +13,8 @@ __all__ = ["letters_of", "rounder", "shorter", "shorter_leading", "with_sizes", 
 
 #: How many numbers may stay of an axis, the fewest first.
 KEPT = (1, 2, 3)
+#: So many choices of as many entries are tried.
+MOST = 40
 #: To so many decimals numbers are rounded, the fewest first.
 DECIMALS = (0, 1, 2, 3, 4, 6, 8)
 
@@ -83,7 +85,7 @@ def shorter(inputs: Inputs, axes: Mapping[str, str], letter: str) -> Iterator[In
     sizes = {inputs[name].shape[place] for name, places in at.items() for place in places}
     size = max(sizes, default=0)
     for kept in (kept for kept in KEPT if kept < size):
-        for indices in itertools.combinations(range(size), kept):
+        for indices in itertools.islice(itertools.combinations(range(size), kept), MOST):
             cut = dict(inputs)
             for name, places in at.items():
                 for place in places:

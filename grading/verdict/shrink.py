@@ -94,7 +94,7 @@ class _Search:
 
     def first(self, candidates: Iterator[Inputs], like: Example | None = None) -> Example | None:
         """Return the first of the candidates on which the answer is wrong, in time."""
-        sizes = like.mine.probe.sizes if like is not None else None
+        sizes = None if like is None or like.mine.probe.edge else like.mine.probe.sizes
         for inputs in candidates:
             if not self.is_live or time.monotonic() > self.until:
                 return None
@@ -132,10 +132,12 @@ def smallest_example(
     if mine.seen.timed_out:
         return start
     search = _Search(case, start, tolerance, time.monotonic() + BUDGET)
+    # Rounder numbers first: what differs by little is then seen on fewer of them.
+    best = search.first(rounder(start.inputs), like=start) or start
     if _speaks_of_sizes(start):
-        best = _cut_to_other_sizes(search, exercise.axes)
-    else:
-        best = _cut(search, exercise.axes) if exercise.axes else start
+        best = _cut_to_other_sizes(search, best, exercise.axes)
+    elif exercise.axes:
+        best = _cut(search, best, exercise.axes)
     best = search.first(rounder(best.inputs), like=best) or best
     return replace(best, smallest=search.is_live and bool(exercise.axes))
 
@@ -175,8 +177,7 @@ def _speaks_of_sizes(start: Example) -> bool:
     return start.finding.rule == SHAPES or "The sizes were" in start.finding.message
 
 
-def _cut(search: _Search, axes: Mapping[str, str]) -> Example:
-    start = search.start
+def _cut(search: _Search, start: Example, axes: Mapping[str, str]) -> Example:
     index = start.difference.index if start.difference else ()
     best = search.first(iter([without_leading(start.inputs, axes, index)]))
     if best is None:  # it takes several entries of a leading axis to be wrong
@@ -189,12 +190,12 @@ def _cut(search: _Search, axes: Mapping[str, str]) -> Example:
     return best
 
 
-def _cut_to_other_sizes(search: _Search, axes: Mapping[str, str]) -> Example:
+def _cut_to_other_sizes(search: _Search, start: Example, axes: Mapping[str, str]) -> Example:
     """Make every size as small as it can be while all differ, so that they tell the letters.
 
     An axis of size 1 could be one that was kept, or is broadcast: no letter gets it.
     """
-    best, sizes = search.start, dict(search.start.probe.sizes)
+    best, sizes = start, dict(search.start.probe.sizes)
     cut = without_leading(best.inputs, axes, ())
     found = search.attempt(cut, _present(cut, sizes))
     if found is not None:
