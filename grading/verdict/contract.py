@@ -12,7 +12,15 @@ from grading.verdict.differing import order_of, output_name
 from grading.verdict.errors_in_words import error_message
 from grading.verdict.finding import Finding, lettered
 
-__all__ = ["FORM", "RUNS", "SHAPES", "kind_finding", "signature_finding", "stopped", "stopped_again"]
+__all__ = [
+    "FORM",
+    "RUNS",
+    "SHAPES",
+    "kind_finding",
+    "signature_finding",
+    "stopped",
+    "stopped_again",
+]
 
 #: The rules that an error breaks, and a shape.
 RUNS, SHAPES = "it runs without an error", "results have the right shape"
@@ -207,7 +215,9 @@ def _not_finite(name: str, value: Any, bad: Any, truth: Any) -> str:
     wanted = "" if truth is None else f"has to be {truth[place].item():.4g}"
     if bad.size == 1:
         return f"{first} is {kind}" + (f", and {wanted}." if wanted else ".")
-    text = f"{name} holds {kind}, in {int(bad.sum())} of its {bad.size} places. The first is {first}"
+    text = (
+        f"{name} holds {kind}, in {int(bad.sum())} of its {bad.size} places. The first is {first}"
+    )
     return text + (f", which {wanted}." if wanted else ".")
 
 

@@ -68,9 +68,7 @@ def _shorter_leading(inputs: Inputs, axes: Mapping[str, str], place: int) -> Ite
             yield _of_size(inputs, at, size, indices)
 
 
-def _of_size(
-    inputs: Inputs, at: Mapping[str, int], size: int, indices: tuple[int, ...]
-) -> Inputs:
+def _of_size(inputs: Inputs, at: Mapping[str, int], size: int, indices: tuple[int, ...]) -> Inputs:
     """Take entries of each value's axis, where it has that size: an axis of 1 is broadcast."""
     cut = dict(inputs)
     for name, axis in at.items():

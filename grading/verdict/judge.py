@@ -23,8 +23,8 @@ from grading.verdict.contract import SHAPES, signature_finding, stopped, stopped
 from grading.verdict.diagnose import diagnose
 from grading.verdict.differing import output_name
 from grading.verdict.finding import Finding
-from grading.verdict.labels import label
 from grading.verdict.inputs import shown_input
+from grading.verdict.labels import label
 from grading.verdict.rules import first_finding
 from grading.verdict.shrink import Example, smallest_example
 
@@ -117,13 +117,14 @@ def _judged(case: Case, with_example: bool) -> Verdict:
         return Verdict(_passed(exercise, truth))
     mistake = diagnose(case, finding, seen, truth) if finding.stage else None
     example = smallest_example(case, finding, seen, truth) if with_example else None
-    told = finding if example is None else replace(finding, message=example.finding.message)
+    if example is not None:
+        finding = replace(finding, message=example.finding.message)
     if mistake is not None:  # which says more than a guess
-        told = replace(told, remark="")
-    elif told.unnamed is not None:
-        told = told.unnamed
-    failed = _failed(exercise, told, mistake, example)
-    return Verdict(failed, told, tuple(seen), example.inputs if example is not None else {})
+        finding = replace(finding, remark="")
+    elif finding.unnamed is not None:
+        finding = finding.unnamed
+    failed = _failed(exercise, finding, mistake, example)
+    return Verdict(failed, finding, tuple(seen), example.inputs if example is not None else {})
 
 
 def _answers(case: Case) -> list[Trial]:

@@ -58,7 +58,9 @@ def _large(inputs: Inputs) -> Iterator[str]:
     floats = [
         value.numbers.reshape(-1).astype(np.float64)
         for value in inputs.values()
-        if isinstance(value, Array) and value.numbers is not None and value.numbers.dtype.kind == "f"
+        if isinstance(value, Array)
+        and value.numbers is not None
+        and value.numbers.dtype.kind == "f"
     ]
     held: Any = np.concatenate([np.zeros(0), *floats])
     if np.isinf(held).any():

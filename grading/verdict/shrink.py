@@ -90,7 +90,7 @@ class _Search:
             example = Example(again, inputs, None, mine, right)
             return example if _error_of(example) == _error_of(self.start) else None
         difference = _difference(self.case, again, mine, right, self.tolerance)
-        return difference and Example(again, inputs, difference, mine, right)
+        return None if difference is None else Example(again, inputs, difference, mine, right)
 
     def first(self, candidates: Iterator[Inputs], like: Example | None = None) -> Example | None:
         """Return the first of the candidates on which the answer is wrong, in time."""
@@ -148,10 +148,8 @@ def _difference(
     """Return the first row that differs, in the output that the finding speaks of."""
     if finding.rule == SHAPES:
         number = finding.output or 0
-        assert mine.outputs is not None
-        assert right.outputs is not None
-        shapes = [np.asarray(one.outputs[number].shape) for one in (mine, right)]
-        return Difference(number, (), *shapes)
+        outputs = [one.outputs[number] for one in (mine, right) if one.outputs is not None]
+        return Difference(number, (), *(np.asarray(output.shape) for output in outputs))
     if not mine.view or not right.view or mine.frame != right.frame:
         return None
     if [value.shape for value in mine.view] != [value.shape for value in right.view]:

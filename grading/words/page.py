@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from grading.verdict.record import Example, Picture, Record
+from grading.words.equations import equation_mathml
 from grading.words.text import head, named, row_name, rows, shown, to_read
 
 __all__ = ["page"]
@@ -12,6 +13,7 @@ __all__ = ["page"]
 # A page's own colours are inherited; only the mark and the rows that differ are coloured, in
 # shades that are legible on light and on dark.
 GOOD, BAD = "#2f9e6e", "#c8553d"
+FORMULA = "overflow-x:auto;margin:.4em 0"
 TABLE = "border-collapse:collapse;margin:.4em 0;font-family:monospace"
 CELL = "padding:.1em .6em;border:1px solid #8888;text-align:right"
 
@@ -32,8 +34,10 @@ def page(record: Record) -> str:
         body += _example(record.example)
     if record.link:
         words, address = to_read(record)
-        link = f'<a href="{escape(address)}">{escape(words)}</a>' if address else escape(words)
-        body += f"<p>{link}</p>"
+        link = f'<a href="{escape(address)}">{escape(words)}</a>' if address else _marked_up(words)
+        formula = equation_mathml(record.link)  # ours, and well-formed: see the tests
+        body += f'<div style="{FORMULA}">{formula}</div>' if formula else ""
+        body += f"<p>{link}.</p>"
     if record.picture is not None:
         body += _shaded(record.picture)
     codes = "+".join(record.misconceptions)

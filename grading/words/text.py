@@ -4,9 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from grading.verdict.record import Example, Record, Told
-from grading.words.links import equation_link
+from grading.words.equations import equation_tex
+from grading.words.links import equation_link, is_for_building
 
-__all__ = ["example", "head", "message", "named", "row_name", "rows", "shown", "text", "to_read"]
+__all__ = [
+    "equation",
+    "example",
+    "head",
+    "message",
+    "named",
+    "row_name",
+    "rows",
+    "shown",
+    "text",
+    "to_read",
+]
 
 #: So many numbers of a row are shown.
 LONG = 12
@@ -18,7 +30,7 @@ def text(record: Record) -> str:
     parts = [f"{mark}  {record.exercise}: {record.points:g} of {record.max_points:g} points"]
     if record.rule is not None:
         parts.append(" ".join([f"Rule: {record.rule}.", *named(record)]))
-    parts += [message(record), example(record)]
+    parts += [message(record), equation(record), example(record)]
     return "\n".join(part for part in parts if part)
 
 
@@ -40,7 +52,16 @@ def to_read(record: Record) -> tuple[str, str | None]:
     """Return what to read, in words, and its address; None where no page is known."""
     chapter, _, label = record.link.partition("#")
     words = f"Read the equation in the chapter {chapter.replace('-', ' ')}"
-    return words, equation_link(chapter, label)
+    address = equation_link(chapter, label)
+    if address is None and is_for_building():
+        words += " (`make book` builds it here, and the next check links to it)"
+    return words, address
+
+
+def equation(record: Record) -> str:
+    """Return the equation to read, as TeX under a heading; "" where there is none."""
+    tex = equation_tex(record.link)
+    return f"The equation, in TeX:\n  {tex}" if tex else ""
 
 
 def example(record: Record) -> str:

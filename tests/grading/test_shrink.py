@@ -11,9 +11,6 @@ from observed import case, trials
 from grading import check
 from grading.exercise import Exercise
 from grading.exercises import all_exercises, find
-from grading.observation.values import volume
-from grading.verdict.case import ANSWER, REFERENCE
-from grading.verdict.compare import first_difference
 from grading.verdict.rules import first_finding
 from grading.verdict.shrink import Example, smallest_example
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grading.exercise import Exercise, Inputs, Output, Probe
+from grading.exercise import Exercise, Inputs, Probe
 from grading.exercises.queries_keys_values.attention_probes import LEVEL, PLAIN, PROBES, WIDE
 from grading.exercises.queries_keys_values.scaled_dot_product import SDPA
 from grading.exercises.shared.attention_variants import added_logarithm, by_exponentials, by_torch

@@ -11,6 +11,7 @@ __all__ = ["shares"]
 
 def shares(value: Array, axis: int) -> Array:
     """Return numbers as hundredths that sum to 1 along an axis, as weights do."""
+    assert value.numbers is not None
     held: Any = np.abs(value.numbers)
     total = held.sum(axis, keepdims=True)
     parts = np.where(total > 0, held, 1.0) / np.where(total > 0, total, held.shape[axis])
