@@ -12,19 +12,15 @@ functions, right ones in other styles) uses PyTorch. Its judging half (laws, `ju
     def draw(generator):
         return {"x": torch.randn(3, 5, generator=generator, dtype=torch.float64)}
 
-    def without_exp(x):
-        return x / x.sum(-1, keepdim=True)
-
     SOFTMAX = Exercise(
         name="softmax", slug="softmax", task="softmax", title="A stable softmax", points=1.0,
-        kind="implement", difficulty=2, importance=3, minutes=15,
-        parameters=("x",), outputs=(Output(name="weights", axes="T S"),),
-        reference=lambda x: library.softmax(x), equation="eq-softmax",
-        probes=(Probe(name="all sizes differ", draw=draw, sizes={"T": 3, "S": 5}),),
-        misconceptions=(
-            Misconception(code="SM-NOEXP", wrong=without_exp,
-                          sentence="The scores are divided by their sum without the exponential."),
-        ),
+        kind="implement", difficulty=2, importance=3, minutes=15, parameters=("x",),
+        outputs=(Output(name="weights", axes="T S"),), equation="eq-softmax",
+        reference=lambda x: library.softmax(x),
+        probes=(Probe(name="three queries, five keys", draw=draw, sizes={"T": 3, "S": 5}),),
+        misconceptions=(Misconception(
+            code="SM-NOEXP", wrong=lambda x: x / x.sum(-1, keepdim=True),
+            sentence="The scores are divided by their sum without the exponential."),),
         alternatives=(lambda x: torch.softmax(x, -1), lambda x: x.exp() / x.exp().sum(-1, True)),
     )
 
@@ -81,7 +77,7 @@ class Output:
         kind: a tensor, a NumPy array, a Python number, True or False, a list of numbers, or
             anything (then the exercise judges).
         dtype: the dtype it must have, "bool", or None for the dtype of the first floating input.
-        made_from: another output that it is made from. Where both are wrong, that one is shown.
+        made_from: an output that it is made from, which is shown where both are wrong.
     """
 
     name: str
@@ -189,12 +185,10 @@ class Exercise:
     Attributes:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
-        formerly: names that it had before, under which old copies of the notebook still check it.
+        formerly: names that it had before, under which old copies still check it.
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
-            the smallest example. "..." are axes that may be dropped; where an argument counts axes
-            by number, none may, and every axis has a letter of its own.
-        fitted: makes inputs that were cut down obey the contract again, rows that sum to 1 for
-            example; with NumPy.
+            the smallest example. "..." are axes that may be dropped; not where one is counted.
+        fitted: makes inputs that were cut down obey the contract again: rows that sum to 1.
         reference: the truth; the values are compared with what it returns.
         judge: replaces the comparison with the reference where many answers are right: returns a
             sentence with what is wrong, or None.

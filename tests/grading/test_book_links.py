@@ -93,6 +93,7 @@ def test_a_book_that_is_built_while_the_lab_runs_is_linked_from_then_on(book: Pa
 
 def test_where_another_lab_has_the_port_another_one_is_taken(book: Path) -> None:
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             other.bind(("127.0.0.1", PORT))
             other.listen()
