@@ -19,12 +19,10 @@ from grading.verdict.case import (
     Trial,
     UnseenError,
 )
-from grading.verdict.contract import SHAPES, signature_finding, stopped, stopped_again
+from grading.verdict.contract import signature_finding, stopped, stopped_again
 from grading.verdict.diagnose import diagnose
-from grading.verdict.differing import output_name
 from grading.verdict.finding import Finding
-from grading.verdict.inputs import shown_input
-from grading.verdict.labels import label
+from grading.verdict.recorded import compared, recorded
 from grading.verdict.rules import first_finding
 from grading.verdict.shrink import Example, smallest_example
 
@@ -172,7 +170,8 @@ def _failed(
         rule=finding.rule,
         misconceptions=(mistake.code,) if mistake is not None else (),
         parts=tuple(parts),
-        example=None if example is None else _recorded(exercise, finding, example),
+        example=None if example is None else recorded(exercise, example),
+        comparison=None if example is None else compared(exercise, example),
         link="#".join(exercise.to_read),
     )
 
@@ -181,22 +180,8 @@ def _where(exercise: Exercise, finding: Finding, example: Example | None) -> str
     """Say on which inputs it was seen, where no example shows them and they are not the first."""
     if example is not None or finding.probe in ("", exercise.probes[0].name):
         return ""
-    return f" The inputs were: {finding.probe}." if exercise.parameters else ""
-
-
-def _recorded(exercise: Exercise, finding: Finding, one: Example) -> record.Example:
-    found = one.difference
-    name = "" if found is None else output_name(exercise, found.output)
-    return record.Example(
-        probe=one.probe.name,
-        label=label(exercise.axes, one.inputs),
-        smallest=one.smallest,
-        inputs={name: shown_input(value) for name, value in one.inputs.items()},
-        output=f"shape of {name}" if one.finding.rule == SHAPES else name,
-        index=() if found is None else found.index,
-        yours=() if found is None else tuple(found.learner.reshape(-1).tolist()),
-        expected=() if found is None else tuple(found.expected.reshape(-1).tolist()),
-    )
+    is_told = not exercise.parameters or exercise.judge is not None
+    return "" if is_told else f" The inputs were: {finding.probe}."
 
 
 def _picture(exercise: Exercise, truth: Sequence[Trial]) -> record.Picture | None:

@@ -42,6 +42,7 @@ class Example:
         difference: the first row that differs, or both shapes; None where it gave no result.
         mine, right: what the answer and the reference do on them.
         smallest: whether they were cut down; they cannot be where recordings answer.
+        whole: what both do on the probe that the inputs were cut from.
     """
 
     finding: Finding
@@ -50,6 +51,7 @@ class Example:
     mine: Trial
     right: Trial
     smallest: bool = False
+    whole: tuple[Trial, Trial] | None = None
 
     @property
     def probe(self) -> Probe:
@@ -128,7 +130,7 @@ def smallest_example(
     difference = _difference(case, finding, mine, right, VISIBLE)
     tolerance = given if difference is None else VISIBLE
     difference = difference or _difference(case, finding, mine, right, given)
-    start = Example(finding, mine.inputs, difference, mine, right)
+    start = Example(finding, mine.inputs, difference, mine, right, whole=(mine, right))
     if mine.seen.timed_out:
         return start
     search = _Search(case, start, tolerance, time.monotonic() + BUDGET)
@@ -139,7 +141,8 @@ def smallest_example(
     elif exercise.axes:
         best = _cut(search, best, exercise.axes)
     best = search.first(rounder(best.inputs), like=best) or best
-    return replace(best, smallest=search.is_live and bool(exercise.axes))
+    is_cut = search.is_live and bool(exercise.axes)
+    return replace(best, smallest=is_cut, whole=start.whole)
 
 
 def _difference(

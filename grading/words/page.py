@@ -6,6 +6,7 @@ from html import escape
 
 from grading.verdict.record import Example, Picture, Record
 from grading.words.equations import equation_mathml
+from grading.words.maps import maps
 from grading.words.text import head, named, row_name, rows, shown, to_read
 
 __all__ = ["page"]
@@ -13,7 +14,8 @@ __all__ = ["page"]
 # A page's own colours are inherited; only the mark and the rows that differ are coloured, in
 # shades that are legible on light and on dark.
 GOOD, BAD = "#2f9e6e", "#c8553d"
-FORMULA = "overflow-x:auto;margin:.4em 0"
+#: What is wider than a phone is scrolled by itself.
+WIDE = "overflow-x:auto;margin:.2em 0;padding:.3em 0"
 TABLE = "border-collapse:collapse;margin:.4em 0;font-family:monospace"
 CELL = "padding:.1em .6em;border:1px solid #8888;text-align:right"
 
@@ -32,11 +34,13 @@ def page(record: Record) -> str:
     body += "".join(f"<p>{_marked_up(part)}</p>" for part in record.parts)
     if record.example is not None:
         body += _example(record.example)
+    if record.comparison is not None:
+        body += maps(record.comparison)
     if record.link:
         words, address = to_read(record)
         link = f'<a href="{escape(address)}">{escape(words)}</a>' if address else _marked_up(words)
         formula = equation_mathml(record.link)  # ours, and well-formed: see the tests
-        body += f'<div style="{FORMULA}">{formula}</div>' if formula else ""
+        body += f'<div style="{WIDE}">{formula}</div>' if formula else ""
         body += f"<p>{link}.</p>"
     if record.picture is not None:
         body += _shaded(record.picture)
@@ -64,7 +68,9 @@ def _example(one: Example) -> str:
         + "</tr>"
         for name, row in (rows(one) if one.yours else {}).items()
     )
-    shown_rows = f'<table style="{TABLE}">{table}</table>' if table else ""
+    shown_rows = (
+        f'<div style="{WIDE}"><table style="{TABLE}">{table}</table></div>' if table else ""
+    )
     return f"<p>{escape(head(one))}</p><ul>{cells}</ul>{shown_rows}"
 
 
@@ -80,4 +86,5 @@ def _shaded(picture: Picture) -> str:
             for value in row
         )
         body += f"<tr>{cells}</tr>"
-    return f'<table style="{TABLE}"><caption>{escape(caption)}</caption>{body}</table>'
+    table = f'<table style="{TABLE}"><caption>{escape(caption)}</caption>{body}</table>'
+    return f'<div style="{WIDE}">{table}</div>'

@@ -175,7 +175,7 @@ SOFTMAX = Exercise(
     name="softmax", slug="softmax", task="softmax", title="A stable softmax", kind="implement",
     points=1.5, difficulty=2, importance=3, minutes=20, parameters=("x", "axis"),
     axes={"x": "H T S"},
-    outputs=(Output(name="weights", axes="..."),),
+    outputs=(Output(name="weights", axes="H T S"),),
     reference=lambda x, axis: library.softmax(x, axis), equation="eq-softmax", forbidden=FORBIDDEN,
     probes=three_axes(),
     laws=(Law(rule="the weights sum to 1 along the axis", broken=_sums),),
