@@ -1,13 +1,21 @@
 """What differs, where, and by how much, in a sentence."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from grading.exercise import Exercise, Tolerance
+from grading.observation.values import Array, Inputs
 from grading.verdict.compare import close
 
-__all__ = ["difference_in_words", "order_of", "output_name", "told_apart"]
+__all__ = [
+    "difference_in_words",
+    "gradient_in_words",
+    "order_of",
+    "output_name",
+    "told_apart",
+]
 
 Numbers = np.ndarray[Any, Any]
 
@@ -52,3 +60,28 @@ def difference_in_words(name: str, mine: Numbers, right: Numbers, tolerance: Tol
     if count == 1 or not np.isfinite(apart).all():
         return f"{text}."
     return f"{text}; the largest error is {apart.max():.2g}."
+
+
+def gradient_in_words(
+    inputs: Inputs, mine: Sequence[Numbers], right: Sequence[Numbers], tolerance: Tolerance
+) -> str:
+    """Say with respect to which input a gradient is wrong, in how many numbers, by how much."""
+    names = [
+        name
+        for name, value in inputs.items()
+        if isinstance(value, Array)
+        and value.numbers is not None
+        and value.numbers.dtype.kind == "f"
+    ]
+    for name, one, truth in zip(names, mine, right, strict=False):
+        if one.shape != truth.shape:
+            continue
+        wrong = ~close(one, truth, tolerance)
+        if not wrong.any():
+            continue
+        text = f"the gradient with respect to `{name}` is not: {int(wrong.sum())} of its "
+        text += f"{wrong.size} numbers are wrong"
+        if not np.isfinite(one).all():
+            return f"{text}, and {int((~np.isfinite(one)).sum())} of them NaN or infinite."
+        return f"{text}, by up to {np.abs(one - truth).max():.2g}."
+    return "the gradient with respect to the inputs is not."

@@ -5,6 +5,7 @@ from grading.observation.values import as_arrays, numbers
 from grading.verdict.case import ANSWER, REFERENCE, Case, Numbers, Variant, Who
 from grading.verdict.compare import same
 from grading.verdict.contract import kind_finding
+from grading.verdict.differing import gradient_in_words
 from grading.verdict.finding import Draws, Finding, lettered
 
 __all__ = ["costs", "draws", "draws_rightly", "gradients", "gradients_flow", "works_in_single"]
@@ -78,11 +79,13 @@ def gradients_flow(case: Case) -> Finding | None:
             "it could learn. Look for .item(), .numpy(), .detach(), torch.tensor(...), no_grad, "
             "and for numbers overwritten in place.",
         )
-    for mine, truth in zip(flowing, gradients(case, REFERENCE), strict=True):
+    judged = [probe for probe in case.exercise.probes if probe.gradient]
+    for probe, mine, truth in zip(judged, flowing, gradients(case, REFERENCE), strict=True):
         # Not the values' own tolerance: a derivative magnifies what their last digits hide.
         tolerance = SINGLE if mine[0].dtype == "float32" else case.exercise.alike
         if truth is None or not same(mine, truth, tolerance):
-            message = "The values are right, but the gradient with respect to the inputs is not."
+            words = gradient_in_words(case.asked.inputs(probe), mine, truth or [], tolerance)
+            message = f"The values are right, but {words}"
             return Finding("the gradient is right", message, "gradient", gradients=flowing)
     return None
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from grading.exercise import SINGLE
+from grading.observation.values import numbers
 from grading.verdict.case import ANSWER, Case, Trial, quiet
 from grading.verdict.compare import first_difference
 from grading.verdict.contract import FORM, stopped
@@ -16,6 +17,13 @@ from grading.verdict.late_rules import costs, draws_rightly, gradients_flow, wor
 __all__ = ["broken_rule", "first_finding"]
 
 Pair = tuple[Trial, Trial]
+
+
+#: What is said of results of another number, or without numbers.
+NOT_COMPARED = (
+    "The results cannot be compared with the expected ones: there are more or fewer of them, or "
+    "something in them holds no numbers."
+)
 
 
 def first_finding(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) -> Finding | None:
@@ -68,7 +76,7 @@ def _is_special(one: Trial) -> int:
 
 
 def _left_out(one: Trial) -> list[str]:
-    return [name for name, value in one.inputs.items() if value is None]
+    return [name for name, value in one.inputs.items() if numbers(value) is None]
 
 
 def _laws(case: Case, mine: Trial, right: Trial) -> Finding | None:
@@ -89,7 +97,7 @@ def _value(case: Case, mine: Trial, right: Trial) -> Finding | None:
             sentence = exercise.judge(case.judged(mine))
         return None if sentence is None else Finding(rule, sentence, "values")
     if mine.view is None or right.view is None or len(mine.frame) != len(right.frame):
-        return Finding(rule, "The results cannot be compared with the expected ones.", "values")
+        return Finding(rule, NOT_COMPARED, "values")
     differ = [a != b for a, b in zip(mine.frame, right.frame, strict=True)]
     if any(differ):
         name = output_name(exercise, differ.index(True))

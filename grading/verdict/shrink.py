@@ -88,9 +88,10 @@ class _Search:
             self.start.finding.output,
         ):
             return None
-        if again.rule == RUNS:
+        if self.start.difference is None:  # it raises, or returns what holds no such numbers
             example = Example(again, inputs, None, mine, right)
-            return example if _error_of(example) == _error_of(self.start) else None
+            same = again.rule != RUNS or _error_of(example) == _error_of(self.start)
+            return example if same else None
         difference = _difference(self.case, again, mine, right, self.tolerance)
         return None if difference is None else Example(again, inputs, difference, mine, right)
 

@@ -35,7 +35,7 @@ SCALED_SCORES = Exercise(
     ),
     misconceptions=(
         Misconception(code="WARM-DK", wrong=lambda scores, head_dim: scores / head_dim, sentence=(
-            "The scores are divided by D, not by its root (SDPA-DK).")),
+            "The scores are divided by D, not by its root.")),
         Misconception(code="WARM-MULTIPLIED", wrong=lambda scores, head_dim: scores
                       * math.sqrt(head_dim), sentence=(
             "The scores are multiplied by the root. They have to become smaller.")),
@@ -89,7 +89,7 @@ ATTEND_ONE = Exercise(
     ),
     misconceptions=(
         Misconception(code="ONE-NOSCALE", wrong=_one(scale=lambda d: 1.0), sentence=(
-            "The scores are not divided by √D (SDPA-NOSCALE).")),
+            "The scores are not divided by √D.")),
         Misconception(code="ONE-NOSOFTMAX", wrong=_one(weigh=lambda z: z), sentence=(
             "The scores themselves are used as weights. They may be negative and do not sum "
             "to 1.")),
