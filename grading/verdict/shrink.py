@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,8 +28,10 @@ __all__ = ["Example", "smallest_example"]
 
 #: A difference that can be seen in the digits shown is preferred.
 VISIBLE = Tolerance(rtol=0.02, atol=0.005)
-#: Seconds for all attempts together; a check is answered within half a second.
+#: Seconds of the processor for all attempts together; a check is answered within half a second.
 BUDGET = 0.15
+#: So many times as long they may last where other processes have the machine.
+PATIENCE = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,11 @@ class Example:
         return self.mine.probe
 
 
+def _clocks() -> tuple[float, float]:
+    """Return what this process has computed, and the time."""
+    return time.process_time(), time.monotonic()
+
+
 @dataclass(slots=True)
 class _Search:
     """Cut the inputs down, as long as the answer breaks the same rule in the same output.
@@ -69,8 +76,13 @@ class _Search:
     case: Case
     start: Example
     tolerance: Tolerance
-    until: float
+    begun: tuple[float, float] = field(default_factory=_clocks)
     is_live: bool = True
+
+    def goes_on(self) -> bool:
+        """Return whether somebody can be asked, and there is time."""
+        computed, passed = (now - then for now, then in zip(_clocks(), self.begun, strict=True))
+        return self.is_live and computed < BUDGET and passed < PATIENCE * BUDGET
 
     def attempt(self, inputs: Inputs, sizes: Mapping[str, int] | None = None) -> Example | None:
         """Return the example that these inputs give, or None where they show something else."""
@@ -99,7 +111,7 @@ class _Search:
         """Return the first of the candidates on which the answer is wrong, in time."""
         sizes = None if like is None or like.mine.probe.edge else like.mine.probe.sizes
         for inputs in candidates:
-            if not self.is_live or time.monotonic() > self.until:
+            if not self.goes_on():
                 return None
             found = self.attempt(inputs, sizes or None)
             if found is not None:
@@ -134,7 +146,7 @@ def smallest_example(
     start = Example(finding, mine.inputs, difference, mine, right, whole=(mine, right))
     if mine.seen.timed_out:
         return start
-    search = _Search(case, start, tolerance, time.monotonic() + BUDGET)
+    search = _Search(case, start, tolerance)
     # Rounder numbers first: what differs by little is then seen on fewer of them.
     best = search.first(rounder(start.inputs), like=start) or start
     if _speaks_of_sizes(start):
@@ -205,7 +217,7 @@ def _cut_to_other_sizes(search: _Search, start: Example, axes: Mapping[str, str]
     for letter, old in list(sizes.items()):
         others = {size for name, size in sizes.items() if name != letter}
         for new in (new for new in range(2, old) if new not in others):
-            if not search.is_live or time.monotonic() > search.until:
+            if not search.goes_on():
                 return best
             smaller = {name: new if name == letter else size for name, size in sizes.items()}
             found = search.attempt(with_sizes(best.inputs, old, new), smaller)
