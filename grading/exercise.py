@@ -158,8 +158,7 @@ class Misconception:
     """A mistake that people make, as a function that makes it.
 
     Attributes:
-        code: its name in the kill table, "SDPA-NOSCALE".
-        sentence: what the learner did and what it causes; never the code of the answer.
+        code: its name, "SDPA-NOSCALE".  sentence: what was done and what it causes; no code.
         wrong: the function that makes the mistake. An answer that behaves like it on every probe
             is recognised, however it is written.
         recognise: for mistakes that are a family and not one function: gets the observed outputs
