@@ -41,6 +41,8 @@ def compared(exercise: Exercise, one: Example) -> record.Comparison | None:
     number, (mine, right) = one.finding.output, one.whole or (one.mine, one.right)
     if number is None or exercise.view is not None or not mine.view or not right.view:
         return None
+    if len(mine.view) != len(exercise.outputs):  # what a dict holds is no output by itself
+        return None
     axes, yours, truth = (
         exercise.outputs[number].axes.split(),
         mine.view[number],
