@@ -10,7 +10,7 @@ from grading.observation.values import described
 from grading.verdict.judge import Verdict, judge
 from grading.verdict.record import UNJUDGED, Record
 from grading.witness.calling import call
-from grading.witness.conversion import plain
+from grading.witness.conversion import given, plain
 from grading.witness.observe import Witness
 from grading.witness.saying import show
 from grading.words.result import CheckResult
@@ -49,7 +49,7 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
     except UnanswerableError as error:
         return _unjudged(task.name, f"Your answer was not judged, and that is our fault: {error}.")
     _say_again(verdict)
-    return CheckResult(verdict.record)
+    return CheckResult(verdict.record, lambda: given(verdict.inputs))
 
 
 NO_FUNCTION = (

@@ -12,19 +12,15 @@ functions, right ones in other styles) uses PyTorch. Its judging half (laws, `ju
     def draw(generator):
         return {"x": torch.randn(3, 5, generator=generator, dtype=torch.float64)}
 
-    def without_exp(x):
-        return x / x.sum(-1, keepdim=True)
-
     SOFTMAX = Exercise(
         name="softmax", slug="softmax", task="softmax", title="A stable softmax", points=1.0,
-        kind="implement", difficulty=2, importance=3, minutes=15,
-        parameters=("x",), outputs=(Output(name="weights", axes="T S"),),
-        reference=lambda x: library.softmax(x), equation="eq-softmax",
+        kind="implement", difficulty=2, importance=3, minutes=15, parameters=("x",),
+        outputs=(Output(name="weights", axes="T S"),), equation="eq-softmax",
+        reference=lambda x: library.softmax(x),
         probes=(Probe(name="three rows of five", draw=draw, sizes={"T": 3, "S": 5}),),
-        misconceptions=(
-            Misconception(code="SM-NOEXP", wrong=without_exp,
-                          sentence="The scores are divided by their sum without the exponential."),
-        ),
+        misconceptions=(Misconception(
+            code="SM-NOEXP", wrong=lambda x: x / x.sum(-1, keepdim=True),
+            sentence="The scores are divided by their sum without the exponential."),),
         alternatives=(lambda x: torch.softmax(x, -1), lambda x: x.exp() / x.exp().sum(-1, True)),
     )
 
@@ -62,12 +58,14 @@ class Output:
         kind: a tensor, a NumPy array, a Python number, True or False, a list of numbers, or
             anything (then the exercise judges).
         dtype: the dtype it must have, "bool", or None for the dtype of the first floating input.
+        made_from: an output that it is made from, which is shown where both are wrong.
     """
 
     name: str
     axes: str = ""
     kind: Literal["tensor", "array", "number", "bool", "list", "any"] = "tensor"
     dtype: str | None = None
+    made_from: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +129,13 @@ class Law:
 
     Attributes:
         rule: the rule in a few words: "each row of weights sums to 1".
-        broken: returns a sentence with what was seen, or None where the rule holds.
+        broken: returns what was seen, without a full stop, or None where the rule holds.
+        output: the name of the output that it speaks of; "" is the first one.
     """
 
     rule: str
     broken: Callable[[Seen], str | None]
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +143,7 @@ class Misconception:
     """A mistake that people make, as a function that makes it.
 
     Attributes:
-        code: its name in the kill table, "SDPA-NOSCALE".
-        sentence: what the learner did and what it causes; never the code of the answer.
+        code: its name, "SDPA-NOSCALE".  sentence: what was done and what it causes; no code.
         wrong: the function that makes the mistake. An answer that behaves like it on every probe
             is recognised, however it is written.
         recognise: for mistakes that are a family and not one function: gets the observed outputs
@@ -170,11 +169,11 @@ class Exercise:
     Attributes:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
-        formerly: names that it had before, under which old copies of the notebook still check it.
+        formerly: names that it had before, under which old copies still check it.
         defaults: what the last parameters are where a call leaves them out.
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
-            the smallest example. "..." are axes that may be dropped; where an argument counts axes
-            by number, none may, and every axis has a letter of its own.
+            the smallest example. "..." are axes that may be dropped; not where one is counted.
+        fitted: makes inputs that were cut down obey the contract again: rows that sum to 1.
         reference: the truth; the values are compared with what it returns.
         judge: replaces the comparison with the reference where many answers are right: returns a
             sentence with what is wrong, or None.
@@ -213,6 +212,7 @@ class Exercise:
     equation: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
     axes: Mapping[str, str] = field(default_factory=dict)
+    fitted: Callable[[Inputs], Inputs] | None = None
     laws: tuple[Law, ...] = ()
     judge: Callable[[Seen], str | None] | None = None
     view: Callable[[Seen], tuple[Any, ...]] | None = None

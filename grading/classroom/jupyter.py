@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from grading.classroom.course_directory import scripts_on_path
-from grading.words.links import local_book
+from grading.words import links
 
 
 def server_command(folder: Path, options: list[str]) -> list[str]:
@@ -31,26 +31,35 @@ class _Silent(SimpleHTTPRequestHandler):
         """Write nothing."""
 
 
+#: The port of the book beside a lab, where it is free: links in saved outputs then work again.
+PORT = 8765
+
+
 @contextmanager
 def book_served() -> Iterator[None]:
-    """Serve the book that was built here, so that a notebook's links to its equations work.
+    """Serve the book of this machine, so that a notebook's links to its equations work.
 
-    A browser follows no link from a page of a server to a file. COURSE_BOOK, which the kernels
-    inherit, says where the book is; a value that is already set stays.
+    A browser follows no link from a page of a server to a file, and JupyterLab opens what its own
+    server holds as a document of its own, without styles. So a server for the book alone stands
+    beside it. It serves whatever is built by then: nobody waits for a build, and a book that is
+    built later is linked from the next check on. Kernels inherit the variable that says where.
     """
-    folder = local_book()
-    if folder is None:
-        yield
-        return
-    handler = functools.partial(_Silent, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    handler = functools.partial(_Silent, directory=str(links.BUILT))
+    with _first_free(handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        os.environ["COURSE_BOOK"] = f"http://127.0.0.1:{server.server_port}"
+        os.environ[links.SERVED] = f"http://127.0.0.1:{server.server_port}"
         try:
             yield
         finally:
-            del os.environ["COURSE_BOOK"]
+            os.environ.pop(links.SERVED)
             server.shutdown()
+
+
+def _first_free(handler: Any) -> ThreadingHTTPServer:
+    try:
+        return ThreadingHTTPServer(("127.0.0.1", PORT), handler)
+    except OSError:  # another lab has it
+        return ThreadingHTTPServer(("127.0.0.1", 0), handler)
 
 
 def open_lab(folder: Path, options: list[str]) -> int:

@@ -69,10 +69,21 @@ class Difference:
 
 
 def first_difference(
-    actual: Sequence[Numbers], expected: Sequence[Numbers], tolerance: Tolerance
+    actual: Sequence[Numbers],
+    expected: Sequence[Numbers],
+    tolerance: Tolerance,
+    order: Sequence[int] = (),
 ) -> Difference | None:
-    """Return the first differing row (the last axis whole), or None where all agree."""
-    for number, (mine, theirs) in enumerate(zip(actual, expected, strict=True)):
+    """Return the first differing row (the last axis whole), or None where all agree.
+
+    Args:
+        actual, expected: the outputs of both.
+        tolerance: what counts as a difference.
+        order: the outputs in the order in which they are looked at; empty for the one they have.
+    """
+    pairs = list(zip(actual, expected, strict=True))
+    for number in order or range(len(pairs)):
+        mine, theirs = pairs[number]
         wrong = ~close(mine, theirs, tolerance)
         if not wrong.any():
             continue

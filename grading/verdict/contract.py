@@ -8,11 +8,22 @@ from grading.exercise import Exercise, Output
 from grading.observation.seen import Signature
 from grading.observation.values import Array, described
 from grading.verdict.case import Case, Trial
+from grading.verdict.differing import order_of, output_name
 from grading.verdict.errors_in_words import error_message
 from grading.verdict.finding import Finding, lettered
 
-__all__ = ["FORM", "kind_finding", "signature_finding", "stopped", "stopped_again"]
+__all__ = [
+    "FORM",
+    "RUNS",
+    "SHAPES",
+    "kind_finding",
+    "signature_finding",
+    "stopped",
+    "stopped_again",
+]
 
+#: The rules that an error breaks, and a shape.
+RUNS, SHAPES = "it runs without an error", "results have the right shape"
 TOO_LONG_IN_ALL = (
     "All calls of your function together took longer than 10 seconds. The inputs of a "
     "check are small: look for work that is done again and again."
@@ -65,17 +76,15 @@ def _runs(case: Case, mine: Trial, right: Trial) -> Finding | None:
             "it comes to an end",
             TOO_LONG_IN_ALL
             if seen.in_total
-            else f"The function did not return within {exercise.time_limit:g} seconds "
-            f"({mine.probe.name}). Look for a loop that never ends.",
+            else f"The function did not return within {exercise.time_limit:g} seconds. "
+            "Look for a loop that never ends.",
         )
     if seen.error is None:
         return None
     if "NotImplementedError" in seen.error.kinds:
         return Finding("it is filled in", "This task is not filled in yet.")
     sizes = {} if mine.probe.edge else mine.probe.sizes
-    where = "" if sizes else f" This happened with: {mine.probe.name}."
-    message = error_message(seen.error, sizes) + (where if exercise.parameters else "")
-    return Finding("it runs without an error", message, "values")
+    return Finding(RUNS, error_message(seen.error, sizes), "values")
 
 
 def _returns(case: Case, mine: Trial, right: Trial) -> Finding | None:
@@ -169,35 +178,54 @@ def _shapes(case: Case, mine: Trial, right: Trial) -> Finding | None:
     assert mine.outputs is not None
     assert right.outputs is not None
     pairs = zip(case.exercise.outputs, mine.outputs, right.outputs, strict=True)
-    for output, value, truth in pairs:
+    for number, (output, value, truth) in enumerate(pairs):
         if output.kind == "list" and len(value) != len(truth):
-            message = f"{output.name} has to have {len(truth)} entries; yours has {len(value)} "
-            message += f"({mine.probe.name})."
+            message = f"{output.name} has to have {len(truth)} entries; yours has {len(value)}."
             return Finding("results have the right length", message, "values")
         if output.kind not in ("tensor", "array") or value.shape == truth.shape:
             continue
         message = (
             f"{output.name} has to have the shape {lettered(truth.shape, mine.probe)}; "
-            f"yours has {lettered(value.shape, mine.probe)} ({mine.probe.name})."
+            f"yours has {lettered(value.shape, mine.probe)}."
         )
-        return Finding("results have the right shape", message, "values")
+        return Finding(SHAPES, message, "values", output=number)
     return None
 
 
 def _finite(case: Case, mine: Trial, right: Trial) -> Finding | None:
     exercise = case.exercise
-    for number, value in enumerate(mine.view or ()):
+    for number in order_of(exercise, len(mine.view or ())):
+        assert mine.view is not None
+        value = mine.view[number]
         truth = right.view[number] if right.view and exercise.judge is None else None
         bad = ~np.isfinite(value)
         if truth is not None and truth.shape == value.shape:
             bad = bad & np.isfinite(truth)
         if bad.any():
-            kind = "NaN, not a number," if np.isnan(value).any() else "an infinity"
-            name = exercise.outputs[min(number, len(exercise.outputs) - 1)].name
-            count = f"{int(bad.sum())} of its {bad.size} places"
-            message = f"{name} holds {kind} in {count} ({mine.probe.name})."
-            return Finding("every number is finite", message, "values")
+            message = _not_finite(output_name(exercise, number), value, bad, truth)
+            return Finding("every number is finite", message, "values", output=number)
     return None
+
+
+def _not_finite(name: str, value: Any, bad: Any, truth: Any) -> str:
+    """Say how many numbers of an output are NaN or infinite, which is the first, what it has to be.
+
+    Args:
+        name: how the output is called.
+        value: its numbers.
+        bad: where they are not finite.
+        truth: what they have to be; None where many answers are right.
+    """
+    kind = "NaN, not a number" if np.isnan(value).any() else "an infinity"
+    place = tuple(int(index) for index in np.argwhere(bad)[0]) if bad.ndim else ()
+    first = f"{name}[{', '.join(map(str, place))}]" if place else name
+    wanted = "" if truth is None else f"has to be {truth[place].item():.4g}"
+    if bad.size == 1:
+        return f"{first} is {kind}" + (f", and {wanted}." if wanted else ".")
+    text = (
+        f"{name} holds {kind}, in {int(bad.sum())} of its {bad.size} places. The first is {first}"
+    )
+    return text + (f", which {wanted}." if wanted else ".")
 
 
 #: In this order: from the outside in.

@@ -50,7 +50,9 @@ class Finding:
         stage: where a misconception may show: "values", "gradient", "cost" or "inputs"; "" where
             no diagnosis is wanted.
         probe: the name of the probe on which it was seen.
+        output: the number of the output that it speaks of; None where it speaks of none.
         remark: what may explain it, behind the message.
+        unnamed: the finding in its place where no mistake is recognised; None for itself.
         gradients, shape, draws: what the diagnosis needs at the stages "gradient", "cost" and
             "generator".
     """
@@ -59,7 +61,9 @@ class Finding:
     message: str
     stage: str = ""
     probe: str = ""
+    output: int | None = None
     remark: str = ""
+    unnamed: "Finding | None" = None
     gradients: Sequence[list[np.ndarray[Any, Any]]] = ()
     shape: tuple[int, ...] | None = None
     draws: Draws | None = None

@@ -1,14 +1,14 @@
 """From observations to a record: the first broken rule, the mistake, the smallest example."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from grading.exercise import Exercise, Misconception
 from grading.observation.remote import LostError
 from grading.observation.seen import UnanswerableError
-from grading.observation.values import volume
+from grading.observation.values import Inputs, volume
 from grading.verdict import record
 from grading.verdict.case import (
     ANSWER,
@@ -22,8 +22,8 @@ from grading.verdict.case import (
 from grading.verdict.contract import signature_finding, stopped, stopped_again
 from grading.verdict.diagnose import diagnose
 from grading.verdict.finding import Finding
-from grading.verdict.inputs import shown_input
-from grading.verdict.rules import first_finding, retold
+from grading.verdict.recorded import compared, recorded
+from grading.verdict.rules import first_finding
 from grading.verdict.shrink import Example, smallest_example
 
 __all__ = ["Verdict", "judge"]
@@ -50,11 +50,15 @@ LOST = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """The record, the finding behind it, and what the answer did on each probe."""
+    """The record, the finding behind it, what the answer did on each probe, the example's inputs.
+
+    The inputs are plain data; the record holds them as they are shown.
+    """
 
     record: record.Record
     finding: Finding | None = None
     seen: tuple[Trial, ...] = ()
+    inputs: Inputs = field(default_factory=dict)
 
 
 def judge(exercise: Exercise, asked: Asked, *, with_example: bool = True) -> Verdict:
@@ -110,12 +114,15 @@ def _judged(case: Case, with_example: bool) -> Verdict:
     if finding is None:
         return Verdict(_passed(exercise, truth))
     mistake = diagnose(case, finding, seen, truth) if finding.stage else None
-    example = None
-    if finding.stage == "values" and with_example:
-        finding, example = _shown(case, finding, seen, truth)
+    example = smallest_example(case, finding, seen, truth) if with_example else None
+    if example is not None:
+        finding = replace(finding, message=example.finding.message)
     if mistake is not None:  # which says more than a guess
         finding = replace(finding, remark="")
-    return Verdict(_failed(exercise, finding, mistake, example), finding, tuple(seen))
+    elif finding.unnamed is not None:
+        finding = finding.unnamed
+    failed = _failed(exercise, finding, mistake, example)
+    return Verdict(failed, finding, tuple(seen), example.inputs if example is not None else {})
 
 
 def _answers(case: Case) -> list[Trial]:
@@ -132,23 +139,6 @@ def _answers(case: Case) -> list[Trial]:
 
 def _truths(case: Case, seen: Sequence[Trial]) -> list[Trial]:
     return [case.trial(REFERENCE, one.probe) for one in seen]
-
-
-def _shown(
-    case: Case, finding: Finding, seen: list[Trial], truth: list[Trial]
-) -> tuple[Finding, Example | None]:
-    """Return the smallest example, and the finding in the words of that example."""
-    example = smallest_example(case, seen, truth)
-    if example is None:
-        return finding, None
-    told = retold(case, finding, example.mine, example.right)
-    if told is finding and example.probe.name != finding.probe:
-        # Another rule breaks on the smallest inputs: those that broke this one say more.
-        at = [number for number, one in enumerate(seen) if one.probe.name == finding.probe]
-        same = smallest_example(case, [seen[i] for i in at], [truth[i] for i in at])
-        if same is not None:
-            told, example = retold(case, finding, same.mine, same.right), same
-    return told, example
 
 
 def _passed(exercise: Exercise, truth: Sequence[Trial]) -> record.Record:
@@ -169,9 +159,9 @@ def _failed(
     mistake: Misconception | None = None,
     example: Example | None = None,
 ) -> record.Record:
-    parts = [finding.message + finding.remark]
+    parts = [finding.message + _where(exercise, finding, example) + finding.remark]
     if mistake is not None:
-        parts.append(f"Mistake {mistake.code}. {mistake.sentence}")
+        parts.append(mistake.sentence)
     return record.Record(
         exercise=exercise.name,
         passed=False,
@@ -180,24 +170,18 @@ def _failed(
         rule=finding.rule,
         misconceptions=(mistake.code,) if mistake is not None else (),
         parts=tuple(parts),
-        example=None if example is None else _recorded(exercise, finding, example),
+        example=None if example is None else recorded(exercise, example),
+        comparison=None if example is None else compared(exercise, example),
         link="#".join(exercise.to_read),
     )
 
 
-def _recorded(exercise: Exercise, finding: Finding, one: Example) -> record.Example:
-    found = one.difference
-    return record.Example(
-        probe=one.probe.name,
-        smallest=one.smallest,
-        # Inputs that break another rule first are an example of their own.
-        other=bool(finding.probe) and one.probe.name != finding.probe,
-        inputs={name: shown_input(value) for name, value in one.inputs.items()},
-        output=exercise.outputs[min(found.output, len(exercise.outputs) - 1)].name,
-        index=found.index,
-        yours=tuple(found.learner.reshape(-1).tolist()),
-        expected=tuple(found.expected.reshape(-1).tolist()),
-    )
+def _where(exercise: Exercise, finding: Finding, example: Example | None) -> str:
+    """Say on which inputs it was seen, where no example shows them and they are not the first."""
+    if example is not None or finding.probe in ("", exercise.probes[0].name):
+        return ""
+    is_told = not exercise.parameters or exercise.judge is not None
+    return "" if is_told else f" The inputs were: {finding.probe}."
 
 
 def _picture(exercise: Exercise, truth: Sequence[Trial]) -> record.Picture | None:

@@ -10,6 +10,7 @@ from grading.observation.values import as_arrays, numbers
 from grading.verdict.case import ANSWER, REFERENCE, Case, Numbers, Variant, Who
 from grading.verdict.compare import same
 from grading.verdict.contract import kind_finding
+from grading.verdict.differing import gradient_in_words
 from grading.verdict.finding import Draws, Finding, lettered
 
 __all__ = [
@@ -134,9 +135,12 @@ def gradients_flow(case: Case) -> Finding | None:
         # Not the values' own tolerance: a derivative magnifies what their last digits hide.
         tolerance = SINGLE if mine[0].dtype == "float32" else case.exercise.alike
         if truth is None or not same(mine, truth, tolerance):
-            finite = all(bool(np.isfinite(one).all()) for one in mine)
-            what = "with respect to the inputs is not" if finite else "holds NaN or an infinity"
-            message = f"The values are right, but the gradient {what} ({probe.name})."
+            message = "The values are right, but "
+            if all(bool(np.isfinite(one).all()) for one in mine):
+                given = case.asked.inputs(probe)
+                message += gradient_in_words(given, mine, truth or [], tolerance)
+            else:
+                message += f"the gradient holds NaN or an infinity ({probe.name})."
             return Finding("the gradient is right", message, "gradient", gradients=flowing)
     return None
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MIME", "Example", "Picture", "Record", "Told"]
+__all__ = ["MIME", "Comparison", "Example", "Picture", "Record", "Told"]
 
 #: The part of a check's output in which its record travels.
 MIME = "application/vnd.attention-course.verdict+json"
@@ -27,13 +27,14 @@ class Example:
 
     Attributes:
         probe: the name of the probe that the inputs come from, or were cut from.
+        label: what the inputs are, in words made from themselves.
         smallest: whether smaller inputs were looked for; not where recordings alone could answer.
         inputs: by name; numbers, nested lists of them, a string, None, or told in words.
         output: the name of the output that differs.
         index: where its row stands; () where there is only one.
-        yours, expected: the row of the answer and that of the reference.
-        other: whether these inputs are not those on which the rule was seen broken; the answer is
-            wrong on them too.
+        yours, expected: the row of the answer and that of the reference; () where there is none.
+        other: whether these inputs are not those on which the rule was seen broken, as in some
+            older records.
     """
 
     probe: str
@@ -44,6 +45,7 @@ class Example:
     yours: tuple[Any, ...]
     expected: tuple[Any, ...]
     other: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,24 @@ class Picture:
 
     title: str
     rows: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A matrix of the answer's beside the expected one, which are shown as two shaded grids.
+
+    Attributes:
+        title: what it is, "weights[0, 1]".
+        axes: the letters of its rows and its columns.
+        yours, expected: the numbers; of shapes of their own, for a shape may be what is wrong.
+        cut: whether only their first rows and columns are held.
+    """
+
+    title: str
+    axes: tuple[str, ...]
+    yours: tuple[tuple[float, ...], ...]
+    expected: tuple[tuple[float, ...], ...]
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +87,7 @@ class Record:
         misconceptions: the codes of the mistakes that the answer behaves like.
         parts: what is said, in paragraphs: what was seen, then each mistake in its sentence.
         example: an example on which it shows, or None.
+        comparison: a matrix of the answer's where it says more than a row, or None.
         picture: the result of an accepted answer, or None.
         link: the equation to read, "softmax#eq-softmax"; "" where there is none. Its address
             depends on where the book is when the record is read.
@@ -80,6 +101,7 @@ class Record:
     misconceptions: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     example: Example | None = None
+    comparison: Comparison | None = None
     picture: Picture | None = None
     link: str = ""
 
@@ -88,6 +110,9 @@ class Record:
         plain = {name: getattr(self, name) for name in self.__dataclass_fields__}
         plain["example"] = self.example and {
             name: getattr(self.example, name) for name in Example.__dataclass_fields__
+        }
+        plain["comparison"] = self.comparison and {
+            name: getattr(self.comparison, name) for name in Comparison.__dataclass_fields__
         }
         plain["picture"] = self.picture and {"title": self.picture.title, "rows": self.picture.rows}
         written: dict[str, Any] = _written(plain)
@@ -109,12 +134,19 @@ class Record:
             if example is not None:
                 rows = {name: tuple(example[name]) for name in ("index", "yours", "expected")}
                 plain["example"] = Example(**(example | rows))
+            if plain.get("comparison") is not None:
+                both = {name: _grid(plain["comparison"][name]) for name in ("yours", "expected")}
+                axes = {"axes": tuple(plain["comparison"]["axes"])}
+                plain["comparison"] = Comparison(**(plain["comparison"] | both | axes))
             if picture is not None:
-                grid = tuple(tuple(row) for row in picture["rows"])
-                plain["picture"] = Picture(title=picture["title"], rows=grid)
+                plain["picture"] = Picture(title=picture["title"], rows=_grid(picture["rows"]))
             return cls(**plain)
         except (AttributeError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"this is no record of a check: {error!r}") from error
+
+
+def _grid(rows: Any) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in rows)
 
 
 # What a learner's cell shows can be anything, and those who read a record trust its fields.
@@ -130,6 +162,7 @@ def _refuse_other_kinds(data: Mapping[str, Any]) -> None:
         "parts": _is_list(data["parts"], _is_text),
         "link": _is_text(data.get("link", "")),
         "example": example is None or _is_example(example),
+        "comparison": data.get("comparison") is None or _is_comparison(data["comparison"]),
         "picture": picture is None
         or (_is_text(picture["title"]) and _is_list(picture["rows"], _is_row)),
     }
@@ -171,12 +204,23 @@ def _is_example(one: Any) -> bool:
         _is_text(one["probe"])
         and isinstance(one["smallest"], bool)
         and isinstance(one.get("other", False), bool)
+        and _is_text(one.get("label", ""))
         and isinstance(one["inputs"], Mapping)
         and all(_is_shown(value) for value in one["inputs"].values())
         and _is_text(one["output"])
         and _is_list(one["index"], lambda entry: type(entry) is int)
         and _is_list(one["yours"], _is_shown)
         and _is_list(one["expected"], _is_shown)
+    )
+
+
+def _is_comparison(one: Any) -> bool:
+    grids = [_read(one["yours"]), _read(one["expected"])]
+    return (
+        _is_text(one["title"])
+        and isinstance(one["cut"], bool)
+        and _is_list(one["axes"], _is_text)
+        and all(_is_list(grid, _is_row) and len(grid) > 0 for grid in grids)
     )
 
 

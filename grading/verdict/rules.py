@@ -3,11 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from grading.exercise import SINGLE
-from grading.observation.values import volume
+from grading.observation.values import numbers
 from grading.verdict.case import ANSWER, Case, Trial, quiet
 from grading.verdict.compare import first_difference
 from grading.verdict.contract import FORM, stopped
+from grading.verdict.differing import difference_in_words, order_of, output_name
 from grading.verdict.finding import Finding
 from grading.verdict.late_rules import (
     costs,
@@ -16,21 +19,37 @@ from grading.verdict.late_rules import (
     works_in_other_dtypes,
 )
 
-__all__ = ["first_finding", "retold"]
+__all__ = ["broken_rule", "first_finding"]
 
 Pair = tuple[Trial, Trial]
 
 
+#: What is said of results of another number, or without numbers.
+NOT_COMPARED = (
+    "The results cannot be compared with the expected ones: there are more or fewer of them, or "
+    "something in them holds no numbers."
+)
+
+
 def first_finding(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) -> Finding | None:
-    """Return the first broken rule over all probes, or None where the answer holds."""
+    """Return the first broken rule, or None where the answer holds.
+
+    Ordinary inputs come first, then small ones, then those at their limits: what is wrong on
+    ordinary ones is not told by an overflow. Among these, those come first that leave out what the
+    first probe leaves out, such as a mask.
+    """
     pairs = list(zip(seen, truth, strict=True))
-    for rule in (*FORM, _laws):
-        for mine, right in pairs:
-            finding = rule(case, mine, right)
-            if finding is not None:
-                return replace(finding, probe=mine.probe.name)
+    bare = _left_out(seen[0])
+    for kind in sorted({_is_special(mine) for mine in seen}):
+        alike = [pair for pair in pairs if _is_special(pair[0]) == kind]
+        alike.sort(key=lambda pair: _left_out(pair[0]) != bare)
+        for rule in RULES:
+            for mine, right in alike:
+                finding = rule(case, mine, right)
+                if finding is not None:
+                    found = replace(finding, probe=mine.probe.name)
+                    return _with_remark(case, found, pairs) if rule is _value else found
     late: list[Callable[[Case], Finding | None]] = [
-        lambda case: _values(case, pairs),
         draws_rightly,
         works_in_other_dtypes,
         gradients_flow,
@@ -48,23 +67,31 @@ def first_finding(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) -> 
     return untouched
 
 
-def retold(case: Case, finding: Finding, mine: Trial, right: Trial) -> Finding:
-    """Return the finding in the words of another observation, where the same rule breaks there."""
-    for rule in (*FORM, _laws, _value):
-        again = rule(case, mine, right)
-        if again is not None:
-            break
-    if again is None or again.rule != finding.rule:
-        return finding
-    return replace(finding, message=again.message, probe=mine.probe.name)
+def broken_rule(case: Case, mine: Trial, right: Trial) -> Finding | None:
+    """Return the first rule that is broken on some inputs, in their words."""
+    for rule in RULES:
+        finding = rule(case, mine, right)
+        if finding is not None:
+            return finding
+    return None
+
+
+def _is_special(one: Trial) -> int:
+    return 2 * one.probe.control + one.probe.edge
+
+
+def _left_out(one: Trial) -> list[str]:
+    return [name for name, value in one.inputs.items() if numbers(value) is None]
 
 
 def _laws(case: Case, mine: Trial, right: Trial) -> Finding | None:
+    names = [output.name for output in case.exercise.outputs]
     for law in case.exercise.laws:
         with quiet():
             broken = law.broken(case.judged(mine))
         if broken is not None:
-            return Finding(law.rule, f"{broken} ({mine.probe.name}).", "values")
+            about = names.index(law.output) if law.output else 0
+            return Finding(law.rule, f"{broken}.", "values", output=about)
     return None
 
 
@@ -75,41 +102,62 @@ def _value(case: Case, mine: Trial, right: Trial) -> Finding | None:
             sentence = exercise.judge(case.judged(mine))
         return None if sentence is None else Finding(rule, sentence, "values")
     if mine.view is None or right.view is None or len(mine.frame) != len(right.frame):
-        return Finding(rule, "The results cannot be compared with the expected ones.", "values")
-    tolerance = mine.probe.tolerance or exercise.tolerance
+        return Finding(rule, NOT_COMPARED, "values")
     differ = [a != b for a, b in zip(mine.frame, right.frame, strict=True)]
     if any(differ):
-        output = differ.index(True)
-    elif found := first_difference(mine.view, right.view, tolerance):
-        output = found.output
-    else:
-        return None
-    name = exercise.outputs[min(output, len(exercise.outputs) - 1)].name
-    message = f"{name} differs from what the contract asks for ({mine.probe.name})."
-    return Finding(rule, message, "values")
-
-
-def _values(case: Case, pairs: Sequence[Pair]) -> Finding | None:
-    for mine, right in sorted(pairs, key=lambda pair: volume(pair[0].inputs)):
-        finding = _value(case, mine, right)
-        if finding is not None:
-            remark = "" if case.exercise.judge is not None else _rounding(case, pairs)
-            return replace(finding, probe=mine.probe.name, remark=remark)
-    return None
-
-
-def _rounding(case: Case, pairs: Sequence[Pair]) -> str:
-    """Say what may explain a difference that shows in late digits only."""
-    if not all(mine.agrees(right, SINGLE) for mine, right in pairs):
-        return ""
-    if any(case.seen(ANSWER, mine.probe, "narrow").narrow for mine, _ in pairs):
-        return (
-            " It differs after the sixth digit or so: some step of yours runs in float32 though "
-            "the inputs are float64."
+        name = output_name(exercise, differ.index(True))
+        message = (
+            f"{name} is put together in another way than expected: its kind, its length, the names "
+            "in it, or something in it that is no number."
         )
-    return (
+        return Finding(rule, message, "values", output=differ.index(True))
+    tolerance = mine.probe.tolerance or exercise.tolerance
+    order = order_of(exercise, len(mine.view))
+    found = first_difference(mine.view, right.view, tolerance, order)
+    if found is None:
+        return None
+    number = found.output
+    both = (mine.view[number], right.view[number])
+    message = difference_in_words(output_name(exercise, number), *both, tolerance)
+    return Finding(rule, message, "values", output=number)
+
+
+#: In this order: from the outside in.
+RULES: tuple[Callable[[Case, Trial, Trial], Finding | None], ...] = (*FORM, _laws, _value)
+
+
+def _with_remark(case: Case, finding: Finding, pairs: Sequence[Pair]) -> Finding:
+    """Add what may explain a difference that shows in late digits only."""
+    if case.exercise.judge is not None:
+        return finding
+    if not all(mine.agrees(right, SINGLE) for mine, right in pairs if not mine.probe.control):
+        return finding
+    if any(_is_narrow(case, mine) for mine, _ in pairs):
+        message = (
+            "The inputs are float64, with 16 digits, and the result agrees with the right one in "
+            "about the first 7: some step computes in float32. A tensor that you make yourself is "
+            "float32 unless you give it the dtype of the inputs."
+        )
+        return replace(finding, unnamed=replace(finding, rule=FULL_PRECISION, message=message))
+    remark = (
         " It differs in late digits only: some step adds a small number, or a constant is written "
         "with few digits."
+    )
+    return replace(finding, remark=remark)
+
+
+#: The rule of an answer that computes in float32 where it was given float64.
+FULL_PRECISION = "what comes in as float64 is computed in float64"
+
+
+def _is_narrow(case: Case, one: Trial) -> bool:
+    """Return whether numbers of float32 were made, or are all that came back."""
+    if case.seen(ANSWER, one.probe, "narrow").narrow:
+        return True
+    with quiet():
+        rounded = [np.asarray(value).astype(np.float32) == value for value in one.view or ()]
+    return any(len(np.unique(value)) > 1 for value in one.view or ()) and all(
+        bool(same.all()) for same in rounded
     )
 
 

@@ -7,25 +7,35 @@ from pathlib import Path
 
 import yaml
 
-__all__ = ["equation_link", "local_book"]
+__all__ = ["SERVED", "equation_link", "is_for_building", "local_book"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SETTINGS = ROOT / "_config.yml"
 BUILT = ROOT / "_build" / "html"
 #: The owner in the repository's address, as long as nobody has published the course.
 PLACEHOLDER = "your-organisation"
+#: The variable in which `make lab` says where it serves the built book, as soon as there is one.
+SERVED = "COURSE_BOOK_SERVED"
 
 
 def equation_link(slug: str, label: str) -> str | None:
     """Return the address of an equation, or None where no page is known that holds it.
 
-    The variable COURSE_BOOK names a book of one's own, on localhost for example. Without it the
-    published book is meant; as long as its address is a placeholder, the page that was built here.
+    The variable COURSE_BOOK names a book of one's own, on localhost for example. Then comes what
+    `make lab` serves of the book that was built here, then the published book; as long as its
+    address is a placeholder, the page that was built here.
     """
-    base = os.environ.get("COURSE_BOOK") or _published()
-    if base is None and (BUILT / f"{slug}.html").exists():
+    is_built = (BUILT / f"{slug}.html").exists()
+    served = os.environ.get(SERVED) if is_built else None
+    base = os.environ.get("COURSE_BOOK") or served or _published()
+    if base is None and is_built:
         base = BUILT.as_uri()
     return f"{base.rstrip('/')}/{slug}.html#equation-{label}" if base else None
+
+
+def is_for_building() -> bool:
+    """Return whether the book's sources lie here, so that `make book` builds it."""
+    return SETTINGS.exists()
 
 
 def local_book() -> Path | None:

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from html import escape
 
 from grading.verdict.record import Example, Picture, Record
-from grading.words.text import head, row_name, rows, shown, to_read
+from grading.words.equations import equation_mathml
+from grading.words.maps import maps
+from grading.words.text import head, named, row_name, rows, shown, to_read
 
 __all__ = ["page"]
 
 # A page's own colours are inherited; only the mark and the rows that differ are coloured, in
 # shades that are legible on light and on dark.
 GOOD, BAD = "#2f9e6e", "#c8553d"
+#: What is wider than a phone is scrolled by itself.
+WIDE = "overflow-x:auto;margin:.2em 0;padding:.3em 0"
 TABLE = "border-collapse:collapse;margin:.4em 0;font-family:monospace"
 CELL = "padding:.1em .6em;border:1px solid #8888;text-align:right"
 
@@ -25,14 +29,19 @@ def page(record: Record) -> str:
     earned = f"{record.points:g} of {record.max_points:g} points"
     body = f"<p>{mark} <code>{escape(record.exercise)}</code>: {earned}</p>"
     if record.rule is not None:
-        body += f"<p><em>Rule: {escape(record.rule)}.</em></p>"
+        label = " ".join(f"<code>{escape(words)}</code>" for words in named(record))
+        body += f"<p><em>Rule: {escape(record.rule)}.</em> {label}</p>"
     body += "".join(f"<p>{_marked_up(part)}</p>" for part in record.parts)
     if record.example is not None:
         body += _example(record.example)
+    if record.comparison is not None:
+        body += maps(record.comparison)
     if record.link:
         words, address = to_read(record)
-        link = f'<a href="{escape(address)}">{escape(words)}</a>' if address else escape(words)
-        body += f"<p>{link}</p>"
+        link = f'<a href="{escape(address)}">{escape(words)}</a>' if address else _marked_up(words)
+        formula = equation_mathml(record.link)  # ours, and well-formed: see the tests
+        body += f'<div style="{WIDE}">{formula}</div>' if formula else ""
+        body += f"<p>{link}.</p>"
     if record.picture is not None:
         body += _shaded(record.picture)
     codes = "+".join(record.misconceptions)
@@ -57,9 +66,12 @@ def _example(one: Example) -> str:
         f'<tr><th scope="row" style="{CELL};text-align:left">{escape(row_name(one))}, {name}</th>'
         + "".join(f'<td style="{CELL}">{escape(number)}</td>' for number in row)
         + "</tr>"
-        for name, row in rows(one).items()
+        for name, row in (rows(one) if one.yours else {}).items()
     )
-    return f'<p>{escape(head(one))}</p><ul>{cells}</ul><table style="{TABLE}">{table}</table>'
+    shown_rows = (
+        f'<div style="{WIDE}"><table style="{TABLE}">{table}</table></div>' if table else ""
+    )
+    return f"<p>{escape(head(one))}</p><ul>{cells}</ul>{shown_rows}"
 
 
 def _shaded(picture: Picture) -> str:
@@ -74,4 +86,5 @@ def _shaded(picture: Picture) -> str:
             for value in row
         )
         body += f"<tr>{cells}</tr>"
-    return f'<table style="{TABLE}"><caption>{escape(caption)}</caption>{body}</table>'
+    table = f'<table style="{TABLE}"><caption>{escape(caption)}</caption>{body}</table>'
+    return f'<div style="{WIDE}">{table}</div>'

@@ -1,7 +1,8 @@
 """What a check gives back, and how it shows itself in a notebook and in a terminal."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from grading.verdict.record import MIME, Record
@@ -16,9 +17,11 @@ class CheckResult:
 
     Attributes:
         record: all that was found, as data; the rest is read from it.
+        handed_over: makes the example's inputs: new ones each time, for they may be changed.
     """
 
     record: Record
+    handed_over: Callable[[], dict[str, Any]] = field(default=dict, compare=False)
 
     @property
     def exercise(self) -> str:
@@ -59,6 +62,15 @@ class CheckResult:
     def example(self) -> str:
         """The smallest example on which it shows, as text; "" where there is none."""
         return text.example(self.record)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The example's inputs by name, as your function gets them; {} where there is no example.
+
+        `softmax(**result.inputs)` calls it again, `softmax(*result.inputs.values())` whatever your
+        arguments are called.
+        """
+        return self.handed_over()
 
     @property
     def html(self) -> str:

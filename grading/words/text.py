@@ -4,9 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from grading.verdict.record import Example, Record, Told
-from grading.words.links import equation_link
+from grading.words.equations import equation_tex
+from grading.words.links import equation_link, is_for_building
 
-__all__ = ["example", "head", "message", "row_name", "rows", "shown", "text", "to_read"]
+__all__ = [
+    "equation",
+    "example",
+    "head",
+    "message",
+    "named",
+    "row_name",
+    "rows",
+    "shown",
+    "text",
+    "to_read",
+]
 
 #: So many numbers of a row are shown.
 LONG = 12
@@ -17,9 +29,15 @@ def text(record: Record) -> str:
     mark = "PASSED" if record.passed else "NOT YET"
     parts = [f"{mark}  {record.exercise}: {record.points:g} of {record.max_points:g} points"]
     if record.rule is not None:
-        parts.append(f"Rule: {record.rule}.")
-    parts += [message(record), example(record)]
+        parts.append(" ".join([f"Rule: {record.rule}.", *named(record)]))
+    parts += [message(record), equation(record), example(record)]
     return "\n".join(part for part in parts if part)
+
+
+def named(record: Record) -> list[str]:
+    """Return the codes of the mistakes as a label; [] where none is known."""
+    codes = record.misconceptions
+    return [f"Mistake{'s' if len(codes) > 1 else ''}: {', '.join(codes)}."] if codes else []
 
 
 def message(record: Record) -> str:
@@ -34,7 +52,16 @@ def to_read(record: Record) -> tuple[str, str | None]:
     """Return what to read, in words, and its address; None where no page is known."""
     chapter, _, label = record.link.partition("#")
     words = f"Read the equation in the chapter {chapter.replace('-', ' ')}"
-    return words, equation_link(chapter, label)
+    address = equation_link(chapter, label)
+    if address is None and is_for_building():
+        words += " (`make book` builds it here, and the next check links to it)"
+    return words, address
+
+
+def equation(record: Record) -> str:
+    """Return the equation to read, as TeX under a heading; "" where there is none."""
+    tex = equation_tex(record.link)
+    return f"The equation, in TeX:\n  {tex}" if tex else ""
 
 
 def example(record: Record) -> str:
@@ -44,8 +71,8 @@ def example(record: Record) -> str:
         return ""
     lines = [head(one)]
     lines += [f"  {name} = {shown(value)}" for name, value in one.inputs.items()]
-    both = rows(one)
-    width = max(len(number) for row in both.values() for number in row)
+    both = rows(one) if one.yours else {}
+    width = max((len(number) for row in both.values() for number in row), default=0)
     for name, row in both.items():
         cells = " ".join(number.rjust(width) for number in row)
         lines.append(f"  {row_name(one)}, {name:8}: {cells}")
@@ -57,7 +84,8 @@ def head(one: Example) -> str:
     words = "Smallest example" if one.smallest else "An example"
     if one.other:
         words = "Another example on which it is wrong"
-    return f"{words} ({one.probe}):"
+    what = one.label or (one.probe if one.other else "")
+    return f"{words} ({what}):" if what else f"{words}:"
 
 
 def row_name(one: Example) -> str:
@@ -83,15 +111,5 @@ def _numbers(row: Sequence[Any], digits: int) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """Return an input as it is shown: numbers with four digits."""
-    if isinstance(value, Told):
-        return value.words
-    if isinstance(value, list):
-        return str(_rounded(value))
-    return repr(value)
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_rounded(entry) for entry in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+    """Return an input as it is shown: all its digits, so that the result can be computed again."""
+    return value.words if isinstance(value, Told) else repr(value)

@@ -258,7 +258,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_check_says_that_it_did_not_come_to_an_end() -> None:
     result = check(lambda query, key: raises(made(ValueError, __str__=for_ever)), NAME)
     assert (result.points, result.rule) == (0, "it comes to an end")
-    assert "did not return within 0.2 seconds (a batch with heads)" in result.message
+    assert "did not return within 0.2 seconds. Look for a loop" in result.message
 
 
 @pytest.mark.usefixtures("short")

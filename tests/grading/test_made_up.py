@@ -383,4 +383,4 @@ def test_a_dict_of_tensors_is_compared_name_by_name() -> None:
     for other in ({"w": torch.ones(2)}, {"w": torch.ones(2), "b": (1, "free", None)}):
         record = verdict(PARAMETERS, lambda n, other=other: other)
         assert (record.passed, record.misconceptions) == (False, ())
-        assert "parameters differs from what the contract asks for" in record.parts[0]
+        assert "parameters is put together in another way than expected" in record.parts[0]

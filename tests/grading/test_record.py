@@ -22,7 +22,7 @@ EXAMPLE = Example(
 RECORD = Record(
     exercise="softmax", passed=False, points=0.0, max_points=1.5,
     rule="the values are right", misconceptions=("SM-OVERFLOW", "SM-NOKEEP"),
-    parts=("weights differs.", "Mistake SM-OVERFLOW. Take the maximum out."),
+    parts=("weights differs.", "Take the maximum out."),
     example=EXAMPLE, link="softmax#eq-softmax",
 )  # fmt: skip
 
@@ -90,6 +90,7 @@ def example_with(**fields):
         ("example", example_with(probe=1)),
         ("example", example_with(smallest=1)),
         ("example", example_with(other=1)),
+        ("example", example_with(label=None)),
         ("example", example_with(output=None)),
         ("example", example_with(index=["0"])),
         ("example", example_with(yours="12")),
@@ -120,14 +121,16 @@ def test_the_records_mime_type_is_json_of_our_own():
 )
 def test_an_example_is_called_what_it_is(smallest, other, words):
     example = dataclasses.replace(EXAMPLE, smallest=smallest, other=other)
-    assert head(example) == f"{words} (all sizes different):"
+    assert head(example) == (f"{words} (all sizes different):" if other else f"{words}:")
+    labelled = dataclasses.replace(example, label="T = 1, S = 2")
+    assert head(labelled) == f"{words} (T = 1, S = 2):"
     again = through_json(dataclasses.replace(RECORD, example=example)).example
     assert (again.smallest, again.other) == (smallest, other)
 
 
-def test_a_record_without_the_newer_word_is_read():
+def test_a_record_without_the_newer_words_is_read():
     data = json.loads(json.dumps(RECORD.to_json()))
-    del data["example"]["other"]
+    del data["example"]["other"], data["example"]["label"]
     assert not Record.from_json(data).example.other
 
 

@@ -97,7 +97,8 @@ def test_where_only_recordings_answer_the_example_is_the_most_ordinary_probe() -
     assert record.example is not None
     assert record.example.probe == "a batch with heads"
     assert not record.example.smallest
-    assert example(record).startswith("An example (a batch with heads):")
+    sizes = "T = 7, D = 4, S = 9, in front of them axes of 5 and 6"
+    assert example(record).startswith(f"An example ({sizes}):")
 
 
 def beside(exercise: Exercise, who: Any) -> Witness:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grading.exercise import Exercise, Inputs, Output, Probe
+from grading.exercise import Exercise, Inputs, Probe
 from grading.exercises.queries_keys_values.attention_probes import (
     BATCH,
     LEVEL,
@@ -51,7 +51,7 @@ ATTENTION = Exercise(
     name="attention", slug="queries-keys-values", task="unmasked",
     title="Attention in three steps", kind="implement", points=0.5, difficulty=2,
     importance=3, minutes=15, parameters=("query", "key", "value"),
-    outputs=(Output(name="output", axes="... T Dv"), Output(name="weights", axes="... T S")),
+    outputs=SDPA.outputs,
     axes={"query": "... T D", "key": "... S D", "value": "... S Dv"},
     reference=lambda *inputs: library.scaled_dot_product_attention(*inputs), equation="eq-sdpa",
     next_rung="Add a mask, and it is the function that the rest of the course is built on.",

@@ -125,7 +125,7 @@ SCORE_VARIANCE = Exercise(
         Misconception(code="VAR-SCALE", wrong=_measure(_products, lambda z, c: c * z.var()),
                       sentence=(
             "The variance is multiplied by the scale. The scores are: a factor on a number acts "
-            "on its variance as the square. The same slip turns √D into D (SDPA-DK).")),
+            "on its variance as the square. The same slip turns √D into D.")),
         Misconception(code="VAR-NOSCALE", wrong=_measure(_products, lambda z, c: z.var()),
                       sentence="The scale is not used."),
         Misconception(code="VAR-STD", wrong=_measure(_products, lambda z, c: (c * z).std()),

@@ -94,7 +94,7 @@ SOFTMAX_SCALE = Exercise(
         Misconception(code="SCL-NOYARN", wrong=_scale(yarn=lambda factor: 1.0),
                       sentence="yarn_factor is not used."),
         Misconception(code="SCL-NOROOT", wrong=_scale(power=-1.0), sentence=(
-            "The root is missing: this is 1/D (SDPA-DK).")),
+            "The root is missing: this is 1/D.")),
         Misconception(code="SCL-INVERSE", wrong=_scale(power=0.5), sentence=(
             "This is √D, what the scores are divided by. The function returns the factor that "
             "multiplies them.")),

@@ -8,6 +8,7 @@ import numpy as np
 
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Seen
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.fitting import shares
 from grading.late import Tensor, torch
 
 __all__ = ["CROSS_SHAPES", "WEIGHTED_SUM"]
@@ -25,6 +26,10 @@ def _square(generator: torch.Generator) -> Inputs:
     return {"weights": normal(generator, 2, 2).softmax(-1), "value": normal(generator, 2, 2)}
 
 
+def _fitted(inputs: Inputs) -> Inputs:
+    return inputs | {"weights": shares(inputs["weights"], -1)}
+
+
 def _mean(weights: Tensor, value: Tensor) -> Any:
     return value.mean(-2, keepdim=True).expand(*weights.shape[:-1], value.shape[-1])
 
@@ -33,7 +38,7 @@ WEIGHTED_SUM = Exercise(
     name="weighted_sum", slug="scaling", task="warm-up-sum", title="Warm-up: the weighted sum",
     kind="warm-up", points=0.5, difficulty=1, importance=2, minutes=5,
     parameters=("weights", "value"), outputs=(Output(name="output", axes="... T Dv"),),
-    axes={"weights": "... T S", "value": "... S Dv"},
+    axes={"weights": "... T S", "value": "... S Dv"}, fitted=_fitted,
     reference=lambda weights, value: weights @ value,
     equation="queries-keys-values#eq-weighted-sum",
     next_rung="Step 4 again: S disappears when weights meet values.",

@@ -7,6 +7,7 @@ from typing import Any
 
 from grading.exercise import Exercise, Inputs, LeftOut, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.fitting import shares
 from grading.exercises.softmax.probes import LEFT_OUT, SHAPES, named, sizes
 from grading.late import Tensor, late, torch
 
@@ -76,6 +77,10 @@ def _allowed(inputs: Inputs) -> int:
     return 4 * int(math.prod(inputs["p"].shape))
 
 
+def _fitted(inputs: Inputs) -> Inputs:
+    return inputs | {"p": shares(inputs["p"], inputs["axis"])}
+
+
 def _fixed(fixed: int) -> Any:
     return lambda p, g, axis: p * (g - _mean(p, g, fixed))
 
@@ -86,7 +91,7 @@ SOFTMAX_VJP = Exercise(
     parameters=("p", "g", "axis"), defaults={"axis": -1},
     outputs=(Output(name="gradient", axes="..."),),
     reference=lambda p, g, axis: library.softmax_vjp(p, g, axis), equation="eq-vjp",
-    largest=_allowed,
+    largest=_allowed, axes={"p": "H T S", "g": "H T S"}, fitted=_fitted,
     forbidden=(
         "aten._softmax_backward_data", "aten._log_softmax_backward_data", "torch.autograd.grad",
         "torch.autograd.backward", "torch.autograd.forward_ad.make_dual",

@@ -35,7 +35,7 @@ SCALED_SCORES = Exercise(
     ),
     misconceptions=(
         Misconception(code="WARM-DK", wrong=lambda scores, head_dim: scores / head_dim, sentence=(
-            "The scores are divided by D, not by its root (SDPA-DK).")),
+            "The scores are divided by D, not by its root.")),
         Misconception(code="WARM-MULTIPLIED", wrong=lambda scores, head_dim: scores
                       * math.sqrt(head_dim), sentence=(
             "The scores are multiplied by the root. They have to become smaller.")),
@@ -92,9 +92,9 @@ ATTEND_ONE = Exercise(
     ),
     misconceptions=(
         Misconception(code="ONE-NOSCALE", wrong=_one(scale=lambda d: 1.0), sentence=(
-            "The scores are not divided by √D (SDPA-NOSCALE).")),
+            "The scores are not divided by √D.")),
         Misconception(code="ONE-DK", wrong=_one(scale=lambda d: d), sentence=(
-            "The scores are divided by D, not by its root (SDPA-DK).")),
+            "The scores are divided by D, not by its root.")),
         Misconception(code="ONE-SIZE", wrong=_of_size(lambda key, value: key.shape[0]), also=(
             _of_size(lambda key, value: value.shape[1]),
             _of_size(lambda key, value: key.shape[0] * key.shape[1])), sentence=(
