@@ -352,6 +352,13 @@ def test_a_wrong_answer_is_refused_and_called_what_it_is(row: Row) -> None:
     assert result.misconception == codes(row.said), str(result)
 
 
+def test_float32_that_did_no_harm_is_not_blamed() -> None:
+    """A number becomes a tensor in float32 for a moment; what is wrong is wrong elsewhere."""
+    result, _ = checked("softmax_with_sink", wrong.factor_clamped)
+    assert result.rule == "the values are right", str(result)
+    assert "float32" not in result.message
+
+
 @pytest.mark.parametrize(("exercise", "name", "answer"), RIGHT, ids=[row[1] for row in RIGHT])
 def test_an_unusual_right_answer_is_accepted(exercise: str, name: str, answer: Any) -> None:
     result, _ = checked(exercise, answer)
