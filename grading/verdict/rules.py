@@ -9,7 +9,13 @@ from grading.verdict.case import ANSWER, Case, Trial, quiet
 from grading.verdict.compare import first_difference
 from grading.verdict.contract import FORM, stopped
 from grading.verdict.finding import Finding
-from grading.verdict.late_rules import costs, draws_rightly, gradients_flow, works_in_single
+from grading.verdict.late_rules import (
+    costs,
+    draws_rightly,
+    gradients_flow,
+    results_stay,
+    works_in_single,
+)
 
 __all__ = ["first_finding", "retold"]
 
@@ -26,6 +32,7 @@ def first_finding(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) -> 
                 return replace(finding, probe=mine.probe.name)
     late: list[Callable[[Case], Finding | None]] = [
         lambda case: _values(case, pairs),
+        results_stay,
         draws_rightly,
         works_in_single,
         gradients_flow,
