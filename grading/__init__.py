@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from grading.checking import check as check
+    from grading.journal.progress import progress as progress
     from grading.words.result import CheckResult as CheckResult
 
-__all__ = ["CheckResult", "check"]
+__all__ = ["CheckResult", "check", "progress"]
 
 
 # Read when it is asked for: who needs the witness alone loads nothing that knows answers.
@@ -15,6 +16,10 @@ def __getattr__(name: str) -> Any:
         from grading.checking import check
 
         return check
+    if name == "progress":
+        from grading.journal.progress import progress
+
+        return progress
     if name == "CheckResult":
         from grading.words.result import CheckResult
 

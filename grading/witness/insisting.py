@@ -158,5 +158,10 @@ def _watch() -> None:
                 _threads.clear()
 
 
+def _forked() -> None:
+    _threads.clear()
+    _all.clear()
+
+
 if hasattr(os, "register_at_fork"):  # a fork has none of its parent's threads
-    os.register_at_fork(after_in_child=lambda: (_threads.clear(), _all.clear()))
+    os.register_at_fork(after_in_child=_forked)
