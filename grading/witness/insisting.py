@@ -46,6 +46,29 @@ _insisting: set["Insistence"] = set()
 _before: list[Any] = []
 
 
+#: Python's own, from 3.12 on; the number is one that no debugger takes.
+_monitoring: Any = getattr(sys, "monitoring", None)
+TOOL = 4
+
+
+def _strike(ident: int, runs: list[Any]) -> None:
+    """Raise at each jump and at each call of a thread: Python 3.12 needs it.
+
+    There what is raised at a jump counts for the place to which it leads, inside the `try`.
+    """
+
+    def strike(*_: Any) -> None:
+        if threading.get_ident() == ident and runs:
+            raise OutOfTimeError
+
+    if _monitoring.get_tool(TOOL) is None:
+        _monitoring.use_tool_id(TOOL, "course")
+    events = _monitoring.events
+    for event in (events.JUMP, events.PY_START):
+        _monitoring.register_callback(TOOL, event, strike)
+    _monitoring.set_events(TOOL, events.JUMP | events.PY_START)
+
+
 class Insistence:
     """Raises in one thread, and each exception that is made asks for the next.
 
@@ -74,6 +97,8 @@ class Insistence:
         # What leaves a `__del__` would be printed, by code that breaks the chain.
         sys.unraisablehook = id
         sys.setrecursionlimit(sys.getrecursionlimit() + ROOM)
+        if sys.version_info[:2] == (3, 12):
+            _strike(self.ident, self.runs)
         if self.runs:  # Python changes threads before this line or behind it, and not in it
             self.again()
 
@@ -83,6 +108,9 @@ class Insistence:
         if _before and not _insisting:
             limit, sys.unraisablehook = _before.pop(), _before.pop()
             sys.setrecursionlimit(limit)
+            if sys.version_info[:2] == (3, 12):
+                _monitoring.set_events(TOOL, 0)
+                _monitoring.free_tool_id(TOOL)
 
     def stop(self, thread: threading.Thread) -> None:
         """Ask another thread to end, then insist; one that is inside C is left behind."""
