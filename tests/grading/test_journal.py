@@ -154,7 +154,7 @@ BROKEN = {
     "empty": b"", "half": b'{"course": "attention course", "tasks": {"softm', "binary": b"\xff\xfe",
     "another's": b'{"epochs": 3}', "a list": b"[]", "deep": b"[" * 10**5,
     "odd": b'{"course": "attention course", "tasks": {"softmax": {"points": []}}}',
-    "enormous": b" " * (10**6 + 1),
+    "of another course": b'{"course": "another", "tasks": {}}', "enormous": b" " * (10**6 + 1),
 }  # fmt: skip
 
 
