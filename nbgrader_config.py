@@ -1,14 +1,11 @@
 """nbgrader on this course: its own folders and formgrader; only grading is made strict."""
 
-import os
-
 from grading.classroom.course_directory import COURSE, scripts_on_path
-from grading.journal.place import FILE, OWNER
+from grading.journal.place import FILE
 from grading.nbgrader_steps.feedback_maths import template_folders
 from grading.notebooks import ROOT
 
 scripts_on_path()
-os.environ[OWNER] = "off"  # the kernels that run hand-ins keep no learner's journal
 c = get_config()  # nbgrader puts this name here
 
 c.CourseDirectory.course_id = COURSE

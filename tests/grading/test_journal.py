@@ -19,6 +19,7 @@ from grading.classroom.solution_runs import execute
 from grading.exercises import all_exercises, find
 from grading.journal import notes
 from grading.journal.place import FILE, OWNER, place
+from grading.nbgrader_steps.execution import ExecuteToTheEnd
 from grading.notebooks import ROOT, notebook, read_notebook, write_notebook
 
 PREDICTION = "predict_shifted_weight"
@@ -293,13 +294,23 @@ def test_a_notebook_is_known_in_vs_code_and_elsewhere_nothing_is_guessed(
         assert found(monkeypatch, ZMQInteractiveShell(), JPY_SESSION_NAME=name) is None
 
 
-def test_the_settings_of_nbgrader_forbid_it_and_leave_it_with_the_learner(
+def test_nbgrader_leaves_it_with_the_learner_and_its_settings_forbid_none() -> None:
+    """A Jupyter server reads these settings too, and its kernels are learners' own."""
+    before = os.environ.get(OWNER)
+    settings = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+    assert FILE in settings.CourseDirectory.ignore
+    assert os.environ.get(OWNER) == before
+
+
+def test_nbgraders_run_of_a_hand_in_writes_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(OWNER, "1")  # and it is put back
-    settings = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
-    assert os.environ[OWNER] == "off"
-    assert FILE in settings.CourseDirectory.ignore
+    for name, value in opened(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(OWNER, raising=False)
+    nb = new_notebook(cells=[new_code_cell("import os"), new_code_cell(f"os.environ['{OWNER}']")])
+    done, _ = ExecuteToTheEnd().preprocess(nb, {"metadata": {"path": str(tmp_path)}})
+    assert done.cells[1].outputs[0].data["text/plain"] == "'off'"
 
 
 def test_the_runs_of_the_solutions_write_none(
