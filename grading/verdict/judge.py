@@ -112,7 +112,7 @@ def _judged(case: Case, with_example: bool) -> Verdict:
             finding = Finding("the work is your own", message + "nothing.")
             return Verdict(_failed(exercise, finding), finding)
     if finding is None:
-        return Verdict(_passed(exercise, truth))
+        return Verdict(_passed(exercise, truth), seen=tuple(seen))
     mistake = diagnose(case, finding, seen, truth) if finding.stage else None
     example = smallest_example(case, finding, seen, truth) if with_example else None
     if example is not None:
