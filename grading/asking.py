@@ -7,12 +7,13 @@ from grading import recordings
 from grading.apart import Apart, Stand
 from grading.exercise import Answer, Exercise, Probe
 from grading.late import torch
-from grading.observation.seen import UnanswerableError
+from grading.observation.seen import Error, UnanswerableError
 from grading.observation.values import DATA, Inputs
 from grading.verdict.case import REFERENCE, Who
 from grading.witness.calling import settings_kept
 from grading.witness.conversion import given, plain
 from grading.witness.observe import Witness
+from grading.witness.stand_in import met
 
 __all__ = ["RIGHT", "Live", "called_back", "draw", "function_of"]
 
@@ -49,9 +50,17 @@ def function_of(exercise: Exercise, who: Who) -> Answer:
 
 
 def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> Any:
-    """Run one of the exercise's functions for a witness that asks for it; plain data both ways."""
-    with settings_kept():
-        return plain(exercise.functions[name](*(given(argument) for argument in arguments)))
+    """Run one of the exercise's functions for a witness that asks for it; plain data both ways.
+
+    Raises:
+        Exception: what the function raised, made anew: nothing of its code comes with it.
+    """
+    try:
+        with settings_kept():
+            return plain(exercise.functions[name](*(given(argument) for argument in arguments)))
+    except Exception as error:
+        told = Error.of(error)
+    raise met(told)
 
 
 class Live(Apart):

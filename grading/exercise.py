@@ -54,7 +54,7 @@ __all__ = [
     "Tolerance",
 ]
 
-Kind = Literal["warm-up", "predict", "implement", "bug", "measure"]
+Kind = Literal["warm-up", "predict", "implement", "bug", "measure", "test"]
 Stage = Literal["values", "gradient", "cost", "inputs", "generator"]
 Answer = Callable[..., Any]
 

@@ -129,7 +129,8 @@ class Observation:
     """What a function did; what was not asked for is as it stands here.
 
     Attributes:
-        value: what it returned, as plain data.
+        value: what it returned, as plain data. Where an argument is handed over in turn: for each
+            call what it returned, or the `Error` that it raised.
         error: what it raised instead.
         timed_out: whether it was stopped.
         in_total: whether the time of all its runs together was over.

@@ -13,6 +13,7 @@ __all__ = [
     "DATA",
     "Array",
     "EachRank",
+    "InTurn",
     "Inputs",
     "Module",
     "Named",
@@ -90,6 +91,13 @@ class EachRank:
 
 
 @dataclass(frozen=True, slots=True)
+class InTurn:
+    """An argument that a function gets one value after the other: a call for each, told alone."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """A module that came back: its parameters and buffers, and whether it is in training mode."""
 
@@ -105,7 +113,7 @@ class Other:
 
 
 #: What an exercise may draw as plain data already.
-DATA = (Array, Randomness, Named, EachRank, Module, Other)
+DATA = (Array, Randomness, Named, EachRank, InTurn, Module, Other)
 
 
 def tensor(numbers: Any) -> Array:

@@ -59,7 +59,8 @@ def _laws(case: Case, mine: Trial, right: Trial) -> Finding | None:
         with quiet():
             broken = law.broken(case.judged(mine))
         if broken is not None:
-            return Finding(law.rule, f"{broken} ({mine.probe.name}).", "values")
+            where = "" if case.exercise.kind == "test" else f" ({mine.probe.name})"
+            return Finding(law.rule, f"{broken}{where}.", "values")
     return None
 
 

@@ -5,6 +5,7 @@ from grading.exercises.softmax.measures import SINK_SHARE
 from grading.exercises.softmax.questions import FIND_THE_BUG, PREDICT
 from grading.exercises.softmax.sink import SOFTMAX_WITH_SINK
 from grading.exercises.softmax.stable import SOFTMAX
+from grading.exercises.softmax.testing import TEST_SOFTMAX
 from grading.exercises.softmax.vjp import SOFTMAX_VJP
 from grading.exercises.softmax.warm_ups import ATTEND_ONE, SCALED_SCORES
 
@@ -20,5 +21,6 @@ EXERCISES = (
     SOFTMAX_VJP,
     SOFTMAX_WITH_SINK,
     SINK_SHARE,
+    TEST_SOFTMAX,
     FIND_THE_BUG,
 )

@@ -1,0 +1,167 @@
+"""Whom a learner's own test is tried on: right functions, and a wrong one for each mistake."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grading.exercise import Answer, Exercise, Misconception
+from grading.late import torch
+
+__all__ = ["Candidates", "Tried", "matched", "moved"]
+
+Views = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a test said of one candidate.
+
+    Attributes:
+        refused: whether it refused it.
+        steady: whether it said the same when it was asked again.
+        why: for a right function that was refused: what the test raised, in words.
+    """
+
+    refused: bool
+    steady: bool = True
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """The right functions of an exercise and one wrong function for each of its mistakes.
+
+    A mistake that shows in a gradient, a cost, changed inputs or a generator alone is left out: a
+    candidate is called on copies, and only what it returns or raises comes back.
+
+    Attributes:
+        of: the exercise whose catalogue is used.
+        share: how much of the wrong functions a test has to refuse.
+        also_right: right functions beside the reference and the exercise's other right answers,
+            such as PyTorch's own.
+    """
+
+    of: Exercise
+    share: float
+    also_right: tuple[Answer, ...] = ()
+
+    @property
+    def right(self) -> tuple[Answer, ...]:
+        """The right functions, the reference first, and each of the last two as `moved`."""
+        return (*self._as_written, *(moved(one) for one in self._compared))
+
+    @property
+    def _as_written(self) -> tuple[Answer, ...]:
+        return (self.of.reference, *self.of.alternatives, *self.also_right)
+
+    @property
+    def _compared(self) -> tuple[Answer, ...]:
+        return (self.of.reference, *self.also_right)
+
+    @property
+    def wrong(self) -> tuple[Misconception, ...]:
+        """The mistakes, each of which its first function stands for."""
+        return tuple(one for one in self.of.misconceptions if one.shows == "values")
+
+    @property
+    def functions(self) -> tuple[Answer, ...]:
+        """All candidates: the right ones, then the wrong ones."""
+        return (*self.right, *(mistake.wrong for mistake in self.wrong))
+
+    @property
+    def needed(self) -> int:
+        """How many wrong functions a test has to refuse."""
+        return math.ceil(self.share * len(self.wrong) - 1e-9)
+
+    @property
+    def rule(self) -> str:
+        """The rule about the wrong functions."""
+        count = len(self.wrong)
+        few = f"at least {self.needed} of {count}" if self.needed < count else f"each of {count}"
+        return f"{few} wrong functions {'are' if self.needed < count else 'is'} refused"
+
+    def handle(self, number: int) -> str:
+        """Return what a candidate goes by: it says nothing of who that is."""
+        text = f"{self.of.name}, candidate {number}"
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def order(self) -> list[int]:
+        """Return the candidates' numbers, mixed: neither right nor wrong ones stand first."""
+        return sorted(range(len(self.functions)), key=self.handle)
+
+    def unspared(self, tried: Sequence[Tried]) -> str | None:
+        """Say which right function was refused, or None."""
+        right = tried[: len(self.right)]
+        refused = [one for one in right if one.refused]
+        if not refused:
+            return None
+        count = f"{len(refused)} of {len(right)} right functions" if refused != right else "every"
+        return (
+            f"It refuses {count}{' right function' if count == 'every' else ''}. {refused[0].why}"
+        )
+
+    def missed(self, tried: Sequence[Tried]) -> str | None:
+        """Say how many wrong functions were refused, and name one that was not; None if enough."""
+        verdicts = tried[len(self.right) :]
+        survivors = [
+            mistake for mistake, one in zip(self.wrong, verdicts, strict=True) if not one.refused
+        ]
+        count = len(self.wrong) - len(survivors)
+        if count >= self.needed:
+            return None
+        one = survivors[0]
+        return (
+            f"It refuses {count} of {len(self.wrong)} wrong functions; {self.needed} are needed. "
+            f"One that it lets pass is `{one.code}`: {one.sentence.rstrip('.')}"
+        )
+
+    def is_exact(self, tried: Sequence[Tried]) -> bool:
+        """Whether a right function is accepted, and refused when its last digit is moved."""
+        written, compared = len(self._as_written), len(self._compared)
+        right = [one.refused for one in tried[: len(self.right)]]
+        unmoved = [right[0], *right[written - compared + 1 : written]]
+        return any(b and not a for a, b in zip(unmoved, right[written:], strict=True))
+
+    def exact(self) -> Callable[[Views, Views], bool]:
+        """Recognise a test that compares to the last digit."""
+
+        def recognise(seen: Views, truth: Views) -> bool:
+            view = next(iter(seen.values()), None)
+            if not isinstance(view, list) or len(view) != 1 or len(view[0]) < len(self.right):
+                return False
+            return self.is_exact([Tried(refused=number == 1.0) for number in view[0].tolist()])
+
+        return recognise
+
+    def view(self, tried: Sequence[Tried] | None) -> tuple[Any, ...]:
+        """Return what a test did, as numbers: 1 refused, 0 let pass, 0.5 both, −1 not tried."""
+        if tried is None:
+            return (np.full(len(self.functions), -1.0),)
+        return (np.array([float(one.refused) if one.steady else 0.5 for one in tried]),)
+
+
+def moved(function: Answer) -> Answer:
+    """Return a function whose results differ from another's in the last digit only."""
+
+    def move(value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return type(value)(move(entry) for entry in value)
+        if isinstance(value, float) and math.isfinite(value):
+            return math.nextafter(value, 0.0)
+        if isinstance(value, torch.Tensor) and value.dtype in (torch.float32, torch.float64):
+            nearer = torch.nextafter(value, torch.zeros_like(value))
+            return torch.where(value.isfinite(), nearer, value)
+        return value
+
+    return lambda *arguments: move(function(*arguments))
+
+
+def matched(code: str, sentence: str, *tests: Answer) -> Misconception:
+    """Return a way to test too little, as tests that do it."""
+    return Misconception(code=code, sentence=sentence, wrong=tests[0], also=tests[1:])
