@@ -83,8 +83,8 @@ class Candidates:
     def rule(self) -> str:
         """The rule about the wrong functions."""
         count = len(self.wrong)
-        few = f"at least {self.needed} of {count}" if self.needed < count else f"each of {count}"
-        return f"{few} wrong functions {'are' if self.needed < count else 'is'} refused"
+        few = f"at least {self.needed} of" if self.needed < count else "all"
+        return f"{few} {count} wrong functions are caught"
 
     def handle(self, number: int) -> str:
         """Return what a candidate goes by: it says nothing of who that is."""
@@ -95,30 +95,26 @@ class Candidates:
         """Return the candidates' numbers, mixed: neither right nor wrong ones stand first."""
         return sorted(range(len(self.functions)), key=self.handle)
 
-    def unspared(self, tried: Sequence[Tried]) -> str | None:
-        """Say which right function was refused, or None."""
-        right = tried[: len(self.right)]
-        refused = [one for one in right if one.refused]
+    def unspared(self, tried: Sequence[Tried], refuses: str = "It refuses") -> str | None:
+        """Say how many right functions were refused, and why the first one was; None if none."""
+        refused = [one for one in tried[: len(self.right)] if one.refused]
         if not refused:
             return None
-        count = f"{len(refused)} of {len(right)} right functions" if refused != right else "every"
-        return (
-            f"It refuses {count}{' right function' if count == 'every' else ''}. {refused[0].why}"
-        )
+        return f"{refuses} {len(refused)} of {len(self.right)} right functions. {refused[0].why}"
 
-    def missed(self, tried: Sequence[Tried]) -> str | None:
-        """Say how many wrong functions were refused, and name one that was not; None if enough."""
-        verdicts = tried[len(self.right) :]
-        survivors = [
-            mistake for mistake, one in zip(self.wrong, verdicts, strict=True) if not one.refused
-        ]
-        count = len(self.wrong) - len(survivors)
-        if count >= self.needed:
+    def missed(
+        self, tried: Sequence[Tried], catches: str = "It catches", passes: str = "it lets pass"
+    ) -> str | None:
+        """Say how many wrong functions were caught, and name one that was not; None if enough."""
+        pairs = zip(self.wrong, tried[len(self.right) :], strict=True)
+        survivors = [mistake for mistake, one in pairs if not one.refused]
+        caught = len(self.wrong) - len(survivors)
+        if caught >= self.needed:
             return None
-        one = survivors[0]
+        first = survivors[0]
         return (
-            f"It refuses {count} of {len(self.wrong)} wrong functions; {self.needed} are needed. "
-            f"One that it lets pass is `{one.code}`: {one.sentence.rstrip('.')}"
+            f"{catches} {caught} of {len(self.wrong)} wrong functions; {self.needed} are needed. "
+            f"One that {passes} is `{first.code}`: {first.sentence.rstrip('.')}"
         )
 
     def is_exact(self, tried: Sequence[Tried]) -> bool:
