@@ -13,7 +13,6 @@ from grading.verdict.case import REFERENCE, Who
 from grading.witness.calling import settings_kept
 from grading.witness.conversion import given, plain
 from grading.witness.observe import Witness
-from grading.witness.stand_in import met
 
 __all__ = ["RIGHT", "Live", "called_back", "draw", "function_of"]
 
@@ -60,7 +59,7 @@ def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> An
             return plain(exercise.functions[name](*(given(argument) for argument in arguments)))
     except Exception as error:
         told = Error.of(error)
-    raise met(told)
+    raise told.again()
 
 
 class Live(Apart):

@@ -10,7 +10,7 @@ from grading.observation.seen import Observation
 from grading.observation.wire import MOST, pack, receive, send, send_packed
 from grading.witness.calling import undisturbed
 from grading.witness.observe import Witness
-from grading.witness.stand_in import CallBack, met
+from grading.witness.stand_in import CallBack
 
 __all__ = ["over_pipes", "serve"]
 
@@ -40,7 +40,7 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
                 send(("call", (name, arguments)), replies)
                 kind, body = receive(requests)
         if kind == "raised":
-            raise met(body)
+            raise body.again()
         return body
 
     witness, unknown = Witness(None), ""

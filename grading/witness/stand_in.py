@@ -1,17 +1,15 @@
 """What stands in a learner's hands for a function of the judge's: it can be called, and no more."""
 
-import builtins
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from grading.observation.seen import Error
 from grading.observation.values import Array, Module, Named, Other
 from grading.witness.conversion import given, plain
 
-__all__ = ["CallBack", "StandIn", "met"]
+__all__ = ["CallBack", "StandIn"]
 
 #: Calls a function of the judge's by its name, with plain data, and returns plain data.
 CallBack = Callable[[str, tuple[Any, ...]], Any]
@@ -107,19 +105,3 @@ def _odd(value: Any) -> str:
     inside = value.values() if isinstance(value, dict) else value
     several = inside if isinstance(value, dict | list | tuple) else ()
     return next((odd for odd in map(_odd, several) if odd), "")
-
-
-def met(told: Error) -> Exception:
-    """Return an error of the judge's as whoever called its function meets it.
-
-    It is a new one: the error itself holds frames, and these the code of what was called.
-    """
-    known = [getattr(builtins, name, None) for name in told.kinds]
-    at = next(n for n, one in enumerate(known) if isinstance(one, type))
-    kind: Any = known[at]
-    for name in reversed(told.kinds[:at]):
-        kind = type(name, (kind,), {})
-    try:
-        return kind(told.text)  # type: ignore[no-any-return]
-    except TypeError:  # some take more than a text
-        return RuntimeError(told.text)
