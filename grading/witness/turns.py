@@ -1,11 +1,13 @@
 """Call a function once for each value of an argument, and tell each call by itself."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from grading.observation.values import Inputs, InTurn
 from grading.witness.calling import outcome, told_error
 from grading.witness.conversion import plain
+from grading.witness.saying import silence
 
 __all__ = ["in_turn", "turns"]
 
@@ -27,10 +29,14 @@ def turns(inputs: Mapping[str, Any]) -> list[Inputs]:
 
 
 def in_turn(function: Callable[..., Any], calls: Sequence[list[Any]]) -> tuple[Any, ...]:
-    """Return for each call what it returned, as plain data, or the error that it raised."""
+    """Return for each call what it returned, as plain data, or the error that it raised.
+
+    What the function prints is heard in the first call only: it says the same in the others.
+    """
     results: list[Any] = []
-    for arguments in calls:
-        called = outcome(function, arguments)
+    for number, arguments in enumerate(calls):
+        with silence() if number else nullcontext():
+            called = outcome(function, arguments)
         if called.error is None:
             results.append(plain(called.value))
         else:

@@ -9,7 +9,7 @@ from typing import Any
 from grading.exercise import Answer, Inputs, Law, Misconception, Probe, Seen
 from grading.exercises.shared.candidates import Candidates, Tried, matched
 from grading.observation.seen import Error
-from grading.observation.values import InTurn, Named
+from grading.observation.values import InTurn, Named, numbers
 
 __all__ = ["WrittenTest"]
 
@@ -58,7 +58,9 @@ class WrittenTest:
             ),
             Law(
                 rule=self.candidates.rule,
-                broken=lambda one: self.candidates.missed(self._tried(one)),
+                broken=lambda one: self.candidates.missed(
+                    self._tried(one), f"{_returned(one)}It catches"
+                ),
             ),
         )
 
@@ -115,6 +117,12 @@ def _blank(one: Seen) -> str | None:
     if all(isinstance(each, Error) and "NotImplementedError" in each.kinds for each in said):
         return "This task is not filled in yet"
     return None
+
+
+def _returned(one: Seen) -> str:
+    if any(isinstance(each, bool) for each in numbers(one.returned[0])):
+        return "It returns True or False, and nobody reads that: a test fails by raising. "
+    return ""
 
 
 def _tried_twice(first: Any, second: Any) -> Tried:
