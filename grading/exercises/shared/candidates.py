@@ -117,21 +117,19 @@ class Candidates:
             f"One that {passes} is `{first.code}`: {first.sentence.rstrip('.')}"
         )
 
-    def is_exact(self, tried: Sequence[Tried]) -> bool:
-        """Whether a right function is accepted, and refused when its last digit is moved."""
-        written, compared = len(self._as_written), len(self._compared)
-        right = [one.refused for one in tried[: len(self.right)]]
-        unmoved = [right[0], *right[written - compared + 1 : written]]
-        return any(b and not a for a, b in zip(unmoved, right[written:], strict=True))
-
     def exact(self) -> Callable[[Views, Views], bool]:
-        """Recognise a test that compares to the last digit."""
+        """Recognise a test that accepts right functions, but not with their last digit moved."""
 
         def recognise(seen: Views, truth: Views) -> bool:
             view = next(iter(seen.values()), None)
-            if not isinstance(view, list) or len(view) != 1 or len(view[0]) < len(self.right):
+            said = view[0].tolist() if isinstance(view, list) and view else []
+            if not said or not set(said) <= {0.0, 1.0}:
                 return False
-            return self.is_exact([Tried(refused=number == 1.0) for number in view[0].tolist()])
+            written, right = len(self._as_written), len(self.right)
+            compared = (0, *range(written - len(self.also_right), written))
+            pairs = zip((said[number] for number in compared), said[written:right], strict=True)
+            parted = [is_moved_refused for is_refused, is_moved_refused in pairs if not is_refused]
+            return any(parted) and all(parted)
 
         return recognise
 

@@ -115,12 +115,12 @@ TEST_SOFTMAX = Exercise(
     misconceptions=(
         *_TEST.mistakes(),
         matched(
-            "TEST-SHAPE", "Whatever has the right shape passes, scores divided by their sum among "
-            "it. Say what a right weight is: compare it with one that you know.",
+            "TEST-SHAPE", "Functions of the right shape pass, whatever their numbers are: scores "
+            "divided by their sum, for one. Compare with a right weight that you know.",
             _shapes(0, -1),
         ),
         matched(
-            "TEST-SUMS", "Whatever sums to 1 passes, and scores divided by their own sum do. Say "
+            "TEST-SUMS", "Functions pass whose weights sum to 1 and are wrong all the same. Say "
             "what a single weight has to be.",
             *(_sums(*axes, large=large) for axes in ((0, -1), (-1,), (0,))
               for large in ((False,), (False, True))),
