@@ -45,11 +45,14 @@ class Candidates:
         share: how much of the wrong functions a test has to refuse.
         also_right: right functions beside the reference and the exercise's other right answers,
             such as PyTorch's own.
+        unseen: the codes of mistakes that no call of a candidate can show: a default that is
+            missing, for one, because a stand-in fills it in.
     """
 
     of: Exercise
     share: float
     also_right: tuple[Answer, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     @property
     def right(self) -> tuple[Answer, ...]:
@@ -67,7 +70,11 @@ class Candidates:
     @property
     def wrong(self) -> tuple[Misconception, ...]:
         """The mistakes, each of which its first function stands for."""
-        return tuple(one for one in self.of.misconceptions if one.shows == "values")
+        return tuple(
+            one
+            for one in self.of.misconceptions
+            if one.shows == "values" and one.code not in self.unseen
+        )
 
     @property
     def functions(self) -> tuple[Answer, ...]:
