@@ -32,7 +32,9 @@ def _expected(x: Tensor, axis: int) -> Tensor:
 
 
 def _assert_near(mine: Tensor, right: Tensor, near: float | None) -> None:
-    torch.testing.assert_close(mine, right, rtol=None if near is None else 0.0, atol=near)
+    # Much faster than torch.testing.assert_close, and run for every candidate of every test.
+    assert mine.shape == right.shape
+    assert torch.allclose(mine, right, rtol=0.0, atol=1e-7 if near is None else near)
 
 
 def _compares(
@@ -50,7 +52,7 @@ def _one_row(*rows: list[float]) -> Answer:
     def test(candidate: Answer) -> None:
         for row in rows:
             x = torch.tensor(row)
-            torch.testing.assert_close(candidate(x, -1), _expected(x, -1))
+            _assert_near(candidate(x, -1), _expected(x, -1), 1e-5)
 
     return test
 
