@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.shared.attention_variants import variant
 from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked
 from grading.late import late, torch
 
@@ -19,6 +18,11 @@ BUGS = {
     "SCALES-AFTER": "The weights are divided by the root of D, after the softmax.",
     "SCALES-BY-DV": "The root is taken of the values' size.",
 }
+
+
+def _broken(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> Any:
+    weights = torch.softmax(query @ key.mT / query.shape[-1], -1)
+    return weights @ value, weights
 
 
 def _inputs(D: int = 9) -> tuple[torch.Tensor, ...]:
@@ -47,7 +51,7 @@ DIAGNOSE_SCALE = Exercise(
     reference=_chosen("DIVIDES-BY-D"), equation="eq-unit-variance", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     functions={
-        BROKEN: variant(scale=lambda q, k, v: 1 / q.shape[-1]),
+        BROKEN: _broken,
         RIGHT: lambda q, k, v: attention.scaled_dot_product_attention(q, k, v),
     },
     next_rung="Variance 1/D is the trace of this mistake: the weights are too even, not too sharp.",
