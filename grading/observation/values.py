@@ -71,6 +71,13 @@ class Randomness:
 
 
 @dataclass(frozen=True, slots=True)
+class InTurn:
+    """An argument that a function gets one value after the other: a call for each, told alone."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """What is made by its name where the answer runs: a function, a module, an optimiser.
 
@@ -86,13 +93,6 @@ class Named:
 @dataclass(frozen=True, slots=True)
 class EachRank:
     """An argument of a generator function that runs once on every rank: one value for each."""
-
-    values: tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class InTurn:
-    """An argument that a function gets one value after the other: a call for each, told alone."""
 
     values: tuple[Any, ...]
 

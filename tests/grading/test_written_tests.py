@@ -31,7 +31,7 @@ from grading.witness.turns import turns
 from grading.words.result import CheckResult
 
 SOFTMAX = of_softmax.TEST_SOFTMAX
-RIGHT = len(of_softmax._CANDIDATES.right)
+RIGHT, WRONG = len(of_softmax._CANDIDATES.right), len(of_softmax._CANDIDATES.wrong)
 TABLE = torch.tensor(
     [[0.0, 1.0, 2.0], [1000.0, 1001.0, 999.0], [-1000.0, -1001.0, -999.0], [-900.0, 0.0, 900.0]]
 )
@@ -75,6 +75,8 @@ def test_one_wrong_function_stands_for_each_mistake_in_results(candidates: Candi
 def test_what_is_needed_is_the_stated_share_rounded_up() -> None:
     softmax = find("softmax")
     assert softmax is not None
+    shown = [one for one in softmax.misconceptions if one.shows == "values"]
+    softmax = dataclasses.replace(softmax, misconceptions=tuple(shown[:10]))
     for share, needed in ((1.0, 10), (0.9, 9), (0.91, 10), (0.85, 9), (0.7, 7)):
         candidates = Candidates(of=softmax, share=share)
         assert len(candidates.wrong) == 10
@@ -134,10 +136,10 @@ def test_a_test_that_never_fails_hears_of_a_survivor() -> None:
     for test in (lambda candidate: None, swallows, lambda candidate: False):
         result = checked(test)
         assert (result.rule, result.misconception) == (
-            "all 10 wrong functions are caught",
+            f"all {WRONG} wrong functions are caught",
             "TEST-NOTHING",
         )
-        assert "It catches 0 of 10 wrong functions; 10 are needed." in result.message
+        assert f"It catches 0 of {WRONG} wrong functions; {WRONG} are needed." in result.message
         assert f"`{survivor.code}`: {survivor.sentence}" in result.message
     assert "It returns True or False, and nobody reads that" in result.message
     assert "True or False" not in checked(swallows).message
@@ -148,7 +150,7 @@ def test_the_first_mistake_that_survives_is_named_and_no_other() -> None:
         torch.testing.assert_close(candidate(TABLE), torch.softmax(TABLE, -1))
 
     result = checked(last_axis)
-    assert "It catches 9 of 10" in result.message
+    assert f"It catches {WRONG - 1} of {WRONG}" in result.message
     assert re.findall(r"SM-[A-Z]+", result.message) == ["SM-AXISFIXED"]
     assert result.misconception == "TEST-ONEAXIS"
 
@@ -193,7 +195,7 @@ def test_a_test_that_depends_on_chance_or_counts_is_told_so(seed: int) -> None:
 
     def counts(candidate: Any) -> None:
         calls.append(1)
-        assert len(calls) <= 10
+        assert len(calls) <= RIGHT + 3
 
     first: list[Any] = []
 
@@ -453,7 +455,8 @@ def test_inputs_on_which_right_functions_part_are_refused(monkeypatch: pytest.Mo
 
 def test_a_wrong_function_is_caught_where_it_raises_or_differs_and_not_else() -> None:
     part = of_attention._CHOSEN._parted
-    names = [*("right",) * 5, *(one.code for one in of_attention._CANDIDATES.wrong)]
+    right = len(of_attention._CANDIDATES.right)
+    names = [*("right",) * right, *(one.code for one in of_attention._CANDIDATES.wrong)]
     one_row = torch.tensor([[True, True, False]])
     how = dict(
         zip(names, part([(ROWS, ROWS, ROWS, None), (ROWS, ROWS, ROWS, one_row)]), strict=True)
