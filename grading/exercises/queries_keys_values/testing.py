@@ -110,12 +110,12 @@ INPUTS_FOR_ATTENTION = Exercise(
         ),
         matched(
             "INPUTS-NOMASK", "No mistake with a mask shows: functions pass that ignore it, or read "
-            "it the wrong way round. Give `may_attend` in some set.",
+            "it the wrong way round. Give may_attend in some set.",
             _sets(_plain), _sets(_far_plain), _sets(_plain, _far_plain),
         ),
         matched(
             "INPUTS-NOEMPTY", "Functions pass that give NaN or a mean to a query with nothing to "
-            "read. Let one whole row of `may_attend` be False.",
+            "read. Let one whole row of may_attend be False.",
             _sets(_some), _sets(_some, _plain), _sets(_some, _far_plain),
             _sets(_some, _batch),
         ),
