@@ -100,7 +100,7 @@ INPUTS_FOR_ATTENTION = Exercise(
     parameters=(), outputs=(Output(name="sets", kind="any"),), equation="eq-sdpa", probes=asked,
     reference=_sets(_strong, _batch, _plain), functions=_CHOSEN.functions, laws=_CHOSEN.laws,
     judge=_CHOSEN.judge, view=_CHOSEN.view,
-    next_rung="Small inputs, chosen with care, find more than a thousand random ones.",
+    next_rung="Keep these sets: every later attention of the course can be tried on them.",
     misconceptions=(
         matched(
             "INPUTS-EQUAL", "No scale shows on them: divided by whatever, the weights stay the "
