@@ -345,7 +345,7 @@ def test_candidates_are_called_as_the_contract_says() -> None:
         "got an unexpected keyword argument 'dim'": lambda f: f(TABLE, dim=0),
         "missing a required argument: 'x'": lambda f: f(),
         "too many positional arguments": lambda f: f(TABLE, 0, 1),
-        "argument 0 is an enormous tensor": lambda f: f(torch.zeros(4000, 4000)),
+        "argument 0 is an enormous tensor": lambda f: f(torch.zeros(1, 1).expand(4000, 4000)),
         "argument 0 is a meta tensor": lambda f: f(torch.zeros(2, device="meta")),
         "argument 0 is a function": lambda f: f(good),
         "argument 0 is a module": lambda f: f(torch.nn.Linear(2, 3)),
@@ -418,7 +418,7 @@ ROWS = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]])
         (((ROWS / 0, ROWS, ROWS, None),), "query holds an infinity or NaN"),
         (((torch.ones(5001, 1), torch.ones(5000, 1), torch.ones(5000, 1), None),),
          "there are 15001 numbers; 10000 are enough"),
-        (((torch.zeros(4000, 4000), ROWS, ROWS, None),), "query has to be a tensor; yours is an "
+        (((torch.zeros(1, 1).expand(4000, 4000), ROWS, ROWS, None),), "query has to be a tensor; yours is an "
                                                          "enormous tensor"),
         (((ROWS, ROWS, ROWS[:2], None),), "On these inputs a right function raises "),
         (((ROWS, ROWS, ROWS, torch.ones(2, 5, dtype=torch.bool)),), "a right function raises"),
