@@ -418,8 +418,8 @@ ROWS = torch.tensor([[1.0, 2.0], [0.5, -1.0], [2.0, 0.0]])
         (((ROWS / 0, ROWS, ROWS, None),), "query holds an infinity or NaN"),
         (((torch.ones(5001, 1), torch.ones(5000, 1), torch.ones(5000, 1), None),),
          "there are 15001 numbers; 10000 are enough"),
-        (((torch.zeros(1, 1).expand(4000, 4000), ROWS, ROWS, None),), "query has to be a tensor; yours is an "
-                                                         "enormous tensor"),
+        (((torch.zeros(1, 1).expand(4000, 4000), ROWS, ROWS, None),),
+         "query has to be a tensor; yours is an enormous tensor"),
         (((ROWS, ROWS, ROWS[:2], None),), "On these inputs a right function raises "),
         (((ROWS, ROWS, ROWS, torch.ones(2, 5, dtype=torch.bool)),), "a right function raises"),
     ],
