@@ -468,10 +468,19 @@ def test_a_wrong_function_is_caught_where_it_raises_or_differs_and_not_else() ->
     assert how["SDPA-MASKSHAPE"][1].startswith("raises RuntimeError: ")
 
 
-def test_the_learners_inputs_are_left_as_they_were() -> None:
-    sets = [(ROWS.clone(), ROWS.clone(), ROWS.clone(), None)]
-    of_attention._CHOSEN._parted(sets)
-    assert all(torch.equal(one, ROWS) for one in sets[0][:3])
+def test_a_candidate_that_writes_into_its_inputs_spoils_nobody_elses() -> None:
+    attention = of_attention._CANDIDATES.of
+
+    def writes(query: Any, *others: Any) -> Any:
+        result = attention.reference(query, *others)
+        query.zero_()
+        return result
+
+    candidates = Candidates(of=dataclasses.replace(attention, alternatives=(writes,)), share=1.0)
+    form = dataclasses.replace(of_attention._CHOSEN, candidates=candidates)
+    rows = ROWS.double()
+    assert form._parted([(rows, rows, rows, None)])[:3] == [[""], [""], [""]]
+    assert torch.equal(rows, ROWS.double())
 
 
 def test_what_was_tried_counts_only_where_it_is_steady() -> None:
