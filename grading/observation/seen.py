@@ -1,5 +1,6 @@
 """What is asked of a witness, and the observation that it gives back."""
 
+import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,6 +92,21 @@ class Error:
             text = ""
         return cls(kinds, text, line)
 
+    def again(self) -> Exception:
+        """Return an error of that kind and text, as whoever called the function meets it.
+
+        The error itself holds frames, and they hold the code of what was called.
+        """
+        known = [getattr(builtins, name, None) for name in self.kinds]
+        at = next(n for n, one in enumerate(known) if isinstance(one, type))
+        kind: Any = known[at]
+        for name in reversed(self.kinds[:at]):
+            kind = type(name, (kind,), {})
+        try:
+            return kind(self.text)  # type: ignore[no-any-return]
+        except TypeError:  # some take more than a text
+            return RuntimeError(self.text)
+
     @property
     def first_line(self) -> str:
         """The first line of its text, without a full stop."""
@@ -135,7 +151,8 @@ class Observation:
     """What a function did; what was not asked for is as it stands here.
 
     Attributes:
-        value: what it returned, as plain data.
+        value: what it returned, as plain data. Where an argument is handed over in turn: for each
+            call what it returned, or the `Error` that it raised.
         error: what it raised instead.
         timed_out: whether it was stopped.
         in_total: whether the time of all its runs together was over.

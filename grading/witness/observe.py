@@ -2,7 +2,7 @@
 
 import gc
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,9 +16,11 @@ from grading.witness.footprint import Run, largest_tensor, makes_narrow
 from grading.witness.gradients import gradients
 from grading.witness.own_work import borrowed, may_loop, written
 from grading.witness.ranks import on_ranks, ranks
-from grading.witness.registry import CallBack, handed_over
+from grading.witness.registry import handed_over
 from grading.witness.saying import aloud, show, silence, told, warnings_kept
 from grading.witness.signature import signature
+from grading.witness.stand_in import CallBack
+from grading.witness.turns import in_turn, turns
 
 __all__ = ["TOTAL", "Witness"]
 
@@ -85,8 +87,10 @@ class Witness:
     def _value(self, request: Request, seen: Observation) -> Observation:
         traffic: list[Any] = []
         # Building arguments is our work, and imports much: it costs the function no time.
-        given = [] if ranks(request.inputs) else self._given(request.inputs)
-        work = partial(self._ran, request, seen, given, traffic)
+        several = turns(request.inputs)
+        given = [] if several or ranks(request.inputs) else self._given(request.inputs)
+        ran = partial(self._ran, request, seen, given, traffic)
+        work = partial(self._ran_in_turn, seen, several) if several else ran
         with warnings_kept() as caught:
             if request.aloud:
                 with aloud():
@@ -114,6 +118,10 @@ class Witness:
             changed=changed(request.inputs, given) if given else (),
             moved=before != states(given),
         )
+
+    def _ran_in_turn(self, seen: Observation, several: Sequence[Mapping[str, Any]]) -> Observation:
+        """Run the function once for each value, whatever it did with the one before."""
+        return replace(seen, value=in_turn(self.function, [self._given(one) for one in several]))
 
     def _given(self, inputs: Mapping[str, Any], rank: int | None = None) -> list[Any]:
         own = {
