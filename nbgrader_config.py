@@ -1,6 +1,7 @@
 """nbgrader on this course: its own folders and formgrader; only grading is made strict."""
 
 from grading.classroom.course_directory import COURSE, scripts_on_path
+from grading.journal.place import FILE
 from grading.nbgrader_steps.feedback_maths import template_folders
 from grading.notebooks import ROOT
 
@@ -10,6 +11,8 @@ c = get_config()  # nbgrader puts this name here
 c.CourseDirectory.course_id = COURSE
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "exercises"
+# A learner's journal is their own: `nbgrader submit` leaves it where it is.
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", FILE]
 # nbgrader's default is a folder of the system, and the formgrader warns where that is missing.
 c.Exchange.root = str(ROOT / "exchange")
 

@@ -9,7 +9,7 @@ from grading import recordings
 from grading.apart import Apart, Stand
 from grading.exercise import Answer, Exercise, Probe
 from grading.late import torch
-from grading.observation.seen import UnanswerableError
+from grading.observation.seen import Error, UnanswerableError
 from grading.observation.values import DATA, Inputs
 from grading.verdict.case import REFERENCE, Who
 from grading.witness.calling import settings_kept
@@ -75,9 +75,17 @@ def _with_defaults(exercise: Exercise, function: Answer) -> Answer:
 
 
 def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> Any:
-    """Run one of the exercise's functions for a witness that asks for it; plain data both ways."""
-    with settings_kept():
-        return plain(exercise.functions[name](*(given(argument) for argument in arguments)))
+    """Run one of the exercise's functions for a witness that asks for it; plain data both ways.
+
+    Raises:
+        Exception: what the function raised, made anew: nothing of its code comes with it.
+    """
+    try:
+        with settings_kept():
+            return plain(exercise.functions[name](*(given(argument) for argument in arguments)))
+    except Exception as error:
+        told = Error.of(error)
+    raise told.again()
 
 
 class Live(Apart):

@@ -1,12 +1,15 @@
 """What a notebook's check cell calls: one answer in, one result out, and never an exception."""
 
 import difflib
+from contextlib import suppress
 from typing import Any
 
 from grading.asking import Live, called_back
+from grading.exercise import Exercise
 from grading.exercises import find, names
+from grading.journal.notes import keep
 from grading.observation.seen import UnanswerableError
-from grading.observation.values import described
+from grading.observation.values import Array, described
 from grading.verdict.judge import Verdict, judge
 from grading.verdict.record import UNJUDGED, Record
 from grading.witness.calling import call
@@ -49,6 +52,7 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
     except UnanswerableError as error:
         return _unjudged(task.name, f"Your answer was not judged, and that is our fault: {error}.")
     _say_again(verdict)
+    _note(task, verdict)
     return CheckResult(verdict.record, lambda: given(verdict.inputs))
 
 
@@ -93,6 +97,18 @@ def _unknown(name: Any, answer: Any) -> str:
         f'No exercise is called "{name}". {guess}A function under another name is checked with '
         f'check(f, exercise="{near[0] if near else known[0]}").'
     )
+
+
+def _note(task: Exercise, verdict: Verdict) -> None:
+    """Note the check in the learner's journal; whatever goes wrong there is no check's fault."""
+    with suppress(Exception):
+        value = verdict.seen[0].seen.value if task.kind == "predict" and verdict.seen else None
+        if isinstance(value, Array) and value.shape == () and value.numbers is not None:
+            value = value.numbers.item()
+        is_number = isinstance(value, int | float)
+        words = keep(verdict.record, f"{value:g}" if is_number else "")
+        if words:
+            print(words)
 
 
 def _say_again(verdict: Verdict) -> None:

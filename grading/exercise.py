@@ -43,7 +43,7 @@ __all__ = [
     "Probe", "Seen", "Tolerance",
 ]  # fmt: skip
 
-Kind = Literal["warm-up", "predict", "implement", "bug", "measure"]
+Kind = Literal["warm-up", "predict", "implement", "bug", "measure", "test"]
 Stage = Literal["values", "gradient", "cost", "inputs", "generator"]
 Answer = Callable[..., Any]
 

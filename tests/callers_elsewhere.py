@@ -1,7 +1,7 @@
 """A process of its own with answers that call back, return too much, or leave."""
 
+import itertools
 import os
-import signal
 import threading
 from typing import Any
 
@@ -29,10 +29,9 @@ def keeps(f: Any) -> int:
     return 1
 
 
-def deaf(f: Any) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
-    while True:
-        pass
+def deaf(f: Any) -> int:
+    """Stay in C, where nothing that is raised is seen."""
+    return sum(itertools.repeat(1))
 
 
 def scribbles(f: Any) -> None:

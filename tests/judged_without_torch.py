@@ -36,6 +36,7 @@ def main() -> None:
     from grading.apart import Apart
     from grading.exercises import all_exercises
     from grading.observation.remote import Remote
+    from grading.observation.seen import Request
     from grading.observation.wire import unpack
     from grading.recordings import Recording
     from grading.verdict.judge import judge
@@ -51,13 +52,21 @@ def main() -> None:
         for who in answers:
             recording = Recording(inputs, dict(known))
             recorded = judge(exercise, Apart(exercise, who, recording)).record
-            remote = Remote((exercise.name, who), elsewhere)
 
             def beside(other: Any, name: str = exercise.name) -> Remote:
                 return Remote((name, other), catalogue)
 
-            # A diagnosis brings inputs of its own, and somebody has to run the functions on them.
-            others = beside if exercise.kind == "bug" else None
+            # A learner's test calls functions of the catalogue: in the process that has PyTorch.
+            def call_back(called: str, given: tuple[Any, ...], beside: Any = beside) -> Any:
+                inputs = {str(place): value for place, value in enumerate(given)}
+                seen = beside(called).observe(Request(inputs=inputs))
+                if seen.error is not None:
+                    raise seen.error.again()
+                return seen.value
+
+            remote = Remote((exercise.name, who), elsewhere, call_back)
+            # Who brings inputs of their own needs somebody to run the functions on them.
+            others = beside if exercise.kind in ("bug", "test") else None
             live = judge(exercise, Apart(exercise, remote, recording, others)).record
             records[repr((exercise.name, who))] = [recorded.to_json(), live.to_json()]
     assert not [name for name in sys.modules if name.split(".")[0] in BLOCKED]

@@ -41,13 +41,14 @@ def check_file(path: Path, wanted: list[str]) -> int:
         wanted: names of exercises; empty means all that the file defines.
     """
     from grading.checking import check
-    from grading.exercises import all_exercises
+    from grading.exercises import all_exercises, retired
 
     if not path.is_file():
         print(f"There is no file {path}.", file=sys.stderr)
         return 2
     found = functions(code_cells(path), path)
-    known = [name for one in all_exercises() for name in (one.name, *one.formerly)]
+    every = (*all_exercises(), *retired())
+    known = [name for one in every for name in (one.name, *one.formerly)]
     chosen = wanted or [name for name in known if name in found]
     if not chosen:
         print(f"{path} defines no function that an exercise asks for.", file=sys.stderr)

@@ -6,6 +6,7 @@ one in which the earlier cells run again, without the cell that ended it.
 """
 
 import ast
+import os
 from typing import Any
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
@@ -14,6 +15,7 @@ from nbgrader.preprocessors import Execute
 
 from grading.doctor.healing import COURSE_KEY
 from grading.doctor.python_text import names_read
+from grading.journal.place import OWNER
 from grading.nbgrader_steps.fail_closed import is_check
 
 #: As often a process is replaced; what then is left is not run.
@@ -26,6 +28,11 @@ PRIVATE = "_released_"
 
 class ExecuteToTheEnd(Execute):  # type: ignore[misc]  # nbgrader has no types
     """Run every cell that can be run, and each check with what the release imports."""
+
+    def start_new_kernel(self, **options: Any) -> None:
+        """Start a process that keeps no learner's journal."""
+        environment = os.environ | {OWNER: "off"}
+        super().start_new_kernel(**({"env": environment} | options))
 
     def preprocess(
         self, nb: NotebookNode, resources: Any, km: Any = None

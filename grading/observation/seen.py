@@ -1,5 +1,6 @@
 """What is asked of a witness, and the observation that it gives back."""
 
+import builtins
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +23,7 @@ LONG = 10**4
 #: So many times its seconds a run may last where other processes have the machine, or it sleeps.
 PATIENCE = 3
 #: All that can be seen of a function.
-ASPECTS = ("value", "gradients", "largest", "narrow", "calls", "loop", "signature")
+ASPECTS = ("value", "twice", "gradients", "largest", "narrow", "calls", "loop", "signature")
 
 
 class UnanswerableError(LookupError):
@@ -37,6 +38,7 @@ class Request:
         inputs: the arguments, by name and in their order.
         see: what is wanted; each but the last two is a run of its own.
             "value": what it returns or raises, prints, warns of, changes.
+            "twice": whether a second call, with other numbers, changes what the first returned.
             "gradients": what flows back from its results to its floating-point tensors.
             "largest": the largest tensor or array that it makes on the way.
             "narrow": whether it makes numbers of less than float64 on the way.
@@ -90,6 +92,21 @@ class Error:
             text = ""
         return cls(kinds, text, line)
 
+    def again(self) -> Exception:
+        """Return an error of that kind and text, as whoever called the function meets it.
+
+        The error itself holds frames, and they hold the code of what was called.
+        """
+        known = [getattr(builtins, name, None) for name in self.kinds]
+        at = next(n for n, one in enumerate(known) if isinstance(one, type))
+        kind: Any = known[at]
+        for name in reversed(self.kinds[:at]):
+            kind = type(name, (kind,), {})
+        try:
+            return kind(self.text)  # type: ignore[no-any-return]
+        except TypeError:  # some take more than a text
+            return RuntimeError(self.text)
+
     @property
     def first_line(self) -> str:
         """The first line of its text, without a full stop."""
@@ -134,12 +151,15 @@ class Observation:
     """What a function did; what was not asked for is as it stands here.
 
     Attributes:
-        value: what it returned, as plain data.
+        value: what it returned, as plain data. Where an argument is handed over in turn: for each
+            call what it returned, or the `Error` that it raised.
         error: what it raised instead.
         timed_out: whether it was stopped.
         in_total: whether the time of all its runs together was over.
+        deaf: whether it caught, again and again, what was raised to stop it.
         unseen: the name of the error that looking at its result raised; else "".
         changed: the arguments that it changed.
+        overwritten: whether a second call, with other numbers, changed what the first returned.
         moved: whether it drew from a generator that it was given.
         traffic: what the ranks of a generator function handed on, step by step.
         gradients: one for each floating-point tensor; None where nothing flows back.
@@ -153,8 +173,10 @@ class Observation:
     error: Error | None = None
     timed_out: bool = False
     in_total: bool = False
+    deaf: bool = False
     unseen: str = ""
     changed: tuple[str, ...] = ()
+    overwritten: bool = False
     moved: bool = False
     traffic: tuple[Any, ...] = ()
     said: str = ""

@@ -13,6 +13,7 @@ __all__ = [
     "DATA",
     "Array",
     "EachRank",
+    "InTurn",
     "Inputs",
     "LeftOut",
     "Module",
@@ -71,6 +72,13 @@ class Randomness:
 
 
 @dataclass(frozen=True, slots=True)
+class InTurn:
+    """An argument that a function gets one value after the other: a call for each, told alone."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """What is made by its name where the answer runs: a function, a module, an optimiser.
 
@@ -117,7 +125,7 @@ class Other:
 
 
 #: What an exercise may draw as plain data already.
-DATA = (Array, Randomness, Named, EachRank, LeftOut, Module, Other)
+DATA = (Array, Randomness, Named, EachRank, InTurn, LeftOut, Module, Other)
 
 
 def tensor(numbers: Any) -> Array:

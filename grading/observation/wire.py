@@ -16,9 +16,9 @@ __all__ = ["MOST", "pack", "receive", "send", "send_packed", "unpack"]
 CLASSES: dict[str, Any] = {
     one.__name__: one
     for one in (
-        values.Array, values.Randomness, values.Named, values.EachRank, values.LeftOut,
-        values.Module, values.Other, seen.Request, seen.Error, seen.Warned, seen.Signature,
-        seen.Observation,
+        values.Array, values.Randomness, values.Named, values.EachRank, values.InTurn,
+        values.LeftOut, values.Module, values.Other, seen.Request, seen.Error, seen.Warned,
+        seen.Signature, seen.Observation,
     )
 }  # fmt: skip
 #: The only dtypes that a buffer can have.

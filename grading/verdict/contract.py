@@ -29,6 +29,11 @@ TOO_LONG_IN_ALL = (
     "check are small: look for work that is done again and again."
 )
 
+DEAF = (
+    " It caught what was raised to stop it, again and again, as `except:` without a class, "
+    "`except BaseException:` and a `finally:` with `continue` or `return` do."
+)
+
 
 def signature_finding(exercise: Exercise, signature: Signature) -> Finding | None:
     """Say if the answer cannot be called with the contract's arguments."""
@@ -78,6 +83,7 @@ def _runs(case: Case, mine: Trial, right: Trial) -> Finding | None:
             if seen.in_total
             else f"The function did not return within {exercise.time_limit:g} seconds. "
             "Look for a loop that never ends.",
+            remark=DEAF if seen.deaf else "",
         )
     if seen.error is None:
         return None

@@ -102,7 +102,8 @@ def _judged(case: Case, with_example: bool) -> Verdict:
     seen = _answers(case)
     truth = seen if exercise.judge is not None else _truths(case, seen)
     finding = first_finding(case, seen, truth)
-    if finding is None or finding.stage == "cost":  # who borrows a product need not hear its size
+    # Who borrows a product need not hear its size. A test may compare with whatever it likes.
+    if (finding is None or finding.stage == "cost") and exercise.kind != "test":
         calls = case.seen(ANSWER, exercise.probes[0], "calls").calls
         if case.was_stopped:
             finding = stopped(case)
@@ -112,7 +113,7 @@ def _judged(case: Case, with_example: bool) -> Verdict:
             finding = Finding("the work is your own", message + "nothing.")
             return Verdict(_failed(exercise, finding), finding)
     if finding is None:
-        return Verdict(_passed(exercise, truth))
+        return Verdict(_passed(exercise, truth), seen=tuple(seen))
     mistake = diagnose(case, finding, seen, truth) if finding.stage else None
     example = smallest_example(case, finding, seen, truth) if with_example else None
     if example is not None:

@@ -1,4 +1,4 @@
-"""The rules behind the values: draws, other dtypes, gradients, and what the answer costs."""
+"""The rules behind the values: two calls, draws, dtypes, gradients, and the cost."""
 
 import math
 
@@ -19,12 +19,28 @@ __all__ = [
     "draws_rightly",
     "gradients",
     "gradients_flow",
+    "results_stay",
     "works_in_other_dtypes",
 ]
 
 
 #: So many seeds show how far the results of a measure lie apart.
 SEEDS = 150
+
+
+def results_stay(case: Case) -> Finding | None:
+    """Demand that a result is still the same after another call."""
+    held = ("tensor", "array", "list")
+    if not any(output.kind in held for output in case.exercise.outputs):
+        return None
+    if not case.seen(ANSWER, case.exercise.probes[0], "twice").overwritten:
+        return None
+    return Finding(
+        "each call returns a result of its own",
+        "The second call changed the first result: the function hands out the same memory again. "
+        "Whoever kept the first result now holds other numbers. Return what is made in the call "
+        "itself, and no global, default argument or attribute that is written into.",
+    )
 
 
 def draws(case: Case, who: Who) -> Draws:

@@ -16,6 +16,7 @@ from grading.verdict.late_rules import (
     costs,
     draws_rightly,
     gradients_flow,
+    results_stay,
     works_in_other_dtypes,
 )
 
@@ -50,6 +51,7 @@ def first_finding(case: Case, seen: Sequence[Trial], truth: Sequence[Trial]) -> 
                     found = replace(finding, probe=mine.probe.name)
                     return _with_remark(case, found, pairs) if rule is _value else found
     late: list[Callable[[Case], Finding | None]] = [
+        results_stay,
         draws_rightly,
         works_in_other_dtypes,
         gradients_flow,

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from grading.observation.seen import PATIENCE, Error
+from grading.witness.insisting import POLITE, Insistence, OutOfTimeError, go_on, last_one, watched
 
 __all__ = [
     "Called",
@@ -32,10 +33,6 @@ __all__ = [
 # Whose lines are no learner's: Python's own, installed packages', and the engine's.
 _STANDARD_LIBRARY = str(Path(os.__file__).parent)
 _ENGINE = str(Path(__file__).parent.parent)
-
-
-class OutOfTimeError(BaseException):
-    """Raised inside the learner's function; no ``except Exception`` of theirs can swallow it."""
 
 
 #: Holds an entry while a message is half written or half read; the alarm then rings later.
@@ -58,11 +55,16 @@ def undisturbed() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What one call did: it returned a value, raised an error, or ran out of time."""
+    """What one call did: it returned a value, raised an error, or ran out of time.
+
+    Attributes:
+        deaf: whether it caught, again and again, what was raised to stop it.
+    """
 
     value: Any = None
     error: BaseException | None = None
     timed_out: bool = False
+    deaf: bool = False
 
     @property
     def returned(self) -> bool:
@@ -91,7 +93,8 @@ def call(function: Callable[..., Any], arguments: list[Any], seconds: float) -> 
     """Call the function and keep whatever happens.
 
     On the main thread of POSIX an alarm interrupts a loop that does not end. Elsewhere the function
-    runs in a thread of its own, which is left behind when its time is over.
+    runs in a thread of its own, in which it is stopped. Whoever catches that is made to stop; a
+    call into C that never ends is left behind, and on the main thread waited for.
     """
     in_main = threading.current_thread() is threading.main_thread()
     by = _with_alarm if hasattr(signal, "setitimer") and in_main else _in_thread
@@ -133,16 +136,37 @@ def outcome(function: Callable[..., Any], arguments: list[Any]) -> Called:
         return Called(error=error)
 
 
-def _guarded(function: Callable[..., Any], arguments: list[Any]) -> Called:
+#: A call that was stopped; made before, because while somebody insists nothing can be called.
+STOPPED = Called(timed_out=True)
+
+
+def _caught(function: Callable[..., Any], arguments: list[Any]) -> Called:
     # A function of its own: Python 3.11 passes over a handler in the frame of `while True: pass`.
     try:
         return outcome(function, arguments)
+    except OutOfTimeError:  # with it goes what its frames hold, while somebody may insist still
+        return STOPPED
+
+
+def _guarded(function: Callable[..., Any], arguments: list[Any], runs: list[Any]) -> Called:
+    """Call the function; whatever is raised to stop it ends here, and `runs` is empty then."""
+    last = last_one()
+    try:
+        try:
+            return _caught(function, arguments)
+        finally:
+            runs.clear()
     except OutOfTimeError:
-        return Called(timed_out=True)
+        try:
+            last()
+        except OutOfTimeError:
+            go_on()  # a check may stand inside a function that is stopped itself
+    return STOPPED
 
 
 def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
     over = has_rung = False
+    runs = [function]
 
     def ring(number: int, frame: FrameType | None) -> None:
         nonlocal has_rung
@@ -155,36 +179,47 @@ def _with_alarm(function: Callable[..., Any], arguments: list[Any], seconds: flo
 
     _rang.clear()
     handler = signal.signal(signal.SIGALRM, ring)
-    earlier, _ = signal.getitimer(signal.ITIMER_REAL)
+    earlier, interval = signal.getitimer(signal.ITIMER_REAL)
     clock, limit = Clock(), min(seconds, earlier or seconds)
-    # It rings again and again: an answer may swallow the first one.
-    signal.setitimer(signal.ITIMER_REAL, limit, 0.2)
-    try:
-        called = _guarded(function, arguments)
-    except OutOfTimeError:  # it rang between the function's end and the timer's
-        called = Called(timed_out=True)
-    finally:
-        over = True
-        _rang.clear()
-        # Whoever had set an alarm gets it back, with the time that it has left.
-        left = max(earlier - (time.monotonic() - clock.start), 1e-3) if earlier else 0.0
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
-        signal.setitimer(signal.ITIMER_REAL, left)
+    with watched(runs, lambda: clock.spent > limit + POLITE and not _exchanges) as watch:
+        # It rings again and again: an answer may swallow the first one.
+        signal.setitimer(signal.ITIMER_REAL, limit, 0.2)
+        try:
+            called = _guarded(function, arguments, runs)
+        except OutOfTimeError:  # it rang between the function's end and the timer's
+            called = STOPPED
+        finally:
+            over = True
+            _rang.clear()
+            # Whoever had set an alarm gets it back, with the time that it has left.
+            left = max(earlier - (time.monotonic() - clock.start), 1e-3) if earlier else 0.0
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+            signal.setitimer(signal.ITIMER_REAL, left, interval)
+    deaf = watch.insistence is not None
     # Python itself swallows what is raised in a `__del__`: whoever returns late was stopped.
-    return Called(timed_out=True) if has_rung else called
+    return Called(timed_out=True, deaf=deaf) if has_rung or deaf else called
 
 
 def _in_thread(function: Callable[..., Any], arguments: list[Any], seconds: float) -> Called:
     done: list[Called] = []
+    runs = [function]
     thread = threading.Thread(
-        target=lambda: done.append(_guarded(function, arguments)), daemon=True
+        target=lambda: done.append(_guarded(function, arguments, runs)), daemon=True
     )
     clock = Clock()
     thread.start()
-    while thread.is_alive() and clock.spent < seconds:
-        thread.join(max(seconds - clock.spent, 0.01))
-    return done[0] if done else Called(timed_out=True)
+    insistence = Insistence(thread.ident or 0, runs)
+    try:
+        while thread.is_alive() and clock.spent < seconds:
+            thread.join(max(seconds - clock.spent, 0.01))
+        if not done:
+            insistence.stop(thread)
+            return STOPPED
+    except BaseException:  # this thread is stopped itself, in a check inside a check
+        insistence.again()
+        raise
+    return done[0]
 
 
 def told_error(error: BaseException) -> Error:

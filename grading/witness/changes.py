@@ -9,7 +9,7 @@ import torch
 from grading.observation.values import Array, LeftOut
 from grading.witness.conversion import plain
 
-__all__ = ["changed", "states"]
+__all__ = ["changed", "equal", "states"]
 
 
 def states(given: Sequence[Any]) -> list[bytes]:
@@ -28,11 +28,12 @@ def changed(inputs: Mapping[str, Any], given: list[Any]) -> tuple[str, ...]:
     return tuple(
         name
         for (name, before), after in pairs
-        if isinstance(before, kinds) and not _equal(before, plain(after))
+        if isinstance(before, kinds) and not equal(before, plain(after))
     )
 
 
-def _equal(before: Any, after: Any) -> bool:
+def equal(before: Any, after: Any) -> bool:
+    """Return whether a value is, as plain data, what it was."""
     if isinstance(before, Array):
         if not isinstance(after, Array) or before.numbers is None or after.numbers is None:
             return False
@@ -43,9 +44,9 @@ def _equal(before: Any, after: Any) -> bool:
     if isinstance(before, list | tuple):
         if type(before) is not type(after) or len(before) != len(after):
             return False
-        return all(_equal(one, other) for one, other in zip(before, after, strict=True))
+        return all(equal(one, other) for one, other in zip(before, after, strict=True))
     if isinstance(before, dict):
         if not isinstance(after, dict) or list(before) != list(after):
             return False
-        return all(_equal(before[name], after[name]) for name in before)
+        return all(equal(before[name], after[name]) for name in before)
     return type(before) is type(after) and bool(before == after)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from grading.observation.values import Array, Module, Other, Randomness, with_article
+from grading.observation.values import Array, EachRank, Module, Other, Randomness, with_article
 
-__all__ = ["given", "plain"]
+__all__ = ["given", "other_numbers", "plain"]
 
 #: NumPy has no such numbers; float32 holds each of them.
 WIDER = {torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2}
@@ -42,6 +42,20 @@ def given(value: Any) -> Any:
         return type(value)(given(entry) for entry in value)
     if isinstance(value, dict):
         return {name: given(entry) for name, entry in value.items()}
+    return value
+
+
+def other_numbers(value: Any) -> Any:
+    """Return inputs of the same shapes and kinds in which every floating-point number is halved."""
+    if isinstance(value, Array) and value.numbers is not None:
+        is_real = value.numbers.dtype.kind == "f"
+        return value.holding(np.asarray(value.numbers / 2)) if is_real else value
+    if isinstance(value, EachRank):
+        return EachRank(tuple(other_numbers(one) for one in value.values))
+    if isinstance(value, tuple | list):
+        return type(value)(other_numbers(entry) for entry in value)
+    if isinstance(value, dict):
+        return {name: other_numbers(entry) for name, entry in value.items()}
     return value
 
 

@@ -2,7 +2,7 @@
 
 import gc
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,15 +10,17 @@ from typing import Any
 from grading.observation.seen import Observation, Request, Warned
 from grading.observation.values import EachRank
 from grading.witness.calling import Called, Clock, call, outcome, settings_kept, told_error
-from grading.witness.changes import changed, states
-from grading.witness.conversion import plain
+from grading.witness.changes import changed, equal, states
+from grading.witness.conversion import other_numbers, plain
 from grading.witness.footprint import Run, largest_tensor, makes_narrow
 from grading.witness.gradients import gradients
 from grading.witness.own_work import borrowed, may_loop, written
 from grading.witness.ranks import on_ranks, ranks
-from grading.witness.registry import CallBack, handed_over
-from grading.witness.saying import show, silence, told, warnings_kept
+from grading.witness.registry import handed_over
+from grading.witness.saying import aloud, show, silence, told, warnings_kept
 from grading.witness.signature import signature
+from grading.witness.stand_in import CallBack
+from grading.witness.turns import in_turn, turns
 
 __all__ = ["TOTAL", "Witness"]
 
@@ -26,8 +28,6 @@ __all__ = ["TOTAL", "Witness"]
 TOTAL = 10.0
 #: Seconds for telling what it warned of, also where all time is used up.
 TELLING = 1.0
-#: So many characters of what it prints are kept.
-SAID = 10**5
 
 
 class Witness:
@@ -73,7 +73,8 @@ class Witness:
         is_last = self.left < request.seconds
         self.left -= clock.spent
         if called.timed_out:
-            return replace(seen, timed_out=True, in_total=is_last)
+            call(_let_go, [*held], TELLING)  # while it was made to stop, nothing was
+            return replace(seen, timed_out=True, in_total=is_last, deaf=called.deaf)
         found: Observation = called.value if called.returned else Observation(unseen="an error")
         return found
 
@@ -86,15 +87,18 @@ class Witness:
     def _value(self, request: Request, seen: Observation) -> Observation:
         traffic: list[Any] = []
         # Building arguments is our work, and imports much: it costs the function no time.
-        given = [] if ranks(request.inputs) else self._given(request.inputs)
-        work = partial(self._ran, request, seen, given, traffic)
+        several = turns(request.inputs)
+        given = [] if several or ranks(request.inputs) else self._given(request.inputs)
+        ran = partial(self._ran, request, seen, given, traffic)
+        work = partial(self._ran_in_turn, seen, several) if several else ran
         with warnings_kept() as caught:
             if request.aloud:
-                seen, said = self._clocked(request, seen, work, given), ""
+                with aloud():
+                    seen, said = self._clocked(request, seen, work, given), ""
             else:
                 with silence() as collected:
                     seen = self._clocked(request, seen, work, given)
-                said = collected.getvalue()[:SAID]
+                said = collected.getvalue()
         # A function that was stopped may have warned as well.
         warned = call(_told, [caught, self.function], TELLING).value or ()
         if request.aloud:
@@ -114,6 +118,10 @@ class Witness:
             changed=changed(request.inputs, given) if given else (),
             moved=before != states(given),
         )
+
+    def _ran_in_turn(self, seen: Observation, several: Sequence[Mapping[str, Any]]) -> Observation:
+        """Run the function once for each value, whatever it did with the one before."""
+        return replace(seen, value=in_turn(self.function, [self._given(one) for one in several]))
 
     def _given(self, inputs: Mapping[str, Any], rank: int | None = None) -> list[Any]:
         own = {
@@ -148,6 +156,19 @@ class Witness:
         arguments = self._given(request.inputs)
         found = look(run, arguments)
         return found, ends[-1]
+
+    def _twice(self, request: Request, seen: Observation) -> Observation:
+        given = self._given(request.inputs)
+        other = replace(request, inputs=other_numbers(request.inputs))
+        again = self._given(other.inputs)
+
+        def work() -> Observation:
+            first = self._called(request, given)
+            before = plain(first.value)
+            self._called(other, again)
+            return replace(seen, overwritten=not equal(before, plain(first.value)))
+
+        return self._quietly(request, seen, work, given, again)
 
     def _gradients(self, request: Request, seen: Observation) -> Observation:
         def run(given: list[Any]) -> Any:
@@ -194,6 +215,7 @@ class Witness:
 
 _ASPECTS: dict[str, Callable[[Witness, Request, Observation], Observation]] = {
     "value": Witness._value,
+    "twice": Witness._twice,
     "gradients": Witness._gradients,
     "largest": Witness._largest,
     "narrow": Witness._narrow,
@@ -218,10 +240,14 @@ def _unbroken(work: Callable[[], Observation], *held: list[Any]) -> Observation:
     try:
         looked = outcome(work, [])
     finally:
-        for one in held:
-            one.clear()
-        gc.collect(1)  # objects that hold each other, an error and its own frame for one
+        _let_go(*held)
     if looked.error is not None:
         return Observation(unseen=type(looked.error).__name__)
     seen: Observation = looked.value
     return seen
+
+
+def _let_go(*held: list[Any]) -> None:
+    for one in held:
+        one.clear()
+    gc.collect(1)  # objects that hold each other, an error and its own frame for one

@@ -6,12 +6,10 @@ from typing import Any
 import torch
 
 from grading.observation.values import LeftOut, Named
-from grading.witness.conversion import given, plain
+from grading.witness.conversion import given
+from grading.witness.stand_in import CallBack, StandIn
 
-__all__ = ["CallBack", "handed_over"]
-
-#: Calls a function of the judge's by its name, with plain data, and returns plain data.
-CallBack = Callable[[str, tuple[Any, ...]], Any]
+__all__ = ["handed_over"]
 
 
 def handed_over(inputs: Mapping[str, Any], call_back: CallBack | None) -> list[Any]:
@@ -26,21 +24,17 @@ def handed_over(inputs: Mapping[str, Any], call_back: CallBack | None) -> list[A
     for name, value in inputs.items():
         if isinstance(value, LeftOut):
             continue
-        made[name] = _made(value, made, call_back) if isinstance(value, Named) else given(value)
+        is_named = isinstance(value, Named)
+        made[name] = _made(name, value, made, call_back) if is_named else given(value)
     return list(made.values())
 
 
-def _made(value: Named, made: Mapping[str, Any], call_back: CallBack | None) -> Any:
+def _made(name: str, value: Named, made: Mapping[str, Any], call_back: CallBack | None) -> Any:
     if value.name in BUILDERS:
         return BUILDERS[value.name](dict(value.arguments), made)
     if call_back is None:
         raise ValueError(f"nothing is called {value.name!r}, and nobody can be asked for it")
-    name, ask = value.name, call_back
-
-    def called_back(*arguments: Any) -> Any:
-        return given(ask(name, tuple(plain(argument) for argument in arguments)))
-
-    return called_back
+    return StandIn(name, value, call_back)
 
 
 def _across_positions(arguments: dict[str, Any], made: Mapping[str, Any]) -> Any:

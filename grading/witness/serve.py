@@ -1,17 +1,16 @@
 """A witness in a process of its own: it answers one request after the other over a pipe."""
 
-import builtins
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from grading.observation.seen import Error, Observation
+from grading.observation.seen import Observation
 from grading.observation.wire import MOST, pack, receive, send, send_packed
 from grading.witness.calling import undisturbed
 from grading.witness.observe import Witness
-from grading.witness.registry import CallBack
+from grading.witness.stand_in import CallBack
 
 __all__ = ["over_pipes", "serve"]
 
@@ -41,7 +40,7 @@ def serve(find: Callable[[Any], Any], requests: BinaryIO, replies: BinaryIO) -> 
                 send(("call", (name, arguments)), replies)
                 kind, body = receive(requests)
         if kind == "raised":
-            raise _error(body)
+            raise body.again()
         return body
 
     witness, unknown = Witness(None), ""
@@ -79,19 +78,6 @@ def _tell(seen: Observation, replies: BinaryIO) -> None:
     except Exception as error:
         data = pack(("seen", Observation(unseen=type(error).__name__)))
     send_packed(data, replies)
-
-
-def _error(told: Error) -> Exception:
-    """Return an error of the judge's as the answer would have met it here."""
-    known = [getattr(builtins, name, None) for name in told.kinds]
-    at = next(n for n, one in enumerate(known) if isinstance(one, type))
-    kind: Any = known[at]
-    for name in reversed(told.kinds[:at]):
-        kind = type(name, (kind,), {})
-    try:
-        return kind(told.text)  # type: ignore[no-any-return]
-    except TypeError:  # some take more than a text
-        return RuntimeError(told.text)
 
 
 def over_pipes(find: Callable[[Any], Any]) -> None:

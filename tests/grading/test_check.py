@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import random
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,7 +17,11 @@ import torch
 
 from grading import check, recordings
 from grading.exercises import all_exercises, find, names
+from grading.observation.seen import Request
+from grading.observation.values import tensor
 from grading.verdict.record import MIME, Record
+from grading.witness.observe import Witness
+from grading.witness.saying import silence
 from grading.words.result import CheckResult
 
 NAME = "attention_scores"
@@ -547,3 +552,73 @@ def test_a_setting_inside_an_answer_is_undone(setting: str) -> None:
 
     check(sets, exercise="attention_scores")
     assert (np.geterr(), torch.get_default_device()) == before
+
+
+# -- printing, and results that are no call's own --------------------------------------------------
+
+
+def test_printing_is_cut_from_the_first_call_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def talks(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        for _ in range(100):
+            print("x" * 10**6)
+        print("y" * 5, file=sys.stderr)
+        return query @ key.mT
+
+    assert check(talks, NAME).passed
+    out, err = capsys.readouterr()
+    told = "\n[cut here: the function printed 99,990,100 characters more]\n"
+    assert (len(out), out.removeprefix("x" * 10**4), err) == (10**4 + len(told), told, "yyyyy\n")
+
+
+def test_what_is_printed_in_silence_is_kept_up_to_a_length_and_warnings_up_to_a_number() -> None:
+    def talks(x: int) -> int:
+        for number in range(50):
+            print("x" * 10**6)
+            warnings.warn(f"number {number}", UserWarning, stacklevel=1)
+        return x
+
+    with pytest.raises(TypeError, match="string argument expected, got 'bytes'"), silence():
+        sys.stdout.write(b"bytes")  # type: ignore[arg-type]
+    seen = Witness(talks).observe(Request(inputs={"x": 1}))
+    assert (len(seen.said), len(seen.warned), seen.value) == (10**5, 20, 1)
+
+
+BUFFER = torch.zeros(10**5, dtype=torch.float64)
+
+
+def kept(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """Scores in memory that every call writes into."""
+    scores = query @ key.mT
+    held = BUFFER[: scores.numel()].view(scores.shape)
+    held.copy_(scores.detach())
+    return held
+
+
+def test_a_result_that_the_next_call_changes_is_told_so() -> None:
+    result = assert_refused(kept)
+    assert result.rule == "each call returns a result of its own"
+    assert result.message.startswith("The second call changed the first result: ")
+    assert result.misconception is None
+    assert "gradient" not in result.message
+
+
+def test_wrong_values_come_before_shared_memory() -> None:
+    result = assert_refused(lambda query, key: kept(query, key).add_(0.5))
+    assert "changed the first" not in result.message
+
+
+def test_a_view_of_the_inputs_is_a_result_of_its_own() -> None:
+    def same(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        return query.mT.mT
+
+    assert not seen_twice(same).overwritten
+    assert seen_twice(kept).overwritten
+    assert seen_twice(lambda query, key: [1.0, kept(query, key)]).overwritten
+    told: list[int] = []
+    failing = seen_twice(lambda query, key: told.append(1) or query if not told else 1 // 0)
+    assert (failing.overwritten, failing.unseen) == (False, "")
+
+
+def seen_twice(answer: Any) -> Any:
+    inputs = {"query": tensor([[1.0, 2.0]]), "key": tensor([[3.0, 4.0]])}
+    return Witness(answer).observe(Request(inputs=inputs, see=("twice",)))

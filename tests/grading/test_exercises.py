@@ -57,6 +57,10 @@ REQUIRED = {
     "softmax_with_sink": (
         "SINK-KEEP SINK-NOEFFECT SINK-NOEXP SINK-ZERO SINK-MAX SINK-HEADAXIS"
     ),
+    "test_softmax": (
+        "TEST-NOTHING TEST-ALL TEST-EXACT TEST-SHAPE TEST-SUMS TEST-SMALL TEST-ONEROW TEST-ONEAXIS"
+    ),
+    "inputs_for_attention": "INPUTS-EQUAL INPUTS-NOMASK INPUTS-NOEMPTY INPUTS-MILD",
 }  # fmt: skip
 
 

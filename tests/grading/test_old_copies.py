@@ -3,11 +3,13 @@
 import dataclasses
 
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_output
 
 from grading import check, exercises
 from grading.catalogue.answers import check_file
-from grading.exercises import all_exercises, find, names
+from grading.catalogue.kill_table import kill_table
+from grading.exercises import all_exercises, find, names, retired
 from grading.exercises import softmax as chapter
 from grading.nbgrader_steps.fail_closed import FailClosed
 from grading.words import result
@@ -93,3 +95,31 @@ def test_a_former_name_is_nobody_elses(monkeypatch):
 def test_every_name_of_today_is_found():
     assert exercises.names() == [one.name for one in all_exercises()]
     assert all(find(name).name == name for name in names())
+
+
+def test_a_question_that_is_asked_no_more_is_still_checked_in_an_old_copy():
+    assert find("diagnose_scale") in retired()
+    assert "diagnose_scale" not in names()
+    old = torch.randn(2, 4), torch.randn(3, 4), torch.randn(3, 2)
+    right = check(lambda: ("DIVIDES-BY-D", old), exercise="diagnose_scale")
+    assert (right.passed, right.points, right.record.exercise) == (True, 1.0, "diagnose_scale")
+    wrong = check(lambda: ("SCALES-AFTER", old), exercise="diagnose_scale")
+    assert wrong.misconception == "BUG-AFTER"
+
+
+def test_a_retired_question_is_named_and_its_right_answers_pass():
+    for exercise in retired():
+        assert all(row.killed for row in kill_table([exercise])), exercise.name
+        for answer in exercise.alternatives:
+            assert check(answer, exercise=exercise.name).passed
+
+
+def test_the_name_of_a_retired_question_is_nobody_elses(monkeypatch):
+    monkeypatch.setattr(chapter, "RETIRED", (find("log_softmax"),), raising=False)
+    all_exercises.cache_clear()
+    try:
+        with pytest.raises(ValueError, match="log_softmax stands in softmax and in softmax"):
+            all_exercises()
+    finally:
+        monkeypatch.undo()
+        all_exercises.cache_clear()

@@ -1,5 +1,9 @@
 """Find the bug: what a learner returns by mistake is said to be that, and proves nothing."""
 
+import contextlib
+import io
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,8 +11,12 @@ import pytest
 import torch
 
 from grading import check
+from grading.exercises import find
+from grading.exercises.shared.questions import BROKEN
+from grading.notebooks import read_notebook
 from grading.words.result import CheckResult
 
+SOLUTIONS = Path(__file__).parents[2] / "solutions"
 ONES = torch.ones(2, 3)
 
 
@@ -76,3 +84,48 @@ def test_a_code_that_is_not_in_the_list_is_said_to_be_none(code: Any) -> None:
 def test_a_wrong_code_is_named_whatever_the_inputs() -> None:
     for inputs in ((APART,), APART, ()):
         assert softmax_diagnosis(inputs, "WRONG-AXIS").misconception == "BUG-AXIS"
+
+
+def head_diagnosis(C: int, D: int, code: str = "ROOT-OF-C") -> CheckResult:
+    rows = torch.randn(4, C, generator=torch.Generator().manual_seed(0))
+    inputs = (rows, rows[:C, :D] if C <= 4 else torch.ones(C, D).tril(), *[torch.eye(C, D)] * 2)
+    return check(lambda: (code, inputs), exercise="diagnose_head_scale")
+
+
+def test_a_head_as_wide_as_its_input_hides_the_root_of_the_wrong_size() -> None:
+    assert head_diagnosis(6, 3).passed
+    assert head_diagnosis(3, 3).misconception == "BUG-BLIND"
+    assert head_diagnosis(6, 3, "DIVIDES-BY-D").misconception == "BUG-DK"
+
+
+def test_a_real_case_names_its_thread_and_shows_the_bug_that_is_judged() -> None:
+    threads = {
+        "softmax": ["https://github.com/blackportal-ai/delta/pull/165"],
+        "scaling": [
+            "https://github.com/karpathy/ng-video-lecture/pull/6",
+            "https://github.com/Graylab/DL4Proteins-notebooks/issues/12",
+        ],
+    }
+    for slug, addresses in threads.items():
+        cells = read_notebook(SOLUTIONS / slug / f"{slug}.ipynb").cells
+        text = next(cell.source for cell in cells if cell.id == "bug-task")
+        assert "real case" in text.splitlines()[0]
+        assert re.findall(r"\((https://[^)]*)\)", text) == addresses
+
+
+def test_the_head_of_the_notebook_is_the_broken_one() -> None:
+    cells = read_notebook(SOLUTIONS / "scaling" / "scaling.ipynb").cells
+    code = next(cell.source for cell in cells if cell.id == "bug-code")
+    space: dict[str, Any] = {"torch": torch}
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        exec(code, space)
+    inputs = (space["x"], space["w_q"], space["w_k"], space["w_v"])
+    exercise = find("diagnose_head_scale")
+    assert exercise is not None
+    output, weights, scores = space["head_of_a_colleague"](*inputs)
+    torch.testing.assert_close(exercise.functions[BROKEN](*inputs), output)
+    # The trace tells the four codes apart: 16, 1/16, rows that sum to 1/4, and this.
+    assert abs(scores.var().item() - 16 / 64) < 0.02
+    assert "variance of the scaled scores: 0.2" in shown.getvalue()
+    assert "1.000 to 1.000" in shown.getvalue()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(500))

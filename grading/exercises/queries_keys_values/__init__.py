@@ -7,6 +7,7 @@ from grading.exercises.queries_keys_values.projections import PROJECT_QKV
 from grading.exercises.queries_keys_values.questions import FIND_THE_BUG, PREDICT
 from grading.exercises.queries_keys_values.scaled_dot_product import SDPA
 from grading.exercises.queries_keys_values.scores import ATTENTION_SCORES
+from grading.exercises.queries_keys_values.testing import INPUTS_FOR_ATTENTION
 from grading.exercises.queries_keys_values.unmasked import ATTENTION
 
 __all__ = ["EXERCISES"]
@@ -21,4 +22,5 @@ EXERCISES = (
     MAKE_QK_FOR,
     SPREAD_OF_AVERAGE,
     FIND_THE_BUG,
+    INPUTS_FOR_ATTENTION,
 )

@@ -163,7 +163,7 @@ def _running(query: Any, key: Any, value: Any) -> Any:
 
 ATTENTION_BY_LOOPS = Exercise(
     name="attention_by_loops", slug="queries-keys-values", task="loops",
-    title="Attention by loops", kind="implement", points=1.0, difficulty=2, importance=2,
+    title="Attention by loops", kind="implement", points=0.75, difficulty=2, importance=2,
     minutes=20, parameters=("query", "key", "value"),
     outputs=(Output(name="output", axes="T Dv", kind="array"),),
     axes={"query": "T D", "key": "S D", "value": "S Dv"}, reference=_reference,

@@ -173,7 +173,7 @@ def _probe(pattern: str, size: int) -> Probe:
 
 MAKE_QK_FOR = Exercise(
     name="make_qk_for", slug="queries-keys-values", task="patterns",
-    title="Queries and keys for a pattern", kind="implement", points=1.0, difficulty=3,
+    title="Queries and keys for a pattern", kind="implement", points=0.75, difficulty=3,
     importance=2, minutes=25, parameters=("pattern", "T"),
     outputs=(Output(name="query", axes="T D"), Output(name="key", axes="T D")),
     reference=lambda pattern, T: library.make_qk_for(pattern, T), equation="eq-weights",

@@ -105,7 +105,7 @@ def _by_linear(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, context: Any = 
 PROJECT_QKV = Exercise(
     name="project_qkv", slug="queries-keys-values", task="project",
     title="Queries, keys and values",
-    kind="implement", points=1.0, difficulty=1, importance=3, minutes=10,
+    kind="implement", points=0.75, difficulty=1, importance=3, minutes=10,
     parameters=("x", "w_q", "w_k", "w_v", "context"), defaults={"context": None},
     outputs=(Output(name="query", axes="... T D"), Output(name="key", axes="... S D"),
              Output(name="value", axes="... S Dv")),

@@ -54,7 +54,7 @@ _DIAGNOSIS = Diagnosis(
 
 FIND_THE_BUG = Exercise(
     name="diagnose_attention", slug="queries-keys-values", task="bug",
-    title="Find the bug", kind="bug", points=1.0, difficulty=2, importance=2, minutes=15,
+    title="Find the bug", kind="bug", points=0.75, difficulty=2, importance=2, minutes=15,
     parameters=(), outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
     reference=lambda: ("WRONG-AXIS", _square()), equation="eq-weights", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,

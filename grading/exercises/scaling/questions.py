@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.shared.attention_variants import variant
 from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
-from grading.late import late, torch
+from grading.late import Tensor, late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
 
@@ -32,21 +31,33 @@ PREDICT = Exercise(
     alternatives=(lambda: 0.75, lambda: torch.tensor(0.85)),
 )  # fmt: skip
 
+#: The sentences to choose from: code -> what went wrong.
 BUGS = {
     "NO-SCALE": "The scores are not scaled at all.",
     "DIVIDES-BY-D": "The scores are divided by D instead of its root.",
     "SCALES-AFTER": "The weights are divided by the root of D, after the softmax.",
-    "SCALES-BY-DV": "The root is taken of the values' size.",
+    "ROOT-OF-C": "The root is taken of C instead of D.",
 }
 
 
-def _inputs(D: int = 9) -> tuple[torch.Tensor, ...]:
+def _broken(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor) -> Tensor:
+    """Re-made after github.com/karpathy/ng-video-lecture/pull/6; none of its code."""
+    scores = (x @ w_q) @ (x @ w_k).mT * x.shape[-1] ** -0.5
+    return torch.softmax(scores, -1) @ (x @ w_v)
+
+
+def _right(x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor) -> Any:
+    return attention.scaled_dot_product_attention(x @ w_q, x @ w_k, x @ w_v)[0]
+
+
+def _inputs(C: int = 9, D: int = 4) -> tuple[Tensor, ...]:
     generator = torch.Generator().manual_seed(2)
-    return tuple(torch.randn(5, D, generator=generator) for _ in range(3))
+    x = torch.randn(5, C, generator=generator)
+    return (x, *(torch.randn(C, D, generator=generator) for _ in range(3)))
 
 
-def _blind() -> tuple[torch.Tensor, ...]:
-    return _inputs(D=1)  # where D = 1, D and its root are the same
+def _blind() -> tuple[Tensor, ...]:
+    return _inputs(C=4, D=4)  # where C = D, their roots are the same
 
 
 def _chosen(code: str, inputs: Any = _inputs) -> Any:
@@ -54,39 +65,38 @@ def _chosen(code: str, inputs: Any = _inputs) -> Any:
 
 
 _DIAGNOSIS = Diagnosis(
-    code="DIVIDES-BY-D",
+    code="ROOT-OF-C",
     bugs=BUGS,
-    inputs=("query", "key", "value"),
+    inputs=("x", "w_q", "w_k", "w_v"),
 )
 
 FIND_THE_BUG = Exercise(
-    name="diagnose_scale", slug="scaling", task="bug", title="Find the bug", kind="bug",
+    name="diagnose_head_scale", slug="scaling", task="bug", title="Find the bug", kind="bug",
     points=1.0, difficulty=2, importance=2, minutes=15, parameters=(),
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
-    reference=_chosen("DIVIDES-BY-D"), equation="eq-unit-variance", probes=asked,
-    judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
-    functions={
-        BROKEN: variant(scale=lambda q, k, v: 1 / q.shape[-1]),
-        RIGHT: lambda q, k, v: attention.scaled_dot_product_attention(q, k, v),
-    },
-    next_rung="Variance 1/D is the trace of this mistake: the weights are too even, not too sharp.",
+    reference=_chosen("ROOT-OF-C"), equation="eq-unit-variance", probes=asked,
+    judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view, functions={BROKEN: _broken, RIGHT: _right},
+    next_rung=(
+        "Variance D/C is the trace of this mistake. A head as wide as its input hides it: the "
+        "model with one head is right, and with eight heads it is not."
+    ),
     misconceptions=(
         Misconception(code="BUG-NOSCALE", wrong=_chosen("NO-SCALE"),
                       recognise=_DIAGNOSIS.chose("NO-SCALE"), sentence=(
             "Unscaled scores would have the variance D. Compare with the trace.")),
+        Misconception(code="BUG-DK", wrong=_chosen("DIVIDES-BY-D"),
+                      recognise=_DIAGNOSIS.chose("DIVIDES-BY-D"), sentence=(
+            "Then the variance would be D/D², which is 1/16. Compare with the trace.")),
         Misconception(code="BUG-AFTER", wrong=_chosen("SCALES-AFTER"),
                       recognise=_DIAGNOSIS.chose("SCALES-AFTER"), sentence=(
             "Then the rows of weights would not sum to 1. In the trace they do.")),
-        Misconception(code="BUG-DV", wrong=_chosen("SCALES-BY-DV"),
-                      recognise=_DIAGNOSIS.chose("SCALES-BY-DV"), sentence=(
-            "Then the variance would be D/Dv. Compute it for the sizes of the trace.")),
-        Misconception(code="BUG-BLIND", wrong=_chosen("DIVIDES-BY-D", _blind),
-                      recognise=_DIAGNOSIS.chose("DIVIDES-BY-D"), sentence=(
-            "The mistake is the right one, but on these inputs it cannot be seen: for which D are "
-            "D and its root the same?")),
+        Misconception(code="BUG-BLIND", wrong=_chosen("ROOT-OF-C", _blind),
+                      recognise=_DIAGNOSIS.chose("ROOT-OF-C"), sentence=(
+            "The mistake is the right one, but on these inputs it cannot be seen, as where C and D "
+            "are the same, or all keys or values are equal.")),
     ),
     alternatives=(
-        lambda: ("DIVIDES-BY-D", (torch.randn(2, 4), torch.randn(3, 4), torch.randn(3, 2))),
-        lambda: ["DIVIDES-BY-D", list(_inputs(4))],
+        _chosen("ROOT-OF-C", lambda: _inputs(C=3, D=2)),
+        lambda: ["ROOT-OF-C", list(_inputs(6, 2))],
     ),
 )  # fmt: skip

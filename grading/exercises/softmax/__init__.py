@@ -6,6 +6,7 @@ from grading.exercises.softmax.measures import SINK_SHARE
 from grading.exercises.softmax.questions import FIND_THE_BUG, PREDICT
 from grading.exercises.softmax.sink import SOFTMAX_WITH_SINK
 from grading.exercises.softmax.stable import SOFTMAX
+from grading.exercises.softmax.testing import TEST_SOFTMAX
 from grading.exercises.softmax.vjp import SOFTMAX_VJP
 from grading.exercises.softmax.warm_ups import ATTEND_ONE, SCALED_SCORES
 
@@ -22,4 +23,5 @@ EXERCISES = (
     SOFTMAX_WITH_SINK,
     SINK_SHARE,
     FIND_THE_BUG,
+    TEST_SOFTMAX,
 )

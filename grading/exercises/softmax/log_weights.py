@@ -78,7 +78,7 @@ def _log_by_pairs(x: Tensor, axis: int) -> Tensor:
 
 LOG_SOFTMAX = Exercise(
     name="log_softmax", slug="softmax", task="log-softmax", title="Log-softmax",
-    kind="implement", points=1.0, difficulty=2, importance=2, minutes=15,
+    kind="implement", points=0.75, difficulty=2, importance=2, minutes=15,
     parameters=("x", "axis"), outputs=(Output(name="log-weights", axes="..."),),
     defaults={"axis": -1}, axes={"x": "B H T S"},
     reference=lambda x, axis: library.log_softmax(x, axis), equation="eq-log-softmax",

@@ -124,7 +124,7 @@ def _by_logarithms(scores: Tensor, sink: Any) -> Tensor:
 
 SOFTMAX_WITH_SINK = Exercise(
     name="softmax_with_sink", slug="softmax", task="sink", title="A softmax with a sink",
-    kind="implement", points=1.25, difficulty=3, importance=3, minutes=25,
+    kind="implement", points=1.0, difficulty=3, importance=3, minutes=25,
     parameters=("scores", "sink"), outputs=(Output(name="weights", axes="... H T S"),),
     axes={"scores": "... H T S", "sink": "H"},
     reference=lambda scores, sink: library.softmax_with_sink(scores, sink), equation="eq-sink",

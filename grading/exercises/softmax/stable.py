@@ -161,7 +161,7 @@ def _sums(one: Seen) -> str | None:
 
 SOFTMAX = Exercise(
     name="softmax", slug="softmax", task="softmax", title="A stable softmax", kind="implement",
-    points=1.5, difficulty=2, importance=3, minutes=20, parameters=("x", "axis"),
+    points=1.25, difficulty=2, importance=3, minutes=20, parameters=("x", "axis"),
     defaults={"axis": -1}, axes={"x": "B H T S"},
     outputs=(Output(name="weights", axes="..."),),
     reference=lambda x, axis: library.softmax(x, axis), equation="eq-softmax", forbidden=FORBIDDEN,

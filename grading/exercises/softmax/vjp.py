@@ -87,7 +87,7 @@ def _fixed(fixed: int) -> Any:
 
 SOFTMAX_VJP = Exercise(
     name="softmax_vjp", slug="softmax", task="vjp", title="The gradient of the softmax",
-    kind="implement", points=1.25, difficulty=3, importance=3, minutes=25,
+    kind="implement", points=1.0, difficulty=3, importance=3, minutes=25,
     parameters=("p", "g", "axis"), defaults={"axis": -1},
     outputs=(Output(name="gradient", axes="..."),),
     reference=lambda p, g, axis: library.softmax_vjp(p, g, axis), equation="eq-vjp",
