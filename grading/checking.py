@@ -9,7 +9,7 @@ from grading.exercise import Exercise
 from grading.exercises import find, names
 from grading.journal.notes import keep
 from grading.observation.seen import UnanswerableError
-from grading.observation.values import Array, described
+from grading.observation.values import Array, LeftOut, described
 from grading.verdict.judge import Verdict, judge
 from grading.verdict.record import UNJUDGED, Record
 from grading.witness.calling import call
@@ -53,7 +53,9 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
         return _unjudged(task.name, f"Your answer was not judged, and that is our fault: {error}.")
     _say_again(verdict)
     _note(task, verdict)
-    return CheckResult(verdict.record, lambda: given(verdict.inputs))
+    # What the call left out is left out again: `softmax(**result.inputs)` calls it the same way.
+    inputs = {n: v for n, v in verdict.inputs.items() if not isinstance(v, LeftOut)}
+    return CheckResult(verdict.record, lambda: given(inputs))
 
 
 NO_FUNCTION = (

@@ -377,7 +377,8 @@ def test_an_answer_that_ignores_a_word_of_the_contract_is_refused(
 
 
 def test_each_exercise_has_three_such_answers() -> None:
-    for exercise in all_exercises():
+    # What a learner writes as a test has its own catalogue of tests that ignore a word.
+    for exercise in (one for one in all_exercises() if one.kind != "test"):
         assert sum(row[0] == exercise.name for row in ROWS) >= 3, exercise.name
 
 
@@ -413,8 +414,8 @@ def test_a_default_that_does_the_same_by_other_means_is_right() -> None:
 def test_an_example_says_that_an_argument_was_left_out() -> None:
     answer = lambda x, axis=None: soft(x, 0 if axis is None else axis)  # noqa: E731
     result = check(answer, exercise="softmax")
-    assert "two axes, axis left out" in result.message
     assert "axis = left out, so -1" in str(result)
+    assert list(result.inputs) == ["x"]
 
 
 def test_a_gradient_of_nan_is_said_to_be_that() -> None:
