@@ -16,7 +16,7 @@ from pathlib import Path
 from grading.exercise import Exercise
 from grading.exercises import find
 from grading.observation.seen import Observation
-from grading.observation.values import Inputs
+from grading.observation.values import Inputs, volume
 from grading.observation.wire import pack, unpack
 from grading.verdict.case import ANSWER, REFERENCE, Variant, Who
 
@@ -26,9 +26,11 @@ PACKAGE = Path(__file__).resolve().parent
 FOLDER = PACKAGE.parent / "_build" / "observations"
 #: What makes an observation and its inputs, beside the exercise's own chapter.
 MAKERS = (
-    "observation", "witness", "exercise.py", "apart.py", "asking.py", "late.py", "exercises/shared",
-    "verdict/case.py",
+    "observation", "witness", "steps.py", "exercise.py", "apart.py", "asking.py", "late.py",
+    "exercises/shared", "verdict/case.py",
 )  # fmt: skip
+#: So many numbers may the inputs hold on which it is kept what a product of two mistakes does.
+SMALL = 200
 #: What a folder of code computes with.
 CODE = {".py", ".npz"}
 
@@ -48,6 +50,17 @@ class Recording:
         default_factory=dict
     )
     read: int = 0
+
+    def keep(self, who: Who, place: tuple[str, Variant], see: tuple[str, ...], seen: Observation,
+             inputs: Inputs) -> None:  # fmt: skip
+        """Keep an observation, if it is worth its room.
+
+        There are thousands of products of two mistakes. Small inputs part them, and are kept; on
+        large ones hardly any is ever asked.
+        """
+        is_product = isinstance(who, tuple) and "+" in who[0]
+        if not is_product or volume(inputs) <= SMALL:
+            self.known[who, *place, see] = seen
 
     def place(self, who: Who, inputs: Inputs) -> tuple[str, Variant] | None:
         """Return under which probe and variant a run on these inputs is kept, or None if none.

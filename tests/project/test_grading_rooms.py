@@ -29,7 +29,7 @@ WITHIN = {
     "witness": ({"observation", "witness"}, {"numpy", "torch"}),
     "verdict": ({"observation", "exercise", "verdict"}, {"numpy"}),
     "words": ({"verdict", "words"}, {"yaml"}),
-    "exercises": ({"observation", "late", "exercise", "exercises"}, {"numpy"}),
+    "exercises": ({"observation", "late", "steps", "exercise", "exercises"}, {"numpy"}),
 }
 
 
