@@ -44,9 +44,10 @@ def function_of(exercise: Exercise, who: Who) -> Answer:
         variants = enumerate((mistake.wrong, *mistake.also))
         known |= {(mistake.code, number): one for number, one in variants}
     product = exercise.steps.function(who) if exercise.steps and isinstance(who, tuple) else None
-    if who not in known and product is None:
+    function = known.get(who, product)
+    if function is None:
         raise UnanswerableError(f"{exercise.name} has no function {who!r}")
-    return known[who] if who in known else product
+    return function
 
 
 def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> Any:

@@ -113,10 +113,10 @@ def _read(exercise: Exercise) -> Recording:
     return Recording(inputs, known, len(known)) if is_current else Recording()
 
 
-def made_by(exercise: Exercise) -> str:
-    """Return the hash of everything that an exercise's observations depend on."""
+def made_by(exercise: Exercise, *more: str) -> str:
+    """Return the hash of all that an exercise's observations depend on, and of more files."""
     chapter = f"exercises/{exercise.slug.replace('-', '_')}"
-    parts = [_hash(PACKAGE / part) for part in (*MAKERS, chapter)]
+    parts = [_hash(PACKAGE / part) for part in (*MAKERS, chapter, *more)]
     parts.append(_hash(PACKAGE.parent / "course_lib"))
     parts += [f"{name} {importlib.metadata.version(name)}" for name in ("torch", "numpy")]
     return hashlib.sha256("\n".join([*parts, sys.version]).encode()).hexdigest()

@@ -1,9 +1,9 @@
 """What an exercise is made of, step by step: wrong steps, and the products of two of them.
 
-Two mistakes at once hide each other: a mask that is too small and a row of nothing else, which nobody
-mends. So an exercise that consists of steps says how each is done rightly, and how wrongly under
-which code. One function puts the steps in a row. From this follow the wrong functions of the catalogue,
-each with one wrong step, and every function with two. A small one::
+Two mistakes at once hide each other: a number that is too small for a mask, and a row of nothing
+else, which nobody mends. So an exercise that consists of steps says how each is done rightly, and
+how wrongly under which code; one function puts the steps in a row. From this follow the wrong
+functions of the catalogue, each with one wrong step, and every function with two. A small one::
 
     def compose(do):
         def smooth(x):
@@ -19,12 +19,15 @@ each with one wrong step, and every function with two. A small one::
         ),
         compose=compose,
     )
-    SMOOTH.wrong("S-DOUBLE")  # one function, whose second step is right
+    SMOOTH.wrong("S-NOTHING")  # the functions with that step wrong, the other right: x / 2
     SMOOTH.products  # ("S-DOUBLE+S-LARGEST", 0) and ("S-DOUBLE+S-NOTHING", 0)
 
-A wrong way of one step may need another way of a second one, which is no mistake by itself, or cannot
-be told from one there: `Instead` says so. Two mistakes that touch one step make no product, for
-nobody can do both; so `Instead` also keeps two sentences apart that would not both be true.
+The exercise gets `steps=SMOOTH`, and its misconceptions come from `exercises/shared/stepwise`.
+
+A wrong way of one step may go with other ways elsewhere, which are no mistake by themselves, or
+cannot be told from one there: `Instead` says so. Two mistakes that touch the same step make no
+product, for nobody can do both. So `Instead` also keeps those apart whose sentences would not be
+true together.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
+
+from grading.observation.values import numbers
 
 __all__ = ["Instead", "Pipeline", "Step"]
 
@@ -140,7 +145,9 @@ class Pipeline:
     def left_out(self, inputs: Mapping[str, Any]) -> frozenset[str]:
         """Return the steps that are not done on such inputs."""
         return frozenset(
-            step.name for step in self.steps if step.given and inputs.get(step.given) is None
+            step.name
+            for step in self.steps
+            if step.given and numbers(inputs.get(step.given)) is None
         )
 
     def stand_ins(self, inputs: Mapping[str, Any]) -> Mapping[Name, Name | None]:

@@ -1,10 +1,14 @@
 """Which two mistakes at once can be told from everything else, and whether the grader says both."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 
+from grading import recordings
 from grading.asking import Live
 from grading.exercise import Exercise
+from grading.exercises import find
+from grading.jobs import Stamps
+from grading.observation.values import Inputs
 from grading.recordings import Recording
 from grading.verdict.case import REFERENCE, Case, Trial, Who
 from grading.verdict.judge import judge
@@ -23,25 +27,42 @@ class Pairs:
 
     Attributes:
         total: the pairs of codes that touch different steps.
-        told: those that some probe tells from all else: from one mistake, from the right answer,
-            from every other pair.
-        named: those of them whose product is refused, and both codes said.
-        missed: the others, with what was said instead.
+        told: those that can be told from all else: some product of theirs behaves like no single
+            mistake, like no other pair and not like the right function, in numbers that prove it.
+        missed: those of them that are not refused with both codes, and what was said instead.
     """
 
     total: int
     told: int
-    named: int
-    missed: tuple[str, ...]
+    missed: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> int:
+        """How many of those that can be told are refused under both names."""
+        return self.told - len(self.missed)
 
 
 def pairs_of(exercise: Exercise) -> Pairs:
-    """Submit a product of every pair that can be told from all else."""
+    """Submit a product of every pair that can be told from all else.
+
+    That takes a while, so it is done once and noted: under the hash of what decides it.
+    """
+    notes, job = Stamps(recordings.FOLDER), f"{exercise.name}.pairs"
+    made = recordings.made_by(exercise, "verdict", "catalogue/pairs.py")
+    if not notes.is_done(job, made) or find(exercise.name) is not exercise:
+        found = _submitted(exercise)
+        if find(exercise.name) is not exercise:
+            return found
+        notes.note(job, made, **asdict(found))
+    noted = notes.noted(job)
+    return Pairs(noted["total"], noted["told"], tuple(noted["missed"]))
+
+
+def _submitted(exercise: Exercise) -> Pairs:
     shown = shown_pairs(exercise)
-    said = {name: _said(exercise, name) for name in shown}
-    missed = tuple(f"{name[0]} is {got}" for name, got in said.items() if name[0] != got)
-    products = {name[0] for name in _products(exercise)}
-    return Pairs(len(products), len(shown), len(shown) - len(missed), missed)
+    said = {name[0]: _said(exercise, name) for name in shown}
+    missed = tuple(f"{code} is {got}" for code, got in said.items() if code != got)
+    return Pairs(len({name[0] for name in _products(exercise)}), len(shown), missed)
 
 
 def _said(exercise: Exercise, name: tuple[str, int]) -> str | None:
@@ -51,13 +72,24 @@ def _said(exercise: Exercise, name: tuple[str, int]) -> str | None:
 
 
 def shown_pairs(exercise: Exercise) -> list[tuple[str, int]]:
-    """Return the first product of every pair of codes that behaves like nothing else."""
+    """Return, for each pair that can be told, the first product that does what nothing else does.
+
+    Two variants of the same two mistakes may do the same.
+    """
     first: dict[str, tuple[str, int]] = {}
     for group in behaviours(exercise):
         names = [who for who in group if isinstance(who, tuple) and "+" in who[0]]
-        if len(names) == len(group) and len({name[0] for name in names}) == 1:
-            first.setdefault(names[0][0], names[0])
+        is_one = len(names) == len(group) and len({name[0] for name in names}) == 1
+        if is_one and names[0][0] not in first and _is_proven(exercise, names[0]):
+            first[names[0][0]] = names[0]
     return sorted(first.values())
+
+
+def _is_proven(exercise: Exercise, name: tuple[str, int]) -> bool:
+    """Return whether what a product does would prove it."""
+    case = Case(exercise, Live(exercise, REFERENCE))
+    both = [[case.trial(who, probe) for probe in exercise.probes] for who in (name, REFERENCE)]
+    return is_sure(case, [(mine, mine, right) for mine, right in zip(*both, strict=True)])
 
 
 def behaviours(exercise: Exercise) -> list[Group]:
@@ -70,12 +102,18 @@ def behaviours(exercise: Exercise) -> list[Group]:
     groups: list[Group] = [[REFERENCE, *singles, *_products(exercise)]]
     for probe in exercise.probes:
         tried: dict[Who, Trial] = {}
-        stand_ins = exercise.steps.stand_ins(case.asked.inputs(probe)) if exercise.steps else {}
         for who in (who for group in groups for who in group if len(group) > 1):
-            other = (stand_ins[who] or REFERENCE) if who in stand_ins else who
+            other = _stand_in(exercise, who, case.asked.inputs(probe))
             tried[who] = tried[other] if other in tried else case.trial(other, probe)
         groups = [part for group in groups for part in _parted(case, group, tried)]
     return groups
+
+
+def _stand_in(exercise: Exercise, who: Who, inputs: Inputs) -> Who:
+    """Return who does the same on such inputs, where some steps are left out."""
+    if exercise.steps is None or not isinstance(who, tuple):
+        return who
+    return exercise.steps.stand_ins(inputs).get(who, who) or REFERENCE
 
 
 def _parted(case: Case, group: Group, tried: dict[Who, Trial]) -> Iterator[Group]:

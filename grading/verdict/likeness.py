@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from grading.exercise import Misconception, Pipeline
+from grading.exercise import Misconception
 from grading.observation.seen import Error
 from grading.observation.values import volume
+from grading.steps import Pipeline
 from grading.verdict.case import REFERENCE, Case, Trial
 from grading.verdict.compare import close, distance
 
@@ -100,6 +101,7 @@ def _work(steps: Pipeline, one: Trial) -> tuple[int, int]:
 
 
 def alike(case: Case, one: Trial, other: Trial) -> bool:
+    """Return whether two do the same on a probe: the same numbers, or the same error."""
     if not one.seen.returned or not other.seen.returned:
         return _same_error(one.seen.error, other.seen.error)
     return one.agrees(other, case.exercise.alike)

@@ -92,7 +92,7 @@ def _named_by(case: Case, stage: Any) -> str | None:
     finding = Finding("", "", stage, gradients=flowing)
     with np.errstate(all="ignore"):
         found = diagnose(case, finding, seen, seen if case.exercise.judge is not None else right)
-    return found.code if found else None
+    return "+".join(mistake.code for mistake in found) or None
 
 
 @by_name

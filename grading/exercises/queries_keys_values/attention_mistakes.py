@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from grading.exercises.shared import attention_masks as masks
 from grading.exercises.shared import attention_steps as ways
 from grading.exercises.shared.shifts import SHIFTS
 from grading.late import Tensor
@@ -31,21 +32,10 @@ SIZES: tuple[Way, ...] = (
     lambda q, k, v: q.shape[-2],
     lambda q, k, v: k.shape[-2],
 )
-#: The key with other axes than its last two exchanged, at least for some numbers of axes.
-TURNS: tuple[Way, ...] = (
-    *(lambda k, pair=pair: k.transpose(*pair) for pair in ((2, 3), (1, 2), (0, 1), (0, -1))),
-    lambda k: k.transpose(1, 2) if k.ndim > 2 else k.mT,
-    lambda k: k.permute(0, 1, 3, 2),
-    lambda k: k.T,
-)
-
-
-def _viewed(key: Tensor) -> Tensor:
-    return key.reshape(*key.shape[:-2], key.shape[-1], key.shape[-2])
 
 
 def _empty_when_inverted(weights: Tensor, scores: Tensor, may: Any, share: Way) -> Any:
-    return ways.zero_rows(weights, scores, ~may, share)
+    return masks.zero_rows(weights, scores, ~may, share)
 
 
 def _no_nan(weights: Tensor, scores: Tensor, may: Any, share: Way) -> Any:
@@ -58,12 +48,12 @@ def _one(*inputs: Any) -> float:
 
 def _left(mask: Way) -> dict[str, Way]:
     """Return another mask whose empty rows are left as it and the softmax leave them."""
-    return {"mask": mask, "empty": ways.as_they_are}
+    return {"mask": mask, "empty": masks.as_they_are}
 
 
 def _unmended(way: Way) -> Iterator[Instead]:
     """Yield what is wrong beside a softmax, under each way to mask that shows it differently."""
-    for mask in (ways.blocked, ways.filled(-math.inf), ways.filled(-1e9)):
+    for mask in (masks.blocked, masks.filled(-math.inf), masks.filled(-1e9)):
         yield Instead(way, **_left(mask))
 
 
@@ -71,56 +61,52 @@ def _causal(*, at_the_end: bool) -> Iterator[Way | Instead]:
     """Yield a mask that is always on; rows that two masks leave empty depend on how both fill."""
     by_infinity = ways.causal(lambda scores: -math.inf, at_the_end=at_the_end)
     yield by_infinity
-    yield Instead(by_infinity, mask=ways.filled(-math.inf))
-    yield Instead(by_infinity, mask=ways.filled(-math.inf), empty=_no_nan)
+    yield Instead(by_infinity, mask=masks.filled(-math.inf))
+    yield Instead(by_infinity, mask=masks.filled(-math.inf), empty=_no_nan)
 
 
 def _masked(way: Way) -> Instead:
     """Return a mask whose empty rows are its own affair."""
-    return Instead(way, empty=ways.as_they_are)
+    return Instead(way, empty=masks.as_they_are)
 
 
 MASKS: dict[str, tuple[Way | Instead, ...]] = {
     "SDPA-MASKINV": (
-        Instead(ways.inverted(ways.filled()), empty=_empty_when_inverted),
-        *(_masked(ways.inverted(ways.filled(number))) for number in (-math.inf, -1e9)),
+        Instead(masks.inverted(masks.filled()), empty=_empty_when_inverted),
+        *(_masked(masks.inverted(masks.filled(number))) for number in (-math.inf, -1e9)),
     ),
-    "SDPA-MASKSHAPE": (ways.whole_mask,),
-    "SDPA-MASKNONE": (_masked(ways.ignored),),
-    "SDPA-MASK0": (ways.filled(0.0), _masked(ways.filled(0.0))),
-    "SDPA-MASKMULT": (ways.multiplied,),
+    "SDPA-MASKSHAPE": (masks.whole_mask,),
+    "SDPA-MASKNONE": (_masked(masks.ignored),),
+    "SDPA-MASK0": (masks.filled(0.0), _masked(masks.filled(0.0))),
+    "SDPA-MASKMULT": (masks.multiplied,),
     "SDPA-RENORM": (
-        _masked(ways.renormalised(lambda total: total)),
-        _masked(ways.renormalised(lambda total: total.clamp(min=1e-12))),
+        _masked(masks.renormalised(lambda total: total)),
+        _masked(masks.renormalised(lambda total: total.clamp(min=1e-12))),
     ),
     "SDPA-FILLAFTER": tuple(
-        _masked(ways.filled_after(number)) for number in (-math.inf, -1e9, ways.lowest, -1e4)
+        _masked(masks.filled_after(number)) for number in (-math.inf, -1e9, masks.lowest, -1e4)
     ),
-    "SDPA-MASKNAN": (_masked(ways.to_nan),),
+    "SDPA-MASKNAN": (_masked(masks.to_nan),),
     "SDPA-MASKSMALL": (
-        *(ways.filled(number) for number in (-30.0, -100.0, -1e4)),
-        *(ways.added(number) for number in (-1e4, -100.0, -30.0)),
+        *(masks.filled(number) for number in (-30.0, -100.0, -1e4)),
+        *(masks.added(number) for number in (-1e4, -100.0, -30.0)),
     ),
 }
+_UNMENDED = _left(masks.filled(-math.inf))
 SHARES: dict[str, tuple[Way | Instead, ...]] = {
     "SDPA-AXIS": tuple(
-        way for axis in (-2, 0, 1, 2, 3) for way in (ways.over(axis), *_unmended(ways.over(axis)))
+        one for way in map(ways.over, (-2, 0, 1, 2, 3)) for one in (Instead(way), *_unmended(way))
     ),
     "SDPA-NOSOFTMAX": (
-        *(Instead(ways.same, **_left(mask)) for mask in (ways.ignored, ways.multiplied)),
+        *(Instead(ways.same, **_left(mask)) for mask in (masks.ignored, masks.multiplied)),
         *_unmended(ways.same),
-        Instead(ways.same, mask=ways.filled(0.0)),
+        Instead(ways.same, mask=masks.filled(0.0)),
     ),
-    "SDPA-ARGMAX": (
-        ways.argmax,
-        *(Instead(ways.argmax, **_left(mask)) for mask in (ways.filled(-math.inf), ways.ignored)),
-    ),
-    "SDPA-OVERFLOW": (
-        ways.shifted(None), Instead(ways.shifted(None), **_left(ways.filled(-math.inf))),
-    ),
+    "SDPA-ARGMAX": (ways.argmax, Instead(ways.argmax, **_UNMENDED)),
+    "SDPA-OVERFLOW": (ways.shifted(None), Instead(ways.shifted(None), **_UNMENDED)),
     "SDPA-SHIFT": tuple(
-        way for shift in map(ways.shifted, SHIFTS)
-        for way in (shift, Instead(shift, **_left(ways.filled(-math.inf))))
+        one for way in map(ways.shifted, SHIFTS)
+        for one in (Instead(way), Instead(way, **_UNMENDED))
     ),
 }  # fmt: skip
 
@@ -134,8 +120,8 @@ STEPS = Pipeline(
     compose=ways.compose,
     steps=(
         Step(name="score", right=ways.transposed, wrong={
-            "SDPA-VIEW": (ways.turned(_viewed),),
-            "SDPA-AXES": tuple(ways.turned(turn) for turn in TURNS),
+            "SDPA-VIEW": (ways.turned(ways.viewed),),
+            "SDPA-AXES": tuple(ways.turned(turn) for turn in (*ways.TURNS, ways.all_axes)),
         }),
         Step(name="scale", right=ways.root_of_size, wrong={
             "SDPA-NOSCALE": (_one,),
@@ -148,17 +134,17 @@ STEPS = Pipeline(
             "SDPA-CAUSAL": (*_causal(at_the_end=False), *_causal(at_the_end=True)),
         }),
         Step(name="share", right=ways.softmax, wrong=SHARES),
-        Step(name="mask", right=ways.filled(), wrong=MASKS, given="may_attend"),
-        Step(name="empty", right=ways.zero_rows, given="may_attend", wrong={
-            "SDPA-NANROW": (ways.nan_rows,),
-            "SDPA-UNIFORMROW": (ways.equal_shares, ways.as_without_a_mask),
+        Step(name="mask", right=masks.filled(), wrong=MASKS, given="may_attend"),
+        Step(name="empty", right=masks.zero_rows, given="may_attend", wrong={
+            "SDPA-NANROW": (masks.nan_rows,),
+            "SDPA-UNIFORMROW": (masks.equal_shares, masks.as_without_a_mask),
         }),
         Step(name="finish", right=ways.same, wrong={
             "SDPA-SCALEAFTER": (
                 Instead(lambda weights, query: weights / math.sqrt(query.shape[-1]), scale=_one),
             ),
         }),
-        Step(name="mix", right=lambda weights, value: weights @ value, wrong={
+        Step(name="mix", right=ways.mixed, wrong={
             "SDPA-WTV": (lambda weights, value: weights.mT @ value,),
             "SDPA-VNOTUSED": (
                 lambda weights, value: value,
@@ -166,7 +152,7 @@ STEPS = Pipeline(
                 ways.same,
             ),
         }),
-        Step(name="give", right=lambda output, weights: (output, weights), wrong={
+        Step(name="give", right=ways.both, wrong={
             "SDPA-ORDER": (exchanged,),
         }),
     ),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from grading.exercise import Exercise, Law, Misconception, Output, Seen
+from grading.exercises.queries_keys_values.attention_mistakes import STEPS
 from grading.exercises.queries_keys_values.attention_probes import (
     CONTROL,
     LEVEL,
@@ -20,7 +21,6 @@ from grading.exercises.queries_keys_values.attention_probes import (
     SMALL,
     WIDE,
 )
-from grading.exercises.queries_keys_values.attention_mistakes import STEPS
 from grading.exercises.shared.attention_variants import added_logarithm, by_exponentials, by_torch
 from grading.exercises.shared.recognising import fails_only_on, is_right
 from grading.exercises.shared.stepwise import mistake
@@ -171,8 +171,8 @@ SDPA = Exercise(
             "The weights are multiplied by the mask after the softmax. What the forbidden keys "
             "had taken is lost, so the rows no longer sum to 1.")),
         mistake(STEPS, "SDPA-RENORM", (
-            "The mask comes after the softmax, and what is left is shared out again. Where a "
-            "forbidden key scores far above the rest, their weights have become 0 before, and "
+            "Forbidden keys are taken out after the exponentials, and what is left is shared out. "
+            "Where a forbidden score is far above the rest, it has decided the row before, and "
             "nothing is left to share out. Mask the scores.")),
         mistake(STEPS, "SDPA-FILLAFTER", (
             "Forbidden weights are filled in after the softmax. −∞ is a good score, but a weight "

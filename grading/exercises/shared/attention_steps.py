@@ -1,7 +1,6 @@
 """The steps of attention, and the ways to do each: right ones, and those that people take instead.
 
-A mask gets the scores, the mask and the softmax, because some are applied behind it. What rows with
-nothing to read come to is a step of its own: it gets the weights, the scores, the mask and the softmax.
+The masks are in `attention_masks`.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+from grading.exercises.shared.attention_masks import filled, zero_rows
 from grading.late import Tensor, torch
 
 __all__ = [
-    "added", "argmax", "as_they_are", "as_without_a_mask", "attention_with", "blocked", "by_size", "causal", "compose",
-    "equal_shares", "filled", "filled_after", "ignored", "inverted", "lowest", "multiplied",
-    "nan_rows", "over", "renormalised", "root_of_size", "same", "shifted", "softmax",
-    "to_nan", "transposed", "turned", "whole_mask", "zero_rows",
+    "TURNS", "all_axes", "argmax", "attention_with", "both", "by_size", "causal", "compose",
+    "mixed", "over", "root_of_size", "same", "shifted", "softmax", "transposed", "turned",
+    "viewed",
 ]  # fmt: skip
 
 Way = Callable[..., Any]
@@ -45,7 +44,7 @@ def attention_with(**others: Way) -> Way:
     right: dict[str, Way] = {
         "score": transposed, "scale": root_of_size, "restrict": same, "share": softmax,
         "mask": filled(), "empty": zero_rows, "finish": same,
-        "mix": lambda weights, value: weights @ value, "give": lambda output, weights: (output, weights),
+        "mix": mixed, "give": both,
     }  # fmt: skip
     return compose(SimpleNamespace(**right | others))
 
@@ -53,6 +52,16 @@ def attention_with(**others: Way) -> Way:
 def same(first: Any, *others: Any) -> Any:
     """Change nothing."""
     return first
+
+
+def mixed(weights: Tensor, value: Tensor) -> Tensor:
+    """Mix the values."""
+    return weights @ value
+
+
+def both(output: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both results."""
+    return output, weights
 
 
 # -- score: the query and the key ------------------------------------------------------------------
@@ -66,6 +75,24 @@ def transposed(query: Tensor, key: Tensor) -> Tensor:
 def turned(turn: Way) -> Way:
     """Return the products with a key that is turned in another way."""
     return lambda query, key: query @ turn(key)
+
+
+def viewed(key: Tensor) -> Tensor:
+    """Give the shape of a transpose, and leave the numbers in their order."""
+    return key.reshape(*key.shape[:-2], key.shape[-1], key.shape[-2])
+
+
+def all_axes(key: Tensor) -> Tensor:
+    """Turn round all axes."""
+    return key.T
+
+
+#: The key with other axes than its last two exchanged, at least for some numbers of axes.
+TURNS: tuple[Way, ...] = (
+    *(lambda key, pair=pair: key.transpose(*pair) for pair in ((2, 3), (1, 2), (0, 1), (0, -1))),
+    lambda key: key.transpose(1, 2) if key.ndim > 2 else key.mT,
+    lambda key: key.permute(0, 1, 3, 2),
+)
 
 
 # -- scale: the query, the key and the value -------------------------------------------------------
@@ -123,108 +150,3 @@ def shifted(shift: Any) -> Way:
         return exps / exps.sum(-1, keepdim=True)
 
     return share
-
-
-# -- mask: the scores, what may be read, and the softmax -------------------------------------------
-
-
-def lowest(scores: Tensor) -> float:
-    """Return the lowest number there is."""
-    return float(torch.finfo(scores.dtype).min)
-
-
-@cache
-def filled(number: Any = lowest) -> Way:
-    """Return a mask that sets forbidden scores to a number, or to what a function says."""
-
-    def mask(scores: Tensor, may: Any, share: Way) -> Any:
-        return share(scores.masked_fill(~may, number(scores) if callable(number) else number))
-
-    return mask
-
-
-def added(number: float) -> Way:
-    """Return a mask that adds a number to forbidden scores."""
-    return lambda scores, may, share: share(scores + number * ~may)
-
-
-def multiplied(scores: Tensor, may: Any, share: Way) -> Any:
-    """Mask behind the softmax."""
-    return share(scores) * may
-
-
-def renormalised(mend: Way) -> Way:
-    """Return a mask behind the softmax whose rows are shared out again."""
-
-    def mask(scores: Tensor, may: Any, share: Way) -> Any:
-        left = share(scores) * may
-        return left / mend(left.sum(-1, keepdim=True))
-
-    return mask
-
-
-def filled_after(number: Any) -> Way:
-    """Return a mask that fills the weights."""
-
-    def mask(scores: Tensor, may: Any, share: Way) -> Any:
-        return share(scores).masked_fill(~may, number(scores) if callable(number) else number)
-
-    return mask
-
-
-def to_nan(scores: Tensor, may: Any, share: Way) -> Any:
-    """Add (1 − mask) · (−∞): 0 · ∞ wherever a key may be read."""
-    return share(scores + (1 - may.to(scores.dtype)) * -math.inf)
-
-
-def ignored(scores: Tensor, may: Any, share: Way) -> Any:
-    """Leave the mask out."""
-    return share(scores)
-
-
-def whole_mask(scores: Tensor, may: Any, share: Way) -> Any:
-    """Set scores by an index; the mask has to have their last two axes, unexpanded."""
-    filled_in = scores.clone()
-    filled_in[..., ~may.reshape(scores.shape[-2:])] = torch.finfo(scores.dtype).min
-    return share(filled_in)
-
-
-def blocked(scores: Tensor, may: Any, share: Way) -> Any:
-    """Fill before the softmax and mask again behind it: forbidden weights are 0 in any case."""
-    return filled()(scores, may, share) * may
-
-
-def inverted(mask: Way) -> Way:
-    """Return a mask that is read the wrong way round."""
-    return lambda scores, may, share: mask(scores, ~may, share)
-
-
-# -- empty: the weights, the scores, what may be read, and the softmax -----------------------------
-
-
-def _rows(scores: Tensor, may: Any) -> Any:
-    return may.any(-1, keepdim=True)
-
-
-def zero_rows(weights: Tensor, scores: Tensor, may: Any, share: Way) -> Any:
-    """Give zeros to a query with nothing to read."""
-    return torch.where(_rows(scores, may), weights, 0.0)
-
-
-def nan_rows(weights: Tensor, scores: Tensor, may: Any, share: Way) -> Any:
-    """Give NaN to it, as the softmax of a row of −∞ does."""
-    return torch.where(_rows(scores, may), weights, math.nan)
-
-
-def equal_shares(weights: Tensor, scores: Tensor, may: Any, share: Way) -> Any:
-    """Give equal weights to it, as the softmax of a row of one low number does."""
-    return torch.where(_rows(scores, may), weights, 1 / scores.shape[-1])
-
-
-def as_without_a_mask(weights: Tensor, scores: Tensor, may: Any, share: Way) -> Any:
-    """Let it read as if all were allowed, as a number that is added to a whole row does."""
-    return torch.where(_rows(scores, may), weights, share(scores))
-
-
-#: Leave such a row as the mask and the softmax left it.
-as_they_are = same
