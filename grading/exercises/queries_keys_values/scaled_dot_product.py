@@ -66,8 +66,11 @@ def _drops(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
 
 
 def _dropout(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
+    """Drop the same weights in each call: what the catalogue's functions do is recorded."""
     _, weights = attention.scaled_dot_product_attention(query, key, value, may_attend)
-    weights = torch.nn.functional.dropout(weights, 0.1)
+    generator = torch.Generator().manual_seed(0)
+    kept = torch.rand(weights.shape, generator=generator, dtype=weights.dtype) > 0.1
+    weights = weights * kept / 0.9
     return weights @ value, weights
 
 
