@@ -494,3 +494,35 @@ def test_float32_is_said_only_where_there_is_one() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert "few digits" not in check(single_loops, exercise="attention_by_loops").message
+
+
+# -- dropout ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_dropout_is_known_by_its_weights(share: float) -> None:
+    def dropped(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        weights = right_weights(query, key, may_attend)
+        weights = torch.nn.functional.dropout(weights, share)
+        return weights @ value, weights
+
+    def larger(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        weights = right_weights(query, key, may_attend) / (1 - share)
+        return weights @ value, weights
+
+    def sparse(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        weights = right_weights(query, key, may_attend)
+        weights = torch.where(weights < 0.2, 0.0, weights / (1 - share))
+        return weights @ value, weights
+
+    torch.manual_seed(1)
+    assert_refused(dropped, SDPA, "SDPA-DROPOUT")
+    assert_refused(larger, SDPA, None)
+    assert_refused(sparse, SDPA, None)
+
+
+def right_weights(query: Any, key: Any, may_attend: Any) -> torch.Tensor:
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if may_attend is None:
+        return scores.softmax(-1)
+    return scores.masked_fill(~may_attend, -1e300).softmax(-1) * may_attend
