@@ -10,6 +10,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from grading.classroom.hand_out import course_archive
 from grading.exercises import all_exercises
 
 # Speeds of a first, careful reading: words of technical prose, then the time to study each formula
@@ -17,6 +18,13 @@ from grading.exercises import all_exercises
 WORDS_A_MINUTE = 150
 MINUTES_A_FORMULA = 0.5
 MINUTES_A_CELL = 0.7
+
+
+# A script shows it, and opens with it what the page has folded.
+SWITCH = (
+    ' <button class="btn btn-sm code-switch" type="button" aria-pressed="false" hidden>'
+    "Show all code</button>"
+)
 
 
 def reading_minutes(doctree: nodes.document) -> int:
@@ -49,7 +57,9 @@ def add_facts(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if extra := exercise_minutes(docname):
         text += f", {hours(extra)} for the exercises"
     title = next(iter(doctree.findall(nodes.title)))
-    title.parent.insert(1, nodes.paragraph("", text, classes=["chapter-facts"]))
+    facts = nodes.paragraph("", text, classes=["chapter-facts"])
+    facts += nodes.raw("", SWITCH, format="html")
+    title.parent.insert(1, facts)
 
 
 def add_links(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -73,8 +83,10 @@ def add_links(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     ]
 
 
-def colab(app: Sphinx, path: str) -> str:
-    """Return where Colab opens a notebook of the publishing branch."""
+def colab(app: Sphinx, path: str) -> str | None:
+    """Return where Colab opens a notebook of the publishing branch; None without an address."""
+    if course_archive() is None:
+        return None
     repository = urlsplit(app.config.html_theme_options["repository_url"]).path.strip("/")
     branch = app.config.course_notebooks_branch
     return f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"

@@ -1,7 +1,7 @@
-"""`literalinclude` with one option more: `:without-docstring:` leaves out a function's contract.
+"""`literalinclude` with two options more: `:without-docstring:` and `:without-guards:`.
 
-A chapter shows what a function does; its contract (arguments, errors, sources) stands on the
-API page.
+A chapter shows what a function does. Its contract (arguments, errors, sources) stands on the API
+page, and the lines that refuse bad input stand in the library.
 """
 
 import ast
@@ -26,18 +26,49 @@ def strip_docstring(source: str) -> str:
     return "\n".join(lines)
 
 
-class LiteralIncludeWithoutDocstring(LiteralInclude):
-    """`literalinclude` as Sphinx has it, and the option `:without-docstring:`."""
+def strip_guards(source: str) -> str:
+    """Return the source of one function without what refuses bad input.
 
-    option_spec = LiteralInclude.option_spec | {"without-docstring": directives.flag}
+    That is a call of `require_…` as a statement, and an `if` which does nothing but raise.
+    """
+    definition = ast.parse(source).body[0]
+    guards = [one for one in getattr(definition, "body", []) if is_guard(one)]
+    if not guards:
+        raise ValueError("without-guards needs a pyobject that refuses something")
+    lines = source.splitlines()
+    for guard in reversed(guards):
+        del lines[guard.lineno - 1 : guard.end_lineno]
+    return "\n".join(lines)
+
+
+def is_guard(statement: ast.stmt) -> bool:
+    """Return whether a statement only refuses bad input."""
+    if isinstance(statement, ast.If):
+        return not statement.orelse and all(isinstance(one, ast.Raise) for one in statement.body)
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id.lstrip("_").startswith("require_")
+    )
+
+
+class LiteralIncludeWithoutDocstring(LiteralInclude):
+    """`literalinclude` as Sphinx has it, and the two options."""
+
+    option_spec = LiteralInclude.option_spec | {
+        "without-docstring": directives.flag,
+        "without-guards": directives.flag,
+    }
 
     def run(self) -> list[nodes.Node]:
-        """Include the code, then drop the docstring if asked to."""
+        """Include the code, then drop what was asked to be dropped."""
         included = super().run()
-        if "without-docstring" in self.options:
+        strips = {"without-docstring": strip_docstring, "without-guards": strip_guards}
+        for strip in (strip for name, strip in strips.items() if name in self.options):
             blocks = [block for node in included for block in node.findall(nodes.literal_block)]
             for block in blocks:
-                code = strip_docstring(block.astext())
+                code = strip(block.astext())
                 block.rawsource = code
                 block.children = [nodes.Text(code)]
         return included

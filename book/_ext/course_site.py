@@ -1,8 +1,9 @@
 """The course's own changes to the site: what the stock theme lacks, in one place.
 
 Pages that are executed or fail (execution), notebooks to download (downloads), the head of a
-chapter (chapter), how references are written (references), a page for addresses that do not exist,
-and no file in the site that no page asks for.
+chapter (chapter), doors to what comes next (doors), folded code (folded_code), what a
+term means (glossary_tips), how references are written (references), a page for addresses that do
+not exist, and no file in the site that no page asks for.
 """
 
 import shutil
@@ -13,9 +14,13 @@ from urllib.parse import urlsplit
 
 import appearance
 import chapter
+import chinese
+import doors
 import downloads
 import executed_notebooks
 import execution
+import folded_code
+import glossary_tips
 import icons
 import install_command
 import references
@@ -64,7 +69,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("course_notebooks_branch", "notebooks", "html")
     app.add_directive("chapter-times", chapter.ChapterTimes)
     app.add_node(chapter.chapter_times)
+    app.add_node(folded_code.code_bar, html=(folded_code.visit, folded_code.leave))
     app.add_directive("install-command", install_command.InstallCommand)
+    app.add_directive("start-commands", install_command.StartCommands)
+    app.add_directive("task", doors.Task)
+    app.add_directive("chinese", chinese.Chinese)
     app.connect("env-get-outdated", execution.execute_outdated)
     app.connect("env-get-outdated", appearance.read_again)
     app.connect("env-updated", executed_notebooks.complete_cached_notebooks)
@@ -72,6 +81,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # After the notebook: the minutes are of the page.
     app.connect("doctree-resolved", chapter.add_facts, priority=600)
     app.connect("doctree-resolved", chapter.write_times)
+    app.connect("doctree-resolved", doors.open_doors, priority=600)
+    app.connect("doctree-resolved", folded_code.fold, priority=700)
+    app.connect("doctree-resolved", glossary_tips.add_tips, priority=700)
+    app.connect("html-page-context", doors.close_detours)
     app.connect("html-page-context", chapter.add_links, priority=900)
     app.connect("html-collect-pages", missing_page)
     app.connect("build-finished", downloads.add_exercises)

@@ -38,6 +38,8 @@ import sys
 
 if importlib.util.find_spec("course_lib") is None:
     source = os.environ.get("COURSE_SOURCE", "{archive}")
+    if not source:
+        raise ImportError("The course is missing here. Set COURSE_SOURCE to where it is: a folder.")
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
     importlib.invalidate_caches()
 """
@@ -57,7 +59,7 @@ def published_address(repository: str) -> str:
 
 def setup_cell(slug: str) -> nbformat.NotebookNode:
     """Return the quiet first cell: folded away where the reader's notebook program can do that."""
-    cell = new_code_cell(SETUP.format(archive=course_archive()), id=f"setup-{slug}"[:64])
+    cell = new_code_cell(SETUP.format(archive=course_archive() or ""), id=f"setup-{slug}"[:64])
     cell.metadata.update(
         {"tags": ["hide-input"], "jupyter": {"source_hidden": True}, "cellView": "form"}
     )
@@ -75,7 +77,8 @@ def write_notebook(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if app.builder.name != "html" or not is_chapter(app, docname) or not executed.exists():
         return
     repository = app.config.html_theme_options["repository_url"]
-    writer = MarkdownWriter(app.env, docname, published_address(repository))
+    address = published_address(repository) if course_archive() else None
+    writer = MarkdownWriter(app.env, docname, address)
     source = nbformat.read(executed, as_version=4)
     book = new_notebook(metadata=kept_metadata(source))
     book.cells = [

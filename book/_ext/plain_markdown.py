@@ -8,7 +8,7 @@ that is not known here stops the build: nothing of a page is lost in silence.
 import html
 import re
 from collections.abc import Callable
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from docutils import nodes
 from sphinx import addnodes
@@ -32,12 +32,12 @@ def indent(text: str, first: str, rest: str | None = None) -> str:
 
 
 class MarkdownWriter:
-    """Turns nodes of one page into Markdown; links lead to the published book."""
+    """Turns nodes of one page into Markdown; links lead to the published book, if there is one."""
 
-    def __init__(self, env: BuildEnvironment, docname: str, address: str) -> None:
+    def __init__(self, env: BuildEnvironment, docname: str, address: str | None) -> None:
         self.env = env
         self.docname = docname
-        self.address = urljoin(address, f"{docname}.html")
+        self.address = address and urljoin(address, f"{docname}.html")
         self.images: dict[str, str] = {}
         self.in_table = False
 
@@ -72,7 +72,9 @@ class MarkdownWriter:
             return f"**{text}**"
         if isinstance(node, nodes.reference):
             target = node.get("refuri") or "#" + node.get("refid", "")
-            return f"[{text}]({urljoin(self.address, target)})"
+            if self.address is None and not urlsplit(target).scheme:
+                return text
+            return f"[{text}]({urljoin(self.address or '', target)})"
         if isinstance(node, nodes.footnote_reference):
             return f"[{text}]"
         return text

@@ -31,4 +31,38 @@
   addEventListener("load", reach);
   addEventListener("resize", reach);
   document.fonts?.ready.then(reach);
+
+  // Where nothing hovers, the first tap on a term shows what it means and the second one follows.
+  if (matchMedia("(hover: none)").matches) {
+    addEventListener("click", (event) => {
+      const term = event.target.closest?.("a.term");
+      const shown = document.querySelector("a.term.is-shown");
+      if (term && term !== shown) event.preventDefault();
+      shown?.classList.remove("is-shown");
+      if (term !== shown) term?.classList.add("is-shown");
+    });
+  }
+
+  // One switch a page opens the code that is folded, and it is remembered; a store may be forbidden.
+  const store = {
+    get: () => { try { return localStorage.getItem("course-code") === "open"; } catch { return false; } },
+    set: (open) => { try { localStorage.setItem("course-code", open ? "open" : "folded"); } catch { /* none */ } },
+  };
+  addEventListener("DOMContentLoaded", () => {
+    const bars = [...document.querySelectorAll("details.code-bar")];
+    const button = document.querySelector(".code-switch");
+    if (!button || !bars.length) return;
+    const show = (open) => {
+      bars.forEach((bar) => { bar.open = open; });
+      button.setAttribute("aria-pressed", open);
+      reach();
+    };
+    button.hidden = false;
+    if (store.get()) show(true);
+    button.addEventListener("click", () => {
+      const open = button.getAttribute("aria-pressed") !== "true";
+      store.set(open);
+      show(open);
+    });
+  });
 })();

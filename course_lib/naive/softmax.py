@@ -60,13 +60,13 @@ def softmax_vjp(weights: Row, grad_weights: Row) -> Row:
 def softmax_with_sink(
     scores: Float64[np.ndarray, "H T S"], sink: Float64[np.ndarray, " H"] | float
 ) -> Float64[np.ndarray, "H T S"]:
-    """Softmax over S + 1 logits, the sink last; then the last column is dropped."""
+    """Softmax over S + 1 scores, the sink last; then the last column is dropped."""
     num_heads, num_queries, num_keys = scores.shape
     weights = np.zeros((num_heads, num_queries, num_keys))
     for h in range(num_heads):
-        logit = float(sink) if isinstance(sink, float | int) else float(sink[h])
+        score = float(sink) if isinstance(sink, float | int) else float(sink[h])
         for t in range(num_queries):
-            weights[h, t] = softmax(np.array([*scores[h, t], logit]))[:num_keys]
+            weights[h, t] = softmax(np.array([*scores[h, t], score]))[:num_keys]
     return weights
 
 

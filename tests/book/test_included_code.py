@@ -35,6 +35,31 @@ def test_what_has_no_docstring_is_refused(source: str) -> None:
         included.strip_docstring(source)
 
 
+GUARDED = """def half(x, y, *, axis=-1):
+    require_entries(
+        x, axis
+    )
+    if x < y:
+        raise ValueError("x")
+    if x > 9:
+        x = 9
+    require = x / 2
+    return require
+"""
+
+
+def test_what_refuses_bad_input_goes_and_every_other_condition_stays() -> None:
+    assert included.strip_guards(GUARDED).splitlines() == [
+        "def half(x, y, *, axis=-1):",
+        "    if x > 9:",
+        "        x = 9",
+        "    require = x / 2",
+        "    return require",
+    ]
+    with pytest.raises(ValueError, match="needs a pyobject that refuses something"):
+        included.strip_guards("def f(x):\n    return x\n")
+
+
 def test_every_included_function_of_a_chapter_is_left_whole() -> None:
     seen = []
     for chapter in chapters():
@@ -50,9 +75,15 @@ def test_every_included_function_of_a_chapter_is_left_whole() -> None:
             )
             whole = ast.get_source_segment(source, node)
             assert whole is not None
-            [left] = ast.parse(included.strip_docstring(whole)).body
-            assert [ast.dump(line) for line in left.body] == [
-                ast.dump(line) for line in node.body[1:]
-            ]
+            shown = included.strip_docstring(whole)
+            kept = node.body[1:]
+            guards = [line for line in kept if included.is_guard(line)]
+            # A listing shows the algorithm: what refuses bad input is left to the library.
+            assert (":without-guards:" in options) == bool(guards), match[1]
+            if guards:
+                shown = included.strip_guards(shown)
+                kept = [line for line in kept if line not in guards]
+            [left] = ast.parse(shown).body
+            assert [ast.dump(line) for line in left.body] == [ast.dump(line) for line in kept]
             seen.append(match[1])
     assert {"softmax", "softmax_vjp", "online_softmax_update", "score_variance"} <= set(seen)

@@ -14,7 +14,7 @@ from sphinx.errors import ExtensionError
 
 from course_lib.config.attention_parts import Biases
 from course_lib.config.norms import LayerNormConfig
-from grading.classroom.hand_out import install_command, notice
+from grading.classroom.hand_out import clone_command, course_archive, install_command, notice
 
 EXTENSIONS = ROOT / "book" / "_ext"
 
@@ -161,6 +161,15 @@ def test_inline_text_keeps_its_meaning_as_markdown() -> None:
     )
 
 
+def test_without_an_address_a_link_within_the_book_is_its_words() -> None:
+    markdown = load(EXTENSIONS / "plain_markdown.py")
+    alone = markdown.MarkdownWriter(SimpleNamespace(), "page", None)
+    within = nodes.reference("", "here", refuri="other.html#spot")
+    outside = nodes.reference("", "there", refuri="https://example.org/")
+    line = nodes.paragraph("", "", within, nodes.Text(" "), outside)
+    assert alone.block(line) == "here [there](https://example.org/)"
+
+
 def test_a_formula_carries_the_number_of_the_page() -> None:
     formula = nodes.math_block("", "a = b", ids=["eq"])
     assert writer().block(formula) == "$$\na = b \\tag{2.1}\n$$"
@@ -188,8 +197,11 @@ def test_the_first_cell_is_quiet_and_knows_the_address(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     downloads = load(EXTENSIONS / "downloads.py")
+    monkeypatch.setattr(downloads, "course_archive", lambda: "https://example.org/a.zip")
+    assert '"COURSE_SOURCE", "https://example.org/a.zip"' in downloads.setup_cell("a").source
+    monkeypatch.undo()
     cell = downloads.setup_cell("softmax")
-    assert f'"{downloads.repository_address()}/archive/refs/heads/main.zip"' in cell.source
+    assert f'"COURSE_SOURCE", "{course_archive() or ""}"' in cell.source
     monkeypatch.setattr(sys, "executable", "no-such-python")
     exec(compile(cell.source, "cell", "exec"), {})
     assert capsys.readouterr() == ("", ""), "where the course is installed the cell does nothing"
@@ -197,13 +209,30 @@ def test_the_first_cell_is_quiet_and_knows_the_address(
 
 def test_a_page_shows_the_command_that_a_notebook_says() -> None:
     directive = load(EXTENSIONS / "install_command.py").InstallCommand
-    (block,) = directive.run(None)
+    block, *rest = directive.run(None)
     assert block.astext() == install_command()
+    assert bool(rest) == (course_archive() is None)
     assert block["language"] == "sh"
     assert f"%{install_command()}" in notice().source
     for page in ("for-learners", "for-instructors"):
         text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
         assert "```{install-command}\n```" in text
+
+
+def test_the_way_in_begins_with_the_clone_where_there_is_an_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    commands = load(EXTENSIONS / "install_command.py")
+    monkeypatch.setattr(commands, "clone_command", lambda: "git clone https://example.org/a/b")
+    (block,) = commands.StartCommands.run(None)
+    assert block.astext() == "git clone https://example.org/a/b\ncd b\nmake lab"
+    monkeypatch.setattr(commands, "clone_command", lambda: None)
+    (block,) = commands.StartCommands.run(None)
+    assert block.astext() == "make lab"
+    for page in ("index", "for-learners"):
+        text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
+        assert "```{start-commands}\n```" in text
+    assert (clone_command() is None) == (course_archive() is None)
 
 
 def test_the_address_stands_in_one_place() -> None:

@@ -11,10 +11,17 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading.classroom.hand_out import add_notice, course_archive, install_command, notice
+from grading.classroom.hand_out import (
+    add_notice,
+    clone_command,
+    course_archive,
+    install_command,
+    notice,
+)
 from grading.classroom.sample_learners import ANSWERS, read_learner, submission
 from grading.nbgrader_steps.shown_records import record_of
 from grading.notebooks import ROOT, notebook, slugs
+from grading.words.links import PLACEHOLDER
 
 SETTINGS = "repository:\n  url: {url}\n  branch: {branch}\n"
 
@@ -39,6 +46,19 @@ def test_the_address_follows_from_the_repository(tmp_path, url, branch, archive)
     cpu_builds = "https://download.pytorch.org/whl/cpu"
     assert install_command(where) == f'pip install "{archive}" --extra-index-url {cpu_builds}'
     assert f'\n        \'%pip install "{archive}" ' in notice(where).source
+
+
+def test_as_long_as_the_address_is_a_placeholder_nothing_leads_to_it(tmp_path):
+    where = settings(tmp_path, f"https://github.com/{PLACEHOLDER}/b")
+    assert course_archive(where) is None
+    assert clone_command(where) is None
+    assert install_command(where).startswith('pip install "PATH_OF_THE_COURSE" --extra-index-url')
+    said = speak(notice(where).source, finds=False)
+    assert "Ask whoever handed this notebook out where the course is" in said
+    assert PLACEHOLDER not in said
+    there = settings(tmp_path, "https://github.com/a/b/")
+    assert clone_command(there) == "git clone https://github.com/a/b"
+    assert "Ask" not in speak(notice(there).source, finds=False)
 
 
 def speak(source: str, *, finds: bool) -> str:
