@@ -526,3 +526,64 @@ def right_weights(query: Any, key: Any, may_attend: Any) -> torch.Tensor:
     if may_attend is None:
         return scores.softmax(-1)
     return scores.masked_fill(~may_attend, -1e300).softmax(-1) * may_attend
+
+
+# -- common mistakes of attention, in other words than the catalogue's ---------------------------
+
+
+def written(
+    turn: Callable[..., Any] = lambda k: k.transpose(-2, -1),
+    divide: Callable[..., Any] = lambda z, q: z / math.sqrt(q.size(-1)),
+    after: Callable[..., Any] = lambda z: z,
+    weigh: Callable[..., Any] | None = None,
+) -> Any:
+    def attention(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        scores = after(divide(torch.matmul(query, turn(key)), query))
+        if may_attend is None:
+            weights = torch.softmax(scores, dim=-1)
+        elif weigh is not None:
+            weights = weigh(scores, may_attend)
+        else:
+            weights = torch.softmax(torch.where(may_attend, scores, -1e300), dim=-1)
+            weights = torch.where(may_attend, weights, 0.0)
+        return torch.matmul(weights, value), weights
+
+    return attention
+
+
+def past_only(z: torch.Tensor) -> torch.Tensor:
+    future = torch.triu(torch.ones(z.shape[-2:], dtype=torch.bool), diagonal=1)
+    return z.masked_fill(future, float("-inf"))
+
+
+def shared_out_again(z: torch.Tensor, may: torch.Tensor) -> torch.Tensor:
+    weights = z.softmax(-1) * may
+    return weights / weights.sum(-1, keepdim=True)
+
+
+COMMON = [
+    ("SDPA-TIMESROOT", written(divide=lambda z, q: z / q.size(-1) ** -0.5)),
+    ("SDPA-DMODEL", written(divide=lambda z, q: z / math.sqrt(q.size(1) * q.size(-1)))),
+    ("SDPA-DMODEL", written(divide=lambda z, q: z / q.size(1) ** 0.5)),
+    ("SDPA-VIEW", written(turn=lambda k: k.view(*k.shape[:-2], k.shape[-1], k.shape[-2]))),
+    ("SDPA-AXES", written(turn=lambda k: torch.transpose(k, 2, 3))),
+    ("SDPA-AXES", written(turn=lambda k: k.swapaxes(1, 2))),
+    ("SDPA-AXES", written(turn=lambda k: k.permute(0, 1, 3, 2))),
+    ("SDPA-CAUSAL", written(after=past_only)),
+    ("SDPA-FILLAFTER", written(weigh=lambda z, m: z.softmax(-1).masked_fill(m == 0, -1e9))),
+    ("SDPA-MASKNAN", written(weigh=lambda z, m: (z + (~m) * float("-inf")).softmax(-1))),
+    ("SDPA-RENORM", written(weigh=shared_out_again)),
+    ("SDPA-RENORM", written(weigh=lambda z, m: shared_out_again(z, m).nan_to_num())),
+    ("SDPA-MASKMULT", written(weigh=lambda z, m: z.softmax(-1) * m)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "answer"), COMMON)
+def test_common_mistakes_of_attention_are_named(code: str, answer: Any) -> None:
+    assert_refused(answer, SDPA, code)
+
+
+def test_without_a_mask_they_are_named_as_well() -> None:
+    for code, answer in COMMON[:8]:
+        plain = lambda query, key, value, attend=answer: attend(query, key, value)  # noqa: E731
+        assert_refused(plain, "attention", code)
