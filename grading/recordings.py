@@ -35,6 +35,10 @@ SMALL = 200
 CODE = {".py", ".npz"}
 
 
+def _is_product(who: Who) -> bool:
+    return isinstance(who, tuple) and "+" in who[0]
+
+
 @dataclass(slots=True, eq=False)
 class Recording:
     """The inputs of an exercise's probes, and what its own functions do on them.
@@ -55,11 +59,10 @@ class Recording:
              inputs: Inputs) -> None:  # fmt: skip
         """Keep an observation, if it is worth its room.
 
-        There are thousands of products of two mistakes. Small inputs part them, and are kept; on
-        large ones hardly any is ever asked.
+        There are thousands of products of two mistakes. Small inputs part them: what they do there
+        is kept for the next check. On large ones hardly any is ever asked.
         """
-        is_product = isinstance(who, tuple) and "+" in who[0]
-        if not is_product or volume(inputs) <= SMALL:
+        if not _is_product(who) or volume(inputs) <= SMALL:
             self.known[who, *place, see] = seen
 
     def place(self, who: Who, inputs: Inputs) -> tuple[str, Variant] | None:
@@ -93,14 +96,16 @@ def forget() -> None:
 def save(exercise: Exercise) -> None:
     """Write what is recorded of an exercise, if that is more than was read."""
     recording = of(exercise)
-    if len(recording.known) == recording.read or find(exercise.name) is not exercise:
+    # Thousands of products would be read by each check, and are run in the time of reading them.
+    known = {key: seen for key, seen in recording.known.items() if not _is_product(key[0])}
+    if len(known) == recording.read or find(exercise.name) is not exercise:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=FOLDER)
     with os.fdopen(handle, "wb") as file:
-        file.write(pack((made_by(exercise), recording.inputs, recording.known)))
+        file.write(pack((made_by(exercise), recording.inputs, known)))
     Path(name).replace(FOLDER / f"{exercise.name}.bin")
-    recording.read = len(recording.known)
+    recording.read = len(known)
 
 
 def _read(exercise: Exercise) -> Recording:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from grading.observation.seen import UnanswerableError
 from grading.observation.values import volume
 from grading.recordings import Recording
 from grading.steps import Instead, Pipeline, Step
-from grading.verdict.case import REFERENCE
+from grading.verdict.case import ANSWER, REFERENCE
 from grading.verdict.diagnose import diagnose
 from grading.verdict.finding import Finding
 from grading.verdict.judge import judge
@@ -252,6 +253,37 @@ def test_a_product_is_kept_on_small_inputs_alone() -> None:
     assert 0 < len(kept[pair]) < len(exercise.probes)
     sizes = {probe.name: volume(live.inputs(probe)) for probe in exercise.probes}
     assert kept[pair] == [name for name, size in sizes.items() if size <= recordings.SMALL]
+
+
+def test_no_file_holds_a_product(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    exercise = find("attention_by_loops")
+    assert exercise is not None
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    recordings.forget()
+    live = Live(exercise, REFERENCE)
+    for who in (("LOOP-DK+LOOP-SUMW", 0), ("LOOP-DK", 0)):
+        live.observe(who, live.inputs(exercise.probes[0]))
+    assert len(recordings.of(exercise).known) == 2
+    recordings.save(exercise)
+    recordings.forget()
+    assert [key[0] for key in recordings.of(exercise).known] == [("LOOP-DK", 0)]
+    recordings.forget()
+
+
+def test_a_product_is_seen_as_a_witness_sees_it() -> None:
+    exercise = find("attention_by_loops")
+    assert exercise is not None
+    for who in (("LOOP-DK+LOOP-SUMW", 0), ("LOOP-JI+LOOP-DK", 0)):
+        live = Live(exercise, Witness(function_of(exercise, who)))
+        for probe in exercise.probes:
+            mine, ours = (live.observe(one, live.inputs(probe)) for one in (ANSWER, who))
+            assert mine is not None
+            assert ours is not None
+            if mine.error is None:
+                assert mine.value.numbers.tolist() == ours.value.numbers.tolist()
+            else:
+                assert ours.error is not None
+                assert (mine.error.kinds, mine.error.text) == (ours.error.kinds, ours.error.text)
 
 
 # -- masks as they are written ---------------------------------------------------------------------
