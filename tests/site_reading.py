@@ -55,8 +55,6 @@ GAPS = """() => {
   gaps.push([(article.getBoundingClientRect().bottom - from) / innerHeight, title(from), "end"]);
   return gaps;
 }"""
-LETTERS = """() => [...document.querySelectorAll("article .cell_output img")]
-  .map((image) => [image.getBoundingClientRect().width, image.naturalWidth])"""
 BEYOND = """() => [...document.querySelectorAll("article td, article td a")]
   .filter((one) => one.getBoundingClientRect().right > innerWidth)
   .map((one) => one.textContent.slice(0, 80))"""
@@ -66,7 +64,7 @@ def read_closely(page: Page) -> dict[str, Any]:
     """Return what the tests ask of a page's lines, formulas and pictures."""
     page.set_viewport_size(DESK)
     page.evaluate(DRAWN)
-    found: dict[str, Any] = {"gaps": page.evaluate(GAPS), "letters": page.evaluate(LETTERS)}
+    found: dict[str, Any] = {"gaps": page.evaluate(GAPS)}
     page.set_viewport_size(PHONE)
     found["beyond"] = page.evaluate(BEYOND)
     page.evaluate(OPEN)

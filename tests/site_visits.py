@@ -43,6 +43,18 @@ SEEN = """() => {
     maths: maths.length,
     unwritten: maths.filter((m) => !m.querySelector(".katex-html") || !m.querySelector("math"))
                     .map((m) => m.outerHTML.slice(0, 120)),
+    // Of each still figure what is shown: the file for this width, the scheme, and how it looks.
+    stills: [...article.querySelectorAll("picture.still-figure")]
+      .filter((picture) => picture.querySelector("img").getClientRects().length)
+      .map((picture) => {
+        const [image, source] = ["img", "source"].map((part) => picture.querySelector(part));
+        const narrow = source && matchMedia(source.media).matches;
+        const style = getComputedStyle(image);
+        return {file: narrow ? source.srcset : image.getAttribute("src"),
+                width: image.getBoundingClientRect().width,
+                column: picture.parentElement.getBoundingClientRect().width,
+                changed: [style.filter, style.backgroundColor, style.padding].join()};
+      }),
     figures: article.querySelectorAll(".live-figure").length,
     text: article.innerText,
     ink: getComputedStyle(document.body).color,

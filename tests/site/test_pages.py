@@ -16,8 +16,10 @@ import pytest
 from built_site import ROOT, SITE, axe_source, chapters, demand_site, load, pages, weight
 from playwright.sync_api import Browser, Page, expect
 from site_reading import read_closely
-from site_visits import SERVED, UNZIPPED, Visit, look_around, open_page
+from site_visits import PHONE, SERVED, UNZIPPED, Visit, look_around, open_page
 
+from course_lib.plotting.colors import DARK_PAGE, LIGHT_PAGE
+from course_lib.plotting.standard import NARROW, WIDE
 from grading.classroom.hand_out import course_archive
 
 LIMIT = 300_000
@@ -39,6 +41,10 @@ SHOWN = """() => ["static", "mount"].map((part) =>
 WORDS = """(part) => [...document.querySelectorAll(`.live-figure-${part} svg text`)]
   .map((word) => word.textContent).sort()"""
 
+STILL_SHOWN = """() => [...document.querySelectorAll("article .still-figure img")]
+  .filter((image) => image.getClientRects().length)
+  .map((image) => image.getAttribute("src"))"""
+
 
 @dataclass
 class Figures:
@@ -48,6 +54,7 @@ class Figures:
     words: list[str]
     shown: list[int]
     printed: list[int]
+    paper: list[str]
 
 
 @dataclass
@@ -83,10 +90,13 @@ def both(browser: Browser, server: str, page_name: str) -> tuple[Visit, Figures]
     # As at the start: the still picture is drawn for a desk.
     page.set_viewport_size(SERVED[0][0])
     figures = Figures(
-        page.evaluate(CONTROLS), page.evaluate(WORDS, "mount"), page.evaluate(SHOWN), []
+        page.evaluate(CONTROLS), page.evaluate(WORDS, "mount"), page.evaluate(SHOWN), [], []
     )
     page.emulate_media(media="print")
     figures.printed = page.evaluate(SHOWN)
+    # Whoever reads in the dark prints on white all the same.
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    figures.paper = page.evaluate(STILL_SHOWN)
     page.context.close()
     return visit, figures
 
@@ -249,6 +259,51 @@ def test_the_page_can_be_read_without_scripts(
         assert len(picture.get_attribute("aria-label") or "") > 30
 
 
+# -- still figures ---------------------------------------------------------------------------------
+
+
+def test_a_still_figure_follows_width_and_mode(page_name: str, visits: list[Visit]) -> None:
+    for visit in visits:
+        names = set()
+        for look in visit.looks:
+            sheet = NARROW if look.width == PHONE["width"] else WIDE
+            ending = f"-{sheet.name}-{look.theme}.svg"
+            for still in look.seen["stills"]:
+                assert still["file"].endswith(ending), f"{visit}, {look.width} px: {still}"
+                assert still["width"] == pytest.approx(still["column"], abs=1), still
+                assert still["width"] == pytest.approx(sheet.width, abs=1), still
+                assert still["changed"] == "none,rgba(0, 0, 0, 0),0px", still
+            names.add(tuple(s["file"].removesuffix(ending) for s in look.seen["stills"]))
+        assert len(names) == 1, "every width and mode shows the same figures"
+        if page_name in chapters():
+            assert len(names.pop()) >= 8
+
+
+def test_the_files_of_a_still_figure_stand_on_the_pages_colour(
+    page_name: str, served: Visit
+) -> None:
+    shown = {still["file"] for look in served.looks for still in look.seen["stills"]}
+    assert bool(shown) == (page_name in chapters())
+    for address in shown:
+        path = SITE / address
+        svg = path.read_text(encoding="utf-8")
+        page = DARK_PAGE if path.stem.endswith("-dark") else LIGHT_PAGE
+        assert f"background:{page}" in svg.replace("background: ", "background:")
+        assert "<defs><svg" not in svg, "the drawing for the other width travels with it"
+        assert weight(path) < 8_000, address
+    assert not [path for path in (SITE / "_images").glob("*.png")], "a picture has one scheme"
+
+
+def test_paper_and_a_page_without_scripts_show_still_figures_in_light(
+    page_name: str, still: Page, figures: Figures
+) -> None:
+    without = still.evaluate(STILL_SHOWN)
+    for shown in (without, figures.paper):
+        assert bool(shown) == (page_name in chapters())
+        assert all(address.endswith("-light.svg") for address in shown)
+    assert len(without) == len(figures.paper)
+
+
 # -- live figures ----------------------------------------------------------------------------------
 
 
@@ -324,16 +379,6 @@ def test_no_formula_has_to_be_pushed_aside_on_a_phone(
 def test_no_line_of_a_table_leaves_a_phone(page_name: str, reading: dict[str, Any]) -> None:
     if page_name == "from-the-notes":
         assert not reading["beyond"]
-
-
-def test_letters_of_a_picture_are_as_large_as_those_of_the_text(
-    page_name: str, reading: dict[str, Any]
-) -> None:
-    if page_name in chapters():
-        assert reading["letters"]
-    for shown, drawn in reading["letters"]:
-        assert 400 <= shown <= 441, "11 points of 4.4 inches are 15 pixels"
-        assert drawn >= 1.9 * shown, "not sharp on a fine screen"
 
 
 def test_no_line_begins_with_the_comma_behind_a_formula(
