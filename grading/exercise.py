@@ -12,9 +12,6 @@ functions, right ones in other styles) uses PyTorch. Its judging half (laws, `ju
     def draw(generator):
         return {"x": torch.randn(3, 5, generator=generator, dtype=torch.float64)}
 
-    def without_exp(x):
-        return x / x.sum(-1, keepdim=True)
-
     SOFTMAX = Exercise(
         name="softmax", slug="softmax", task="softmax", title="A stable softmax", points=1.0,
         kind="implement", difficulty=2, importance=3, minutes=15,
@@ -22,7 +19,7 @@ functions, right ones in other styles) uses PyTorch. Its judging half (laws, `ju
         reference=lambda x: library.softmax(x), equation="eq-softmax",
         probes=(Probe(name="three rows of five", draw=draw, sizes={"T": 3, "S": 5}),),
         misconceptions=(
-            Misconception(code="SM-NOEXP", wrong=without_exp,
+            Misconception(code="SM-NOEXP", wrong=lambda x: x / x.sum(-1, keepdim=True),
                           sentence="The scores are divided by their sum without the exponential."),
         ),
         alternatives=(lambda x: torch.softmax(x, -1), lambda x: x.exp() / x.exp().sum(-1, True)),
@@ -40,6 +37,7 @@ from typing import Any, Literal
 from grading.late import torch
 from grading.observation.seen import Observation
 from grading.observation.values import Inputs, LeftOut
+from grading.steps import Pipeline
 from grading.tolerance import ALIKE, DOUBLE, HALF, SINGLE, Tolerance
 
 __all__ = [
@@ -193,6 +191,7 @@ class Exercise:
             chapter, "softmax#eq-softmax".
         next_rung: one sentence shown on success: what to try next.
         part: the library's function for which an answer can stand, argument by argument; or "".
+        steps: what it consists of (`grading.steps`), so that two mistakes at once are named.
     """
 
     name: str
@@ -227,6 +226,7 @@ class Exercise:
     next_rung: str = ""
     formerly: tuple[str, ...] = ()
     part: str = ""
+    steps: Pipeline | None = None
 
     @property
     def signature(self) -> str:

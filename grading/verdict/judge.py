@@ -109,13 +109,13 @@ def _judged(case: Case, with_example: bool) -> Verdict:
             return Verdict(_failed(exercise, finding), finding)
     if finding is None:
         return Verdict(_passed(exercise, truth))
-    mistake = diagnose(case, finding, seen, truth) if finding.stage else None
+    mistakes = diagnose(case, finding, seen, truth) if finding.stage else ()
     example = None
     if finding.stage == "values" and with_example:
         finding, example = _shown(case, finding, seen, truth)
-    if mistake is not None:  # which says more than a guess
+    if mistakes:  # which says more than a guess
         finding = replace(finding, remark="")
-    return Verdict(_failed(exercise, finding, mistake, example), finding, tuple(seen))
+    return Verdict(_failed(exercise, finding, mistakes, example), finding, tuple(seen))
 
 
 def _answers(case: Case) -> list[Trial]:
@@ -166,19 +166,18 @@ def _passed(exercise: Exercise, truth: Sequence[Trial]) -> record.Record:
 def _failed(
     exercise: Exercise,
     finding: Finding,
-    mistake: Misconception | None = None,
+    mistakes: Sequence[Misconception] = (),
     example: Example | None = None,
 ) -> record.Record:
     parts = [finding.message + finding.remark]
-    if mistake is not None:
-        parts.append(f"Mistake {mistake.code}. {mistake.sentence}")
+    parts += [f"Mistake {mistake.code}. {mistake.sentence}" for mistake in mistakes]
     return record.Record(
         exercise=exercise.name,
         passed=False,
         points=0.0,
         max_points=exercise.points,
         rule=finding.rule,
-        misconceptions=(mistake.code,) if mistake is not None else (),
+        misconceptions=tuple(mistake.code for mistake in mistakes),
         parts=tuple(parts),
         example=None if example is None else _recorded(exercise, finding, example),
         link="#".join(exercise.to_read),

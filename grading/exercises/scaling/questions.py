@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.shared.attention_variants import variant
+from grading.exercises.shared.attention_steps import attention_with
 from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
 from grading.late import late, torch
 
@@ -66,7 +66,7 @@ FIND_THE_BUG = Exercise(
     reference=_chosen("DIVIDES-BY-D"), equation="eq-unit-variance", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     functions={
-        BROKEN: variant(scale=lambda q, k, v: 1 / q.shape[-1]),
+        BROKEN: attention_with(scale=lambda q, k, v: 1 / q.shape[-1]),
         RIGHT: lambda q, k, v: attention.scaled_dot_product_attention(q, k, v),
     },
     next_rung="Variance 1/D is the trace of this mistake: the weights are too even, not too sharp.",
