@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from grading import recordings
-from grading.asking import Live
+from grading.asking import Live, function_of
 from grading.exercise import Exercise
 from grading.exercises import find
 from grading.jobs import Stamps
@@ -66,8 +66,8 @@ def _submitted(exercise: Exercise) -> Pairs:
 
 
 def _said(exercise: Exercise, name: tuple[str, int]) -> str | None:
-    product = exercise.steps.function(name) if exercise.steps else None
-    record = judge(exercise, Live(exercise, Witness(product)), with_example=False).record
+    answer = Witness(function_of(exercise, name))
+    record = judge(exercise, Live(exercise, answer), with_example=False).record
     return None if record.passed else "+".join(record.misconceptions) or None
 
 

@@ -16,7 +16,7 @@ Way = Callable[..., Any]
 
 
 def _compose(do: Any) -> Way:
-    def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    def softmax(x: Tensor, axis: int) -> Tensor:
         along = do.axis(axis)
         scores = do.before(x, along)
         powers = do.power(scores - do.shift(scores, along))
