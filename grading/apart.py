@@ -92,5 +92,5 @@ class Apart:
         except LostError as error:
             raise UnanswerableError(f"{named!r} of {exercise.name}: {error}") from error
         if place is not None and not seen.timed_out:  # the machine may be less busy next time
-            known[named, *place, see] = seen
+            self.recording.keep(named, place, see, seen, inputs)
         return seen

@@ -1,6 +1,7 @@
 """Whom a verdict asks: the answer's witness, and the exercise's own functions, run here."""
 
 import inspect
+import warnings
 import zlib
 from functools import wraps
 from typing import Any
@@ -9,12 +10,13 @@ from grading import recordings
 from grading.apart import Apart, Stand
 from grading.exercise import Answer, Exercise, Probe
 from grading.late import torch
-from grading.observation.seen import Error, UnanswerableError
+from grading.observation.seen import Error, Observation, Request, UnanswerableError
 from grading.observation.values import DATA, Inputs
 from grading.verdict.case import REFERENCE, Who
-from grading.witness.calling import settings_kept
+from grading.witness.calling import outcome, settings_kept
 from grading.witness.conversion import given, plain
 from grading.witness.observe import Witness
+from grading.witness.registry import handed_over
 
 __all__ = ["RIGHT", "Live", "called_back", "draw", "function_of"]
 
@@ -45,10 +47,12 @@ def function_of(exercise: Exercise, who: Who) -> Answer:
     for mistake in exercise.misconceptions:
         variants = enumerate((mistake.wrong, *mistake.also))
         known |= {(mistake.code, number): one for number, one in variants}
-    if who not in known:
+    product = exercise.steps.function(who) if exercise.steps and isinstance(who, tuple) else None
+    function = known.get(who, product)
+    if function is None:
         raise UnanswerableError(f"{exercise.name} has no function {who!r}")
     own = who in exercise.functions  # what a law asks for has arguments of its own
-    return known[who] if own else _with_defaults(exercise, known[who])
+    return function if own else _with_defaults(exercise, function)
 
 
 def _with_defaults(exercise: Exercise, function: Answer) -> Answer:
@@ -88,6 +92,25 @@ def called_back(exercise: Exercise, name: str, arguments: tuple[Any, ...]) -> An
     raise told.again()
 
 
+class _Bystander:
+    """Stands beside a product of two mistakes and tells its value or its error, and no more.
+
+    Hundreds are asked at once. They are our own functions: they end, and no word of theirs counts.
+    """
+
+    def __init__(self, function: Answer) -> None:
+        self.function = function
+
+    def observe(self, request: Request) -> Observation:
+        """Tell what the function returns or raises."""
+        with settings_kept(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            called = outcome(self.function, handed_over(request.inputs, None))
+            if called.error is not None:
+                return Observation(error=Error.of(called.error))
+            return Observation(value=plain(called.value))
+
+
 class Live(Apart):
     """Asks the answer's witness, and runs everybody else here.
 
@@ -106,6 +129,8 @@ class Live(Apart):
         """Draw a probe's inputs."""
         return draw(self.exercise, probe)
 
-    def _beside(self, who: Who) -> Witness:
+    def _beside(self, who: Who) -> Stand:
         function, exercise = function_of(self.exercise, who), self.exercise
+        if isinstance(who, tuple) and exercise.steps and who in exercise.steps.products:
+            return _Bystander(function)
         return Witness(function, lambda name, given: called_back(exercise, name, given))

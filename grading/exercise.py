@@ -36,6 +36,7 @@ from typing import Any, Literal
 from grading.late import torch
 from grading.observation.seen import Observation
 from grading.observation.values import Inputs, LeftOut
+from grading.steps import Pipeline
 from grading.tolerance import ALIKE, DOUBLE, HALF, SINGLE, Tolerance
 
 __all__ = [
@@ -192,6 +193,7 @@ class Exercise:
             chapter, "softmax#eq-softmax".
         next_rung: one sentence shown on success: what to try next.
         part: the library's function for which an answer can stand, argument by argument; or "".
+        steps: what it consists of (`grading.steps`), so that two mistakes at once are named.
     """
 
     name: str
@@ -227,6 +229,7 @@ class Exercise:
     next_rung: str = ""
     formerly: tuple[str, ...] = ()
     part: str = ""
+    steps: Pipeline | None = None
 
     @property
     def signature(self) -> str:

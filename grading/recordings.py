@@ -16,7 +16,7 @@ from pathlib import Path
 from grading.exercise import Exercise
 from grading.exercises import find
 from grading.observation.seen import Observation
-from grading.observation.values import Inputs
+from grading.observation.values import Inputs, volume
 from grading.observation.wire import pack, unpack
 from grading.verdict.case import ANSWER, REFERENCE, Variant, Who
 
@@ -26,11 +26,17 @@ PACKAGE = Path(__file__).resolve().parent
 FOLDER = PACKAGE.parent / "_build" / "observations"
 #: What makes an observation and its inputs, beside the exercise's own chapter.
 MAKERS = (
-    "observation", "witness", "exercise.py", "tolerance.py", "apart.py", "asking.py", "late.py",
-    "exercises/shared", "verdict/case.py",
+    "observation", "witness", "steps.py", "exercise.py", "tolerance.py", "apart.py", "asking.py",
+    "late.py", "exercises/shared", "verdict/case.py",
 )  # fmt: skip
+#: So many numbers may the inputs hold on which it is kept what a product of two mistakes does.
+SMALL = 200
 #: What a folder of code computes with.
 CODE = {".py", ".npz"}
+
+
+def _is_product(who: Who) -> bool:
+    return isinstance(who, tuple) and "+" in who[0]
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +54,16 @@ class Recording:
         default_factory=dict
     )
     read: int = 0
+
+    def keep(self, who: Who, place: tuple[str, Variant], see: tuple[str, ...], seen: Observation,
+             inputs: Inputs) -> None:  # fmt: skip
+        """Keep an observation, if it is worth its room.
+
+        There are thousands of products of two mistakes. Small inputs part them: what they do there
+        is kept for the next check. On large ones hardly any is ever asked.
+        """
+        if not _is_product(who) or volume(inputs) <= SMALL:
+            self.known[who, *place, see] = seen
 
     def place(self, who: Who, inputs: Inputs) -> tuple[str, Variant] | None:
         """Return under which probe and variant a run on these inputs is kept, or None if none.
@@ -80,14 +96,16 @@ def forget() -> None:
 def save(exercise: Exercise) -> None:
     """Write what is recorded of an exercise, if that is more than was read."""
     recording = of(exercise)
-    if len(recording.known) == recording.read or find(exercise.name) is not exercise:
+    # Thousands of products would be read by each check, and are run in the time of reading them.
+    known = {key: seen for key, seen in recording.known.items() if not _is_product(key[0])}
+    if len(known) == recording.read or find(exercise.name) is not exercise:
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=FOLDER)
     with os.fdopen(handle, "wb") as file:
-        file.write(pack((made_by(exercise), recording.inputs, recording.known)))
+        file.write(pack((made_by(exercise), recording.inputs, known)))
     Path(name).replace(FOLDER / f"{exercise.name}.bin")
-    recording.read = len(recording.known)
+    recording.read = len(known)
 
 
 def _read(exercise: Exercise) -> Recording:
@@ -100,10 +118,10 @@ def _read(exercise: Exercise) -> Recording:
     return Recording(inputs, known, len(known)) if is_current else Recording()
 
 
-def made_by(exercise: Exercise) -> str:
-    """Return the hash of everything that an exercise's observations depend on."""
+def made_by(exercise: Exercise, *more: str) -> str:
+    """Return the hash of all that an exercise's observations depend on, and of more files."""
     chapter = f"exercises/{exercise.slug.replace('-', '_')}"
-    parts = [_hash(PACKAGE / part) for part in (*MAKERS, chapter)]
+    parts = [_hash(PACKAGE / part) for part in (*MAKERS, chapter, *more)]
     parts.append(_hash(PACKAGE.parent / "course_lib"))
     parts += [f"{name} {importlib.metadata.version(name)}" for name in ("torch", "numpy")]
     return hashlib.sha256("\n".join([*parts, sys.version]).encode()).hexdigest()

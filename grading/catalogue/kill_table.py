@@ -6,6 +6,7 @@ from pathlib import Path
 
 from grading import recordings
 from grading.asking import RIGHT, Live
+from grading.catalogue.pairs import pairs_of
 from grading.exercise import Exercise
 from grading.exercises import all_exercises
 from grading.verdict.case import Who
@@ -69,8 +70,8 @@ def as_markdown(rows: list[Row] | None = None) -> str:
     """Return the table as Markdown, one section a chapter and one table an exercise.
 
     Raises:
-        ValueError: if a wrong function is accepted or not refused by its own name, or a right
-            answer is refused: the table then has nothing to say.
+        ValueError: if a wrong function is accepted or not refused by its own name, two mistakes at
+            once are not by both, or a right answer is refused: the table then has nothing to say.
     """
     rows = kill_table() if rows is None else rows
     lines = [_summary(rows)]
@@ -115,7 +116,23 @@ def _summary(rows: list[Row]) -> str:
     return (
         f"**{killed} of {len(rows)}** wrong functions were refused by name: {codes} mistakes in "
         f"{len(known)} exercises, some in several variants. **{accepted} of {right}** right "
-        "answers in other styles were accepted."
+        f"answers in other styles were accepted. {_summary_of_pairs(known)}"
+    )
+
+
+def _summary_of_pairs(known: list[Exercise]) -> str:
+    """Count the pairs of mistakes; refuse a table in which one that can be told was not named."""
+    pairs = [(exercise, pairs_of(exercise)) for exercise in known if exercise.steps is not None]
+    missed = [f"{exercise.name}: {words}" for exercise, one in pairs for words in one.missed]
+    if missed:
+        raise ValueError(
+            "two mistakes at once that can be told from all else are refused by both names; "
+            f"{'; '.join(missed)}"
+        )
+    told, total = sum(one.told for _, one in pairs), sum(one.total for _, one in pairs)
+    return (
+        f"Of {total} pairs of mistakes in different steps, {told} can be told from all else, and "
+        f"**{told} of {told}** were refused by both names."
     )
 
 
@@ -127,7 +144,7 @@ def _section(exercise: Exercise, rows: list[Row]) -> list[str]:
         "",
         f"### {exercise.title}",
         "",
-        f"`{exercise.name}`, {exercise.points:g} {unit}.",
+        f"`{exercise.name}`, {exercise.points:g} {unit}.{_pairs(exercise)}",
         "",
         "| mistake | what the learner is told | first rule broken |",
         "|---|---|---|",
@@ -137,6 +154,16 @@ def _section(exercise: Exercise, rows: list[Row]) -> list[str]:
             if row is first[row.code]
         ),
     ]
+
+
+def _pairs(exercise: Exercise) -> str:
+    if exercise.steps is None:
+        return ""
+    pairs = pairs_of(exercise)
+    return (
+        f" Two of these mistakes at once: {pairs.total} pairs touch different steps, {pairs.told} "
+        f"can be told from all else, and {pairs.named} are named as the pair."
+    )
 
 
 def _cell(text: str) -> str:

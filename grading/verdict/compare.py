@@ -35,11 +35,20 @@ def same(actual: Sequence[Numbers], expected: Sequence[Numbers], tolerance: Tole
 
 
 def _same(actual: Numbers, expected: Numbers, tolerance: Tolerance) -> bool:
-    if actual.shape != expected.shape:
+    if actual.shape != expected.shape or not _starts_alike(actual, expected, tolerance):
         return False
     # Two answers with NaN in the same places behave alike, though neither is right.
     nan = np.isnan(actual) & np.isnan(expected)
     return bool((close(actual, expected, tolerance) | nan).all())
+
+
+def _starts_alike(actual: Numbers, expected: Numbers, tolerance: Tolerance) -> bool:
+    """Return whether the first numbers agree: most answers part there, and the rest costs time."""
+    if not actual.size:
+        return True
+    mine, theirs = float(actual.flat[0]), float(expected.flat[0])
+    far = abs(mine - theirs) > tolerance.atol + tolerance.rtol * abs(theirs)
+    return not far or mine == theirs
 
 
 def distance(actual: Sequence[Numbers] | None, expected: Sequence[Numbers] | None) -> float:

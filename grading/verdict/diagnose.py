@@ -17,15 +17,19 @@ from grading.verdict.likeness import (
     is_ordinary,
     is_sure,
     is_sure_or_raises,
+    two_behave_like,
 )
 
 __all__ = ["diagnose"]
 
+#: The mistakes that an answer surely makes: one, or two at once; or none.
+Found = tuple[Misconception, ...]
+
 
 def diagnose(
     case: Case, finding: Finding, seen: Sequence[Trial], truth: Sequence[Trial]
-) -> Misconception | None:
-    """Return the misconception that behaves like the answer, or None.
+) -> tuple[Misconception, ...]:
+    """Return the misconception that behaves like the answer, or two that do together, or none.
 
     Args:
         case: the task, and who can be asked.
@@ -43,35 +47,51 @@ def diagnose(
     known = [mistake for mistake in mistakes if mistake.shows == finding.stage]
     if finding.stage == "values":
         return _by_values(case, known, list(zip(seen, truth, strict=True)))
-    return next((mistake for mistake in known if matches[finding.stage](mistake)), None)
+    return tuple([mistake for mistake in known if matches[finding.stage](mistake)][:1])
 
 
-def _by_values(case: Case, known: Sequence[Misconception], pairs: Pairs) -> Misconception | None:
-    """Look for the same behaviour everywhere, then for a family, then on fewer probes.
+def _by_values(case: Case, known: Sequence[Misconception], pairs: Pairs) -> Found:
+    """Look for the same behaviour everywhere, of one mistake, of a family, of two; then on fewer.
 
-    Two faults at once: at the limits, and where a mask is given, the second one covers the first.
-    So those probes are tried on which nothing optional is given, then all ordinary ones, then the
-    first alone. On ordinary ones NaN and errors prove nothing: only wrong numbers do.
+    Who behaves like one mistake has made one, whatever two may do. A family need not say what its
+    answers do at the limits; a product says it, and so the family's mistake may get a second one.
     """
-    found = _the_only(one for one in known if behaves_like(case, one, pairs, is_sure_or_raises))
-    if found is None:
-        found = _the_only(one for one in known if _is_of_family(one, pairs))
-    if found is not None or case.exercise.judge is not None:
-        return found
+    alike = [one for one in known if behaves_like(case, one, pairs, is_sure_or_raises)]
+    if alike:
+        return _the_only(alike)
+    family = _the_only(one for one in known if _is_of_family(one, pairs))
+    if case.exercise.judge is not None:
+        return family
+    codes = {one.code: one for one in known}
+    two = two_behave_like(case, codes, pairs, is_sure)
+    if family:
+        two = [codes_of_two for codes_of_two in two if family[0].code in codes_of_two]
+    if len(two) == 1:
+        return tuple(codes[code] for code in two[0])
+    return family or (_on_fewer(case, known, pairs) if not two else ())
+
+
+def _on_fewer(case: Case, known: Sequence[Misconception], pairs: Pairs) -> Found:
+    """Look for the same behaviour on fewer probes, where a second fault covers the first.
+
+    Unknown faults do so at the limits, and where a mask is given. So those probes are tried on
+    which nothing optional is given, then all ordinary ones, then the first alone. On ordinary ones
+    NaN and errors prove nothing: only wrong numbers do.
+    """
     ordinary = [pair for pair in pairs if is_ordinary(pair[0])]
     bare = [pair for pair in pairs if _left_out(pair[0]) == _left_out(pairs[0][0])]
     fewer = [(bare, is_sure)] if len(bare) > 1 else []
     for few, proof in (*fewer, (ordinary, in_numbers), (ordinary[:1], in_numbers)):
         found = _the_only(one for one in known if few and behaves_like(case, one, few, proof))
-        if found is not None:
+        if found:
             return found
-    return None
+    return ()
 
 
-def _the_only(found: Iterable[Misconception]) -> Misconception | None:
+def _the_only(found: Iterable[Misconception]) -> Found:
     """Return the mistake that was found; of two nobody knows which one was made."""
-    first, *more = [*found, None]
-    return None if len(more) > 1 else first
+    every = tuple(found)
+    return every if len(every) == 1 else ()
 
 
 def _left_out(one: Trial) -> list[str]:

@@ -114,15 +114,15 @@ def _judged(case: Case, with_example: bool) -> Verdict:
             return Verdict(_failed(exercise, finding), finding)
     if finding is None:
         return Verdict(_passed(exercise, truth), seen=tuple(seen))
-    mistake = diagnose(case, finding, seen, truth) if finding.stage else None
+    mistakes = diagnose(case, finding, seen, truth) if finding.stage else ()
     example = smallest_example(case, finding, seen, truth) if with_example else None
     if example is not None:
         finding = replace(finding, message=example.finding.message)
-    if mistake is not None:  # which says more than a guess
+    if mistakes:  # which says more than a guess
         finding = replace(finding, remark="")
     elif finding.unnamed is not None:
         finding = finding.unnamed
-    failed = _failed(exercise, finding, mistake, example)
+    failed = _failed(exercise, finding, mistakes, example)
     return Verdict(failed, finding, tuple(seen), example.inputs if example is not None else {})
 
 
@@ -157,19 +157,18 @@ def _passed(exercise: Exercise, truth: Sequence[Trial]) -> record.Record:
 def _failed(
     exercise: Exercise,
     finding: Finding,
-    mistake: Misconception | None = None,
+    mistakes: Sequence[Misconception] = (),
     example: Example | None = None,
 ) -> record.Record:
     parts = [finding.message + _where(exercise, finding, example) + finding.remark]
-    if mistake is not None:
-        parts.append(mistake.sentence)
+    parts += [mistake.sentence for mistake in mistakes]
     return record.Record(
         exercise=exercise.name,
         passed=False,
         points=0.0,
         max_points=exercise.points,
         rule=finding.rule,
-        misconceptions=(mistake.code,) if mistake is not None else (),
+        misconceptions=tuple(mistake.code for mistake in mistakes),
         parts=tuple(parts),
         example=None if example is None else recorded(exercise, example),
         comparison=None if example is None else compared(exercise, example),

@@ -2,28 +2,34 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from grading.exercise import Misconception
 from grading.observation.seen import Error
-from grading.verdict.case import Case, Trial
+from grading.observation.values import volume
+from grading.steps import Pipeline
+from grading.verdict.case import REFERENCE, Case, Trial
 from grading.verdict.compare import close, distance
 
 __all__ = [
     "Pairs",
+    "alike",
     "behaves_like",
     "in_numbers",
     "is_ordinary",
     "is_sure",
     "is_sure_or_raises",
+    "two_behave_like",
 ]
 
 #: What the answer and the reference did, probe by probe.
 Pairs = Sequence[tuple[Trial, Trial]]
 #: What the answer, a mistake and the reference did on one probe.
 Three = tuple[Trial, Trial, Trial]
+#: A mistake or a product by its code, and the number of the variant.
+Name = tuple[str, int]
 #: Says whether an answer which behaves like a mistake surely makes it.
 Proof = Callable[[Case, Sequence[Three]], bool]
 
@@ -44,7 +50,7 @@ def behaves_like(case: Case, mistake: Misconception, pairs: Pairs, proof: Proof)
         three: list[Three] = []
         for mine, right in pairs:  # up to the first probe on which they part: most part at once
             other = case.trial((mistake.code, number), mine.probe)
-            if not _alike(case, mine, other):
+            if not alike(case, mine, other):
                 break
             three.append((mine, other, right))
         else:
@@ -53,7 +59,49 @@ def behaves_like(case: Case, mistake: Misconception, pairs: Pairs, proof: Proof)
     return False
 
 
-def _alike(case: Case, one: Trial, other: Trial) -> bool:
+def two_behave_like(
+    case: Case, codes: Iterable[str], pairs: Pairs, proof: Proof
+) -> list[tuple[str, str]]:
+    """Return which two mistakes at once do on each probe what the answer does, with proof.
+
+    Of hundreds of products nearly all part at once: the probes on which most steps are left out,
+    and few products differ, come first. Where nobody can tell what one does, none is named.
+
+    Args:
+        case: the task, and who can be asked.
+        codes: the mistakes of which a product is made.
+        pairs: the probes on which they are compared.
+        proof: says whether that likeness is enough.
+    """
+    steps = case.exercise.steps
+    if steps is None:
+        return []
+    left: dict[Name, list[Three]] = {name: [] for name in steps.made_of(codes)}
+    for mine, right in sorted(pairs, key=lambda pair: _work(steps, pair[0])):
+        stand_in = steps.stand_ins(mine.inputs)
+        known: dict[Name | None, Trial | None] = {}
+        for name in list(left):
+            who = stand_in[name]
+            if who not in known:
+                other = case.attempt(who or REFERENCE, mine.probe, mine.inputs)
+                if other is None:
+                    return []
+                known[who] = other if alike(case, mine, other) else None
+            if (same := known[who]) is None:
+                del left[name]
+            else:
+                left[name].append((mine, same, right))
+    found = {name[0] for name, three in left.items() if proof(case, three)}
+    return [(first, second) for first, _, second in (code.partition("+") for code in sorted(found))]
+
+
+def _work(steps: Pipeline, one: Trial) -> tuple[int, int]:
+    """Return how much is to be compared on a probe: steps that can differ, numbers of each."""
+    return -len(steps.left_out(one.inputs)), volume(one.inputs)
+
+
+def alike(case: Case, one: Trial, other: Trial) -> bool:
+    """Return whether two do the same on a probe: the same numbers, or the same error."""
     if not one.seen.returned or not other.seen.returned:
         return _same_error(one.seen.error, other.seen.error)
     return one.agrees(other, case.exercise.alike)

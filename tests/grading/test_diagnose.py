@@ -69,7 +69,9 @@ def test_a_shift_that_is_no_maximum_is_seen_in_one_wide_row(name: str) -> None:
     assert_refused(logsumexp, "logsumexp", "LSE-SHIFT")
     assert_refused(log_softmax, "log_softmax", "LSE-SHIFT")
     assert_refused(with_sink, "softmax_with_sink", "SINK-SHIFT")
-    assert_refused(attention, SDPA, "SDPA-SHIFT")
+    # It masks the exponentials besides, and what is shared out then is NaN for a second reason.
+    code = "SDPA-SHIFT" if name == "trimmed mean" else "SDPA-SHIFT+SDPA-RENORM"
+    assert_refused(attention, SDPA, code)
 
 
 @pytest.mark.parametrize("shift", [min, lambda z: sum(z) / len(z), lambda z: z[0], np.median])
@@ -105,7 +107,7 @@ def test_attention_by_hand_without_any_shift_is_named() -> None:
         weights = powers / powers.sum(-1, keepdim=True)
         return weights @ value, weights
 
-    assert_refused(plainly, SDPA, "SDPA-OVERFLOW")
+    assert_refused(plainly, SDPA, "SDPA-OVERFLOW+SDPA-RENORM")
 
 
 # -- a mask that broadcasts ------------------------------------------------------------------------
@@ -160,10 +162,10 @@ def filled(number: float, *, inverted: bool = False) -> Any:
         (attention_with(filled(-math.inf, inverted=True)), "SDPA-MASKINV"),
         (attention_with(filled(-1e9, inverted=True)), "SDPA-MASKINV"),
         (attention_with(filled(-1e300, inverted=True)), "SDPA-MASKINV"),
-        (attention_with(filled(-math.inf), scaled=False), "SDPA-NOSCALE"),
-        (attention_with(filled(-1e9), scaled=False), "SDPA-NOSCALE"),
+        (attention_with(filled(-math.inf), scaled=False), "SDPA-NOSCALE+SDPA-NANROW"),
+        (attention_with(filled(-1e9), scaled=False), "SDPA-NOSCALE+SDPA-UNIFORMROW"),
         (attention_with(lambda z, may: z * may), "SDPA-MASK0"),
-        (attention_with(filled(-20.0)), None),  # small, but no number of the catalogue's
+        (attention_with(filled(-20.0)), "SDPA-MASKSMALL+SDPA-UNIFORMROW"),
         (
             attention_with(filled(-math.inf), lambda z: z.softmax(1) if z.ndim > 2 else z),
             "SDPA-AXIS",
@@ -185,7 +187,7 @@ def test_unstable_forms_of_the_sinks_mistakes_are_named() -> None:
         column = sink[:, None, None] if torch.is_tensor(sink) else sink
         return scores.exp() / (column + scores.exp().sum(-1, keepdim=True))
 
-    assert_refused(softmax1, "softmax_with_sink", "SINK-ZERO")
+    assert_refused(softmax1, "softmax_with_sink", "SINK-ZERO+SINK-OVERFLOW")
     assert_refused(no_exponential, "softmax_with_sink", "SINK-NOEXP")
 
 
@@ -359,6 +361,10 @@ def reversed_pattern(pattern: str, T: int) -> Any:
     return (100 * key[read], key)[::-1]
 
 
+def in_the_other_order(*inputs: Any) -> Any:
+    return attention_with(filled(-1e300))(*inputs)[::-1]
+
+
 OTHERS = [
     ("project_qkv", "QKV-CTXQ", roles_exchanged),
     ("project_qkv", "QKV-ORDER", turned(1, 0, 2)),
@@ -368,7 +374,7 @@ OTHERS = [
     (SDPA, "SDPA-NOSOFTMAX", attention_with(filled(-math.inf), no_softmax)),
     (SDPA, "SDPA-NOSOFTMAX", attention_with(filled(0.0), no_softmax)),
     (SDPA, "SDPA-ARGMAX", attention_with(filled(-math.inf), best_only)),
-    (SDPA, "SDPA-ORDER", lambda *inputs: attention_with(filled(-1e300))(*inputs)[::-1]),
+    (SDPA, "SDPA-UNIFORMROW+SDPA-ORDER", in_the_other_order),
     ("attention_scores", "SC-SOFTMAX", lambda q, k: (q @ k.mT).softmax(-1)),
     ("attention_scores", "SC-SOFTMAX", lambda q, k: (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)),
     ("cross_attention_shapes", "SHAPE-ORDER", lambda T, S, D, Dv: ((T, Dv), (T, S))),
@@ -489,3 +495,96 @@ def test_float32_is_said_only_where_there_is_one() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert "few digits" not in check(single_loops, exercise="attention_by_loops").message
+
+
+# -- dropout ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_dropout_is_known_by_its_weights(share: float) -> None:
+    def dropped(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        weights = right_weights(query, key, may_attend)
+        weights = torch.nn.functional.dropout(weights, share)
+        return weights @ value, weights
+
+    def larger(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        weights = right_weights(query, key, may_attend) / (1 - share)
+        return weights @ value, weights
+
+    def sparse(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        weights = right_weights(query, key, may_attend)
+        weights = torch.where(weights < 0.2, 0.0, weights / (1 - share))
+        return weights @ value, weights
+
+    torch.manual_seed(1)
+    assert_refused(dropped, SDPA, "SDPA-DROPOUT")
+    assert_refused(larger, SDPA, None)
+    assert_refused(sparse, SDPA, None)
+
+
+def right_weights(query: Any, key: Any, may_attend: Any) -> torch.Tensor:
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if may_attend is None:
+        return scores.softmax(-1)
+    return scores.masked_fill(~may_attend, -1e300).softmax(-1) * may_attend
+
+
+# -- common mistakes of attention, in other words than the catalogue's ---------------------------
+
+
+def written(
+    turn: Callable[..., Any] = lambda k: k.transpose(-2, -1),
+    divide: Callable[..., Any] = lambda z, q: z / math.sqrt(q.size(-1)),
+    after: Callable[..., Any] = lambda z: z,
+    weigh: Callable[..., Any] | None = None,
+) -> Any:
+    def attention(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+        scores = after(divide(torch.matmul(query, turn(key)), query))
+        if may_attend is None:
+            weights = torch.softmax(scores, dim=-1)
+        elif weigh is not None:
+            weights = weigh(scores, may_attend)
+        else:
+            weights = torch.softmax(torch.where(may_attend, scores, -1e300), dim=-1)
+            weights = torch.where(may_attend, weights, 0.0)
+        return torch.matmul(weights, value), weights
+
+    return attention
+
+
+def past_only(z: torch.Tensor) -> torch.Tensor:
+    future = torch.triu(torch.ones(z.shape[-2:], dtype=torch.bool), diagonal=1)
+    return z.masked_fill(future, float("-inf"))
+
+
+def shared_out_again(z: torch.Tensor, may: torch.Tensor) -> torch.Tensor:
+    weights = z.softmax(-1) * may
+    return weights / weights.sum(-1, keepdim=True)
+
+
+COMMON = [
+    ("SDPA-TIMESROOT", written(divide=lambda z, q: z / q.size(-1) ** -0.5)),
+    ("SDPA-DMODEL", written(divide=lambda z, q: z / math.sqrt(q.size(1) * q.size(-1)))),
+    ("SDPA-DMODEL", written(divide=lambda z, q: z / q.size(1) ** 0.5)),
+    ("SDPA-VIEW", written(turn=lambda k: k.view(*k.shape[:-2], k.shape[-1], k.shape[-2]))),
+    ("SDPA-AXES", written(turn=lambda k: torch.transpose(k, 2, 3))),
+    ("SDPA-AXES", written(turn=lambda k: k.swapaxes(1, 2))),
+    ("SDPA-AXES", written(turn=lambda k: k.permute(0, 1, 3, 2))),
+    ("SDPA-CAUSAL", written(after=past_only)),
+    ("SDPA-FILLAFTER", written(weigh=lambda z, m: z.softmax(-1).masked_fill(m == 0, -1e9))),
+    ("SDPA-MASKNAN", written(weigh=lambda z, m: (z + (~m) * float("-inf")).softmax(-1))),
+    ("SDPA-RENORM", written(weigh=shared_out_again)),
+    ("SDPA-RENORM", written(weigh=lambda z, m: shared_out_again(z, m).nan_to_num())),
+    ("SDPA-MASKMULT", written(weigh=lambda z, m: z.softmax(-1) * m)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "answer"), COMMON)
+def test_common_mistakes_of_attention_are_named(code: str, answer: Any) -> None:
+    assert_refused(answer, SDPA, code)
+
+
+def test_without_a_mask_they_are_named_as_well() -> None:
+    for code, answer in COMMON[:8]:
+        plain = lambda query, key, value, attend=answer: attend(query, key, value)  # noqa: E731
+        assert_refused(plain, "attention", code)

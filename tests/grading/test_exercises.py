@@ -35,16 +35,18 @@ by_name = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: ex
 #: The mistakes that these chapters' graders must be able to name.
 REQUIRED = {
     "project_qkv": "QKV-CTXQ QKV-KX QKV-SWAPKV QKV-WT QKV-SHARED",
-    "attention_scores": "SC-KQ SC-ELEM SC-TALL SC-COS SC-BATCHMIX",
+    "attention_scores": "SC-KQ SC-ELEM SC-TALL SC-VIEW SC-AXES SC-COS SC-BATCHMIX",
     "scaled_dot_product_attention": (
         "SDPA-NOSCALE SDPA-DK SDPA-DMODEL SDPA-CONST8 SDPA-AXIS SDPA-SCALEAFTER SDPA-WTV "
-        "SDPA-VNOTUSED SDPA-MASKINV SDPA-MASK0 SDPA-MASKMULT SDPA-MASKSMALL SDPA-NANROW"
+        "SDPA-VNOTUSED SDPA-MASKINV SDPA-MASK0 SDPA-MASKMULT SDPA-MASKSMALL SDPA-NANROW "
+        "SDPA-UNIFORMROW SDPA-TIMESROOT SDPA-VIEW SDPA-AXES SDPA-CAUSAL SDPA-DROPOUT SDPA-RENORM "
+        "SDPA-FILLAFTER SDPA-MASKNAN"
     ),
     "attention": (
         "SDPA-NOSCALE SDPA-DK SDPA-DMODEL SDPA-CONST8 SDPA-AXIS SDPA-SCALEAFTER SDPA-WTV "
-        "SDPA-VNOTUSED"
+        "SDPA-VNOTUSED SDPA-TIMESROOT SDPA-VIEW SDPA-AXES SDPA-CAUSAL SDPA-DROPOUT"
     ),
-    "attention_by_loops": "LOOP-SUMW LOOP-INITZERO LOOP-JI",
+    "attention_by_loops": "LOOP-SUMW LOOP-INITZERO LOOP-JI LOOP-TIMESROOT LOOP-DK",
     "make_qk_for": "PAT-LOWTEMP PAT-WRAP PAT-ROWCOL",
     "score_variance": "VAR-D2 VAR-SCALE",
     "weight_entropy": "ENT-0LOG0 ENT-LOG2 ENT-AXIS",
@@ -104,7 +106,7 @@ def _named_by(case: Case, stage: Any) -> str | None:
     finding = Finding("", "", stage, gradients=flowing)
     with np.errstate(all="ignore"):
         found = diagnose(case, finding, seen, seen if case.exercise.judge is not None else right)
-    return found.code if found else None
+    return "+".join(mistake.code for mistake in found) or None
 
 
 @by_name

@@ -132,7 +132,10 @@ def test_the_sentence_says_the_same_numbers(exercise: Exercise, who: Any) -> Non
     name, index, yours, wanted = found[1].split(":")[-1].strip(), *found.groups()[1:]
     assert f"{name}[" in result.message
     inputs, place = shown_inputs(result), tuple(int(number) for number in index.split(","))
-    for function, text in ((function_of(exercise, who), yours), (function_of(exercise, REFERENCE), wanted)):
+    for function, text in (
+        (function_of(exercise, who), yours),
+        (function_of(exercise, REFERENCE), wanted),
+    ):
         value = output_of(exercise, function, inputs, name)[place].item()
         assert same_text([value], [text.replace("NaN", "nan")]), str(result)
     assert result.record.example is not None

@@ -27,9 +27,9 @@ CHAPTERS = sorted(
 WITHIN = {
     "observation": ({"observation"}, {"numpy"}),
     "witness": ({"observation", "witness"}, {"numpy", "torch"}),
-    "verdict": ({"observation", "exercise", "verdict"}, {"numpy"}),
+    "verdict": ({"observation", "steps", "exercise", "verdict"}, {"numpy"}),
     "words": ({"verdict", "words"}, {"yaml"}),
-    "exercises": ({"observation", "late", "exercise", "exercises"}, {"numpy"}),
+    "exercises": ({"observation", "late", "steps", "exercise", "exercises"}, {"numpy"}),
 }
 
 

@@ -10,7 +10,9 @@ import numpy as np
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
 from grading.exercises.shared.recognising import fails_only_on
+from grading.exercises.shared.stepwise import mistake
 from grading.late import late, torch
+from grading.steps import Instead, Pipeline, Step
 
 __all__ = ["ATTENTION_BY_LOOPS"]
 
@@ -65,50 +67,77 @@ def _reference(query: Any, key: Any, value: Any) -> Any:
     return naive.scaled_dot_product_attention(query, key, value)[0]
 
 
-def _loops(
-    start: float = -math.inf,
-    *,
-    one_sum: bool = False,
-    swapped: bool = False,
-    scaled: bool = True,
-    shift: Any = max,
-    guarded: bool = True,
-) -> Any:
-    """Make a version by loops in which one thing may be wrong."""
-
-    def attend(query: Any, key: Any, value: Any) -> Any:
-        output = np.zeros((len(query), value.shape[1]))
-        root = math.sqrt(query.shape[1]) if scaled else 1.0
-        total = 0.0
-        for t in range(len(query)):
-            scores = []
-            for s in range(len(key)):
-                a, b = (key[t], query[s]) if swapped else (query[t], key[s])
-                scores.append(sum(a[d] * b[d] for d in range(len(a))) / root)
-            top = max(start, shift(scores))
-            exps = [math.exp(score - top) for score in scores]
-            total = total + sum(exps) if one_sum else sum(exps)
-            for s in range(len(key)):
-                output[t] += exps[s] / total * value[s] if total or not guarded else math.nan
-        return output
-
-    return attend
-
-
-def _divided_at_the_end(*, total_of_all: bool) -> Any:
-    """Make a version that divides once, behind the loops: by the sum of all rows, or the last."""
+def _compose(do: Any) -> Any:
+    """Put the steps of three loops in a row."""
 
     def attend(query: Any, key: Any, value: Any) -> Any:
         output, total = np.zeros((len(query), value.shape[1])), 0.0
         for t in range(len(query)):
-            scores = [sum(query[t] * k) / math.sqrt(query.shape[1]) for k in key]
-            exps = [math.exp(score - max(scores)) for score in scores]
-            total = total + sum(exps) if total_of_all else sum(exps)
+            pairs = [do.pair(query, key, t, s) for s in range(len(key))]
+            scores = [sum(a[d] * b[d] for d in range(len(a))) * do.scale(query) for a, b in pairs]
+            top = do.top(scores)
+            exps = [math.exp(score - top) for score in scores]
+            total = do.total(total, sum(exps))
             for s in range(len(key)):
-                output[t] += exps[s] * value[s]
-        return output / total
+                output[t] += do.divide(exps[s], total) * value[s]
+        return do.finish(output, total)
 
     return attend
+
+
+def _latest(before: float, now: float) -> float:
+    return now
+
+
+def _guarded(power: float, total: float) -> float:
+    return power / total if total else math.nan
+
+
+def _unguarded(power: float, total: float) -> float:
+    return power / total
+
+
+def _at_the_end(way: Any) -> Instead:
+    """Divide once, behind the loops."""
+    return Instead(
+        way, divide=lambda power, total: power, finish=lambda output, total: output / total
+    )
+
+
+#: By row, instead of the maximum.
+SHIFTED = (
+    min, lambda z: sum(z) / len(z), lambda z: z[0], lambda z: z[-1],
+    lambda z: sorted(z)[len(z) // 2],
+)  # fmt: skip
+
+
+def _from_zero(scores: Any) -> Any:
+    return max(0.0, max(scores))
+
+
+def _summed(before: float, now: float) -> float:
+    return before + now
+
+
+STEPS = Pipeline(
+    compose=_compose,
+    steps=(
+        Step(name="pair", right=lambda query, key, t, s: (query[t], key[s]), wrong={
+            "LOOP-JI": (lambda query, key, t, s: (key[t], query[s]),)}),
+        Step(name="scale", right=lambda query: 1 / math.sqrt(query.shape[1]), wrong={
+            "LOOP-NOSCALE": (lambda query: 1.0,),
+            "LOOP-TIMESROOT": (lambda query: math.sqrt(query.shape[1]),),
+            "LOOP-DK": (lambda query: 1 / query.shape[1],)}),
+        Step(name="top", right=max, wrong={
+            "LOOP-INITZERO": (_from_zero, Instead(_from_zero, divide=_unguarded)),
+            "LOOP-SHIFT": SHIFTED,
+            "LOOP-NOMAX": (Instead(lambda scores: 0.0, divide=_unguarded),)}),
+        Step(name="total", right=_latest, wrong={
+            "LOOP-SUMW": (_summed, _at_the_end(_summed), _at_the_end(_latest))}),
+        Step(name="divide", right=_guarded),
+        Step(name="finish", right=lambda output, total: output),
+    ),
+)  # fmt: skip
 
 
 def _broadcast(query: Any, key: Any, value: Any) -> Any:
@@ -127,18 +156,6 @@ def _one_normaliser(query: Any, key: Any, value: Any) -> Any:
     scores = query @ key.T / math.sqrt(query.shape[1])
     exps = np.exp(scores - scores.max())
     return exps / exps.sum() @ value
-
-
-def _no_maximum(query: Any, key: Any, value: Any) -> Any:
-    output = np.zeros((len(query), value.shape[1]))
-    for t in range(len(query)):
-        exps = []
-        for s in range(len(key)):
-            score = sum(query[t, d] * key[s, d] for d in range(query.shape[1]))
-            exps.append(math.exp(score / math.sqrt(query.shape[1])))
-        for s in range(len(key)):
-            output[t] += exps[s] / sum(exps) * value[s]
-    return output
 
 
 def _no_maximum_numpy(query: Any, key: Any, value: Any) -> Any:
@@ -184,33 +201,33 @@ ATTENTION_BY_LOOPS = Exercise(
         Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
     ),
     misconceptions=(
-        Misconception(code="LOOP-SUMW", wrong=_loops(one_sum=True), also=(
-            _one_normaliser, _divided_at_the_end(total_of_all=True),
-            _divided_at_the_end(total_of_all=False)), sentence=(
+        mistake(STEPS, "LOOP-SUMW", (
             "One sum normalises several rows. Each query has a sum of its own: start it again "
-            "inside the loop over queries, and divide there.")),
-        Misconception(code="LOOP-INITZERO", wrong=_loops(start=0.0), also=(
-            _loops(start=0.0, guarded=False),), sentence=(
+            "inside the loop over queries, and divide there."), _one_normaliser),
+        mistake(STEPS, "LOOP-INITZERO", (
             "What you subtract is never below 0. Where all scores lie near −1000 every exponential "
             "underflows, and the row is 0/0. A running maximum starts at −∞ or at the first score, "
             "and it compares the scores, not their sizes.")),
-        Misconception(code="LOOP-JI", wrong=_loops(swapped=True), sentence=(
+        mistake(STEPS, "LOOP-JI", (
             "The indices of query and key are exchanged: the score of query t and key s is "
             "query[t] · key[s].")),
-        Misconception(code="LOOP-NOSCALE", wrong=_loops(scaled=False), sentence=(
-            "The scores are not divided by √D.")),
-        Misconception(code="LOOP-SHIFT", wrong=_loops(shift=min), also=(
-            _loops(shift=lambda z: sum(z) / len(z)), _loops(shift=lambda z: z[0]),
-            _loops(shift=lambda z: z[-1]), _loops(shift=lambda z: sorted(z)[len(z) // 2])),
-            recognise=fails_only_on(WIDE), sentence=(
+        mistake(STEPS, "LOOP-NOSCALE", "The scores are not divided by √D."),
+        mistake(STEPS, "LOOP-TIMESROOT", (
+            "The scores are multiplied by √D, where they have to be divided. D^(−½) is 1/√D "
+            "already: it is a factor, and dividing by it multiplies by the root.")),
+        mistake(STEPS, "LOOP-DK", (
+            "The scores are divided by D. Their spread is √D: the root is missing.")),
+        mistake(STEPS, "LOOP-SHIFT", (
             "What you subtract is not the row's maximum. Only the maximum bounds the exponentials: "
-            "with less, e⁷¹⁰ and all above are infinite, with more, all may become 0.")),
+            "with less, e⁷¹⁰ and all above are infinite, with more, all may become 0."),
+            recognise=fails_only_on(WIDE)),
         Misconception(code="LOOP-BROADCAST", wrong=_broadcast, shows="cost", sentence=(
             "Every query meets every key in one array: NumPy's broadcasting does what the loops "
             "are for. Keep to single numbers or rows.")),
-        Misconception(code="LOOP-NOMAX", wrong=_no_maximum, also=(_no_maximum_numpy,), sentence=(
+        mistake(STEPS, "LOOP-NOMAX", (
             "The exponentials are taken without the row's maximum. Near 1000 they overflow, near "
-            "−1000 they all become 0. Subtract each row's own first.")),
+            "−1000 they all become 0. Subtract each row's own first."), _no_maximum_numpy),
     ),
-    alternatives=(_loops(), _running),
+    steps=STEPS,
+    alternatives=(STEPS.answer(), _running),
 )  # fmt: skip

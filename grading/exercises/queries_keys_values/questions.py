@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.shared.attention_variants import variant
+from grading.exercises.shared.attention_steps import attention_with, over
 from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
 from grading.late import late, torch
 
@@ -59,7 +59,7 @@ FIND_THE_BUG = Exercise(
     reference=lambda: ("WRONG-AXIS", _square()), equation="eq-weights", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     functions={
-        BROKEN: variant(axis=-2),
+        BROKEN: attention_with(share=over(-2)),
         RIGHT: lambda q, k, v: attention.scaled_dot_product_attention(q, k, v),
     },
     next_rung="Columns that sum to 1 are the trace of this mistake, whatever the sizes.",

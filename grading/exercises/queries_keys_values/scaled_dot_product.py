@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from grading.exercise import Exercise, Law, Misconception, Output, Seen
+from grading.exercises.queries_keys_values.attention_mistakes import STEPS
 from grading.exercises.queries_keys_values.attention_probes import (
     BATCH,
     BROADCAST,
@@ -27,13 +27,9 @@ from grading.exercises.shared.attention_variants import (
     by_exponentials,
     by_torch,
     mended_late,
-    scaled_after,
-    shifted,
-    swapped,
-    variant,
 )
 from grading.exercises.shared.recognising import fails_only_on, is_right
-from grading.exercises.shared.shifts import SHIFTS
+from grading.exercises.shared.stepwise import mistake
 from grading.late import Tensor, late, torch
 from grading.observation.seen import Error
 
@@ -57,13 +53,31 @@ def _needs_a_whole_mask(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bo
     )
 
 
-def _identity(scores: Tensor, axis: int) -> Tensor:
-    return scores
+def _drops(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
+    """Recognise weights of which a part is 0 and the rest too large, by one factor everywhere."""
+    if any(isinstance(seen[name], Error) or len(seen[name]) != 2 for name in truth):
+        return False
+    pairs = [(seen[name][1], truth[name][1]) for name in truth]
+    if any(mine.shape != right.shape or not np.isfinite(mine).all() for mine, right in pairs):
+        return False
+    flat = [np.concatenate([one.reshape(-1) for one in ones]) for ones in zip(*pairs, strict=True)]
+    read = flat[1] > 1e-6
+    factors = flat[0][read] / flat[1][read]
+    kept = factors[factors != 0]
+    if not kept.size or not np.allclose(kept, kept[0], rtol=1e-4) or kept[0] < 1.01:
+        return False
+    share = 1 - 1 / kept[0]
+    noise = np.sqrt(share * (1 - share) / factors.size)
+    return bool(abs(1 - kept.size / factors.size - share) < 5 * noise)
 
 
-def _one_hot(scores: Tensor, axis: int) -> Tensor:
-    best = scores.argmax(axis)
-    return torch.nn.functional.one_hot(best, scores.shape[axis]).to(scores.dtype)
+def _dropout(query: Tensor, key: Tensor, value: Tensor, may_attend: Any = None) -> Any:
+    """Drop the same weights in each call: what the catalogue's functions do is recorded."""
+    _, weights = attention.scaled_dot_product_attention(query, key, value, may_attend)
+    generator = torch.Generator().manual_seed(0)
+    kept = torch.rand(weights.shape, generator=generator, dtype=weights.dtype) > 0.1
+    weights = weights * kept / 0.9
+    return weights @ value, weights
 
 
 def _row_sums(one: Seen) -> str | None:
@@ -107,98 +121,102 @@ SDPA = Exercise(
     ),
     probes=PROBES,
     misconceptions=(
-        Misconception(code="SDPA-NOSCALE", wrong=variant(scale=lambda *_: 1.0), sentence=(
+        mistake(STEPS, "SDPA-NOSCALE", (
             "The scores are not divided by √D. With D = 64 the largest of 64 random weights is "
             "then 0.79 on average instead of 0.11.")),
-        Misconception(code="SDPA-DK", wrong=variant(scale=lambda q, k, v: 1 / q.shape[-1]),
-                      sentence=(
+        mistake(STEPS, "SDPA-TIMESROOT", (
+            "The scores are multiplied by √D, where they have to be divided. D^(−½) is 1/√D "
+            "already: it is a factor, and dividing by it multiplies by the root.")),
+        mistake(STEPS, "SDPA-DK", (
             "The scores are divided by D. Their variance is D, so their spread is √D; dividing "
             "by D makes all weights nearly equal.")),
-        Misconception(code="SDPA-DMODEL", wrong=variant(
-            scale=lambda q, k, v: 1 / math.sqrt(q.shape[-1] * (q.shape[-3] if q.ndim > 2 else 2))),
-            also=(variant(scale=lambda q, k, v: 1 / math.sqrt(v.shape[-1])),
-                  variant(scale=lambda q, k, v: 1 / math.sqrt(q.shape[-2])),
-                  variant(scale=lambda q, k, v: 1 / math.sqrt(k.shape[-2])),
-                  variant(scale=lambda q, k, v: 1 / math.sqrt(
-                      q.shape[-1] * (q.shape[-3] if q.ndim > 2 else 1)))), sentence=(
+        mistake(STEPS, "SDPA-DMODEL", (
             "The root is taken of another size. It is the size D of one query, the number of "
             "products that a score adds up.")),
-        Misconception(code="SDPA-CONST8", wrong=variant(scale=lambda *_: 1 / 8), sentence=(
+        mistake(STEPS, "SDPA-CONST8", (
             "The scores are divided by 8. That is √D for D = 64 only.")),
-        Misconception(code="SDPA-AXIS", wrong=variant(axis=-2), also=tuple(
-            variant(axis=axis, fill=fill) for axis in (-2, 0, 1, 2, 3)
-            for fill in ("zeros", "nan", "uniform")), sentence=(
+        mistake(STEPS, "SDPA-VIEW", (
+            "The key has the shape of its transpose, but its numbers stand in their old order: "
+            "view and reshape cut a row into new rows. Exchange its last two axes.")),
+        mistake(STEPS, "SDPA-AXES", (
+            "Other axes of the key than its last two change places, at least for some number of "
+            "axes. transpose(2, 3) counts from the front; −2 and −1 are always the last two.")),
+        mistake(STEPS, "SDPA-AXIS", (
             "The softmax does not always run over the keys. Each query shares out its own "
             "attention, so the weights sum to 1 along the last axis, however many axes stand "
             "before it.")),
-        Misconception(code="SDPA-NOSOFTMAX", wrong=variant(fill="ignored", weigh=_identity), also=(
-            *(variant(fill=fill, weigh=_identity) for fill in (
-                "zeros", "nan", "uniform", "multiplied", "score zero")),), sentence=(
+        mistake(STEPS, "SDPA-NOSOFTMAX", (
             "The scores themselves are used as weights. They may be negative and do not sum to "
             "1: the softmax is missing.")),
-        Misconception(code="SDPA-ARGMAX", wrong=variant(weigh=_one_hot), also=(
-            variant(fill="nan", weigh=_one_hot), variant(fill="ignored", weigh=_one_hot)),
-                      sentence=(
+        mistake(STEPS, "SDPA-ARGMAX", (
             "The best key gets all the weight. That is a lookup, the limit of a very low "
             "temperature, and it has no gradient.")),
-        Misconception(code="SDPA-ORDER", wrong=swapped, sentence=(
+        mistake(STEPS, "SDPA-ORDER", (
             "The two results are returned in the other order. The contract asks for the output "
             "first, then the weights.")),
-        Misconception(code="SDPA-SCALEAFTER", wrong=scaled_after, sentence=(
-            "The division by √D comes after the softmax, so each row of weights sums to 1/√D "
-            "and the scores were never tamed.")),
-        Misconception(code="SDPA-WTV", wrong=variant(mix=lambda w, v: w.mT @ v), sentence=(
+        mistake(STEPS, "SDPA-SCALEAFTER", (
+            "The division by √D comes after the softmax, so the weights share out 1/√D instead "
+            "of 1, and the scores were never tamed.")),
+        mistake(STEPS, "SDPA-WTV", (
             "The weights are transposed before they meet the values. Row t of the weights "
             "already lists how much query t takes from each value.")),
-        Misconception(code="SDPA-VNOTUSED", wrong=variant(mix=lambda w, v: v), also=(
-            variant(mix=lambda w, v: v.mean(-2, keepdim=True).expand(*w.shape[:-1], -1)),
-            variant(mix=lambda w, v: w)), sentence=(
+        mistake(STEPS, "SDPA-VNOTUSED", (
             "The output does not depend on the weights and the values together: it is the values, "
             "their plain mean, or the weights themselves.")),
-        Misconception(code="SDPA-MASKINV", wrong=variant(fill="inverted"), also=(
-            variant(fill="inverted nan"), variant(fill="inverted uniform")), sentence=(
+        mistake(STEPS, "SDPA-CAUSAL", (
+            "A query never reads later keys, whether it may or not: a causal mask is always on. "
+            "may_attend alone says what may be read, and None allows every pair.")),
+        Misconception(code="SDPA-DROPOUT", wrong=_dropout, recognise=_drops, sentence=(
+            "A part of the weights is 0 and all others are too large by one factor, as dropout "
+            "makes them. It belongs to training; this function gives the weights themselves.")),
+        mistake(STEPS, "SDPA-MASKINV", (
             "The mask is read the wrong way round. In may_attend, True means that the key may "
             "be read; nn.MultiheadAttention means the opposite.")),
-        Misconception(code="SDPA-MASKSHAPE", wrong=variant(fill="exact shape"),
-                      recognise=_needs_a_whole_mask, sentence=(
+        mistake(STEPS, "SDPA-MASKSHAPE", (
             "The function fails where may_attend has not the shape of the scores. It need not: it "
             "broadcasts. A padding mask is (B, 1, 1, S), and (1, S) serves all queries; "
-            "masked_fill and torch.where stretch either, an index in square brackets does not.")),
-        Misconception(code="SDPA-MASKNONE", wrong=variant(fill="ignored"), sentence=(
+            "masked_fill and torch.where stretch either, an index in square brackets does not."),
+            recognise=_needs_a_whole_mask),
+        mistake(STEPS, "SDPA-MASKNONE", (
             "The mask is not used: forbidden keys are read.")),
-        Misconception(code="SDPA-MASK0", wrong=variant(fill="score zero"),
-                      also=(variant(fill="score zero, empty rows uniform"),), sentence=(
+        mistake(STEPS, "SDPA-MASK0", (
             "Forbidden scores are set to 0, or near it. A score of 0 is an ordinary score, "
             "e⁰ = 1, and the key is still read.")),
-        Misconception(code="SDPA-MASKMULT", wrong=variant(fill="multiplied"), sentence=(
+        mistake(STEPS, "SDPA-MASKMULT", (
             "The weights are multiplied by the mask after the softmax. What the forbidden keys "
             "had taken is lost, so the rows no longer sum to 1.")),
-        Misconception(code="SDPA-MASKSMALL", wrong=variant(fill="small"), also=tuple(
-            variant(fill=fill) for fill in ("small 100", "small 1000", "small 1e4", "added",
-                                             "added 1000", "added 100", "added 30")), sentence=(
+        mistake(STEPS, "SDPA-RENORM", (
+            "Forbidden keys are taken out after the exponentials, and what is left is shared out. "
+            "Where a forbidden score is far above the rest, it has decided the row before, and "
+            "nothing is left to share out. Mask the scores.")),
+        mistake(STEPS, "SDPA-FILLAFTER", (
+            "Forbidden weights are filled in after the softmax. −∞ is a good score, but a weight "
+            "that low is subtracted from the output, and what the forbidden keys had taken is "
+            "lost. Fill the scores.")),
+        mistake(STEPS, "SDPA-MASKNAN", (
+            "With a mask every weight is NaN, even where all keys may be read. 0 · ∞ does that: "
+            "(1 − mask) · (−∞) is NaN for each key that may be read. Fill; do not multiply.")),
+        mistake(STEPS, "SDPA-MASKSMALL", (
             "Forbidden scores are made small but not small enough. Where every allowed score is "
             "lower still, or a forbidden one is very high, the forbidden key is read.")),
-        Misconception(code="SDPA-NANROW", wrong=variant(fill="nan"), sentence=(
+        mistake(STEPS, "SDPA-NANROW", (
             "A query with nothing to read gives NaN: its weights are 0/0, which is also what a "
             "softmax makes of a row of −∞. The contract asks for zeros in weights and output.")),
         Misconception(code="SDPA-NANGRAD", wrong=mended_late, shows="gradient", sentence=(
             "Where a query has nothing to read the gradient is NaN, and it spoils the keys, which "
             "all queries share. A NaN that is replaced behind the softmax has still passed through "
             "it, such as that of a row to which −∞ was added. Keep it from arising.")),
-        Misconception(code="SDPA-OVERFLOW", wrong=variant(weigh=shifted(None)),
-                      also=(variant(fill="nan", weigh=shifted(None)),), sentence=(
+        mistake(STEPS, "SDPA-OVERFLOW", (
             "The exponentials are taken without the row's maximum: near 1000 they are infinite, "
             "near −1000 all 0. Subtract each row's own first.")),
-        Misconception(code="SDPA-SHIFT", wrong=variant(weigh=shifted(SHIFTS[0])), also=tuple(
-            variant(fill=fill, weigh=shifted(shift))
-            for shift in SHIFTS for fill in ("zeros", "nan")),
-            recognise=fails_only_on(WIDE, besides=MASKED),
-            sentence=(
+        mistake(STEPS, "SDPA-SHIFT", (
             "What you subtract before the exponential is not the row's maximum. Only the maximum "
-            "bounds it: with less, e⁷¹⁰ and all above are infinite, with more, all may become 0.")),
-        Misconception(code="SDPA-UNIFORMROW", wrong=variant(fill="uniform"), sentence=(
-            "A query with nothing to read reads everything: equal scores give equal weights, "
-            "however low they are. The contract asks for zeros.")),
+            "bounds it: with less, e⁷¹⁰ and all above are infinite, with more, all may become 0."),
+            recognise=fails_only_on(WIDE, besides=MASKED)),
+        mistake(STEPS, "SDPA-UNIFORMROW", (
+            "A query with nothing to read reads all the same: a softmax shares out 1 over a row of "
+            "finite scores, however low they all are. The contract asks for zeros.")),
     ),
+    steps=STEPS,
     alternatives=(added_logarithm, by_torch, by_exponentials),
 )  # fmt: skip

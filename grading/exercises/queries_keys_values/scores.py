@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from grading.exercise import Exercise, Misconception, Output, Probe
+from grading.exercises.shared.attention_steps import TURNS, turned, viewed
 from grading.exercises.shared.drawing import normal
 from grading.late import Tensor, late, torch
 
@@ -63,6 +64,13 @@ ATTENTION_SCORES = Exercise(
         Misconception(code="SC-TALL", wrong=lambda query, key: query @ key.T, sentence=(
             "key.T turns around all axes, batch and heads included. Only the last two may change "
             "places.")),
+        Misconception(code="SC-VIEW", wrong=turned(viewed), sentence=(
+            "The key has the shape of its transpose, but its numbers stand in their old order: "
+            "view and reshape cut a row into new rows. Exchange its last two axes.")),
+        Misconception(code="SC-AXES", wrong=turned(TURNS[0]), also=tuple(
+            turned(turn) for turn in TURNS[1:]), sentence=(
+            "Other axes of the key than its last two change places, at least for some number of "
+            "axes. transpose(2, 3) counts from the front; −2 and −1 are always the last two.")),
         Misconception(code="SC-COS", wrong=_cosine, sentence=(
             "The scores are divided by the vectors' lengths. That is the cosine; here a long "
             "key may score more than a short one.")),

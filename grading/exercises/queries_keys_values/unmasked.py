@@ -21,7 +21,8 @@ library = late("course_lib.attention.dot_product")
 
 #: Without a mask these mistakes can be made, and are the same functions.
 CODES = (
-    "NOSCALE DK DMODEL CONST8 AXIS NOSOFTMAX ARGMAX ORDER SCALEAFTER WTV VNOTUSED OVERFLOW SHIFT"
+    "NOSCALE TIMESROOT DK DMODEL CONST8 VIEW AXES AXIS NOSOFTMAX ARGMAX ORDER SCALEAFTER WTV "
+    "VNOTUSED CAUSAL DROPOUT OVERFLOW SHIFT"
 )
 APPLY = {f"SDPA-{code}" for code in CODES.split()}
 
@@ -60,5 +61,6 @@ ATTENTION = Exercise(
         Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
     ),
     misconceptions=tuple(one for one in SDPA.misconceptions if one.code in APPLY),
+    steps=SDPA.steps,
     alternatives=(added_logarithm, by_torch, by_exponentials),
 )  # fmt: skip
