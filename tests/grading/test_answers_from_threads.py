@@ -32,6 +32,7 @@ masked, keep, pointing = wrong.masked, wrong.keep, wrong.pointing
 
 #: Why an answer that is refused has no name; the rule, the sizes and the example speak alone.
 RARE = "no mistake of the catalogue: the example shows it"
+TWO = "two mistakes at once, which nothing tells from another two"
 RAISES = "an error in words, with the line and the sizes"
 SHAPE = "the shapes are said, in letters"
 TOUCHED = "the argument that was changed is said"
@@ -60,10 +61,10 @@ ROWS = (
         ("right, in the caller's own tensor", wrong.in_place_along_the_axis,
          G + "JuliaGPU/CUDA.jl/issues/592", "SM-INPLACE"),
         ("shares 1 among infinite exponentials, pads the sum otherwise", wrong.infinities_share,
-         G + "open-edge-platform/geti/pull/1507", RARE),
+         G + "open-edge-platform/geti/pull/1507", "SM-CLAMP+SM-EPSILON"),
         ("always along axis 0, without a maximum", wrong.columns_alone,
          "https://stackguides.com/questions/45817372/python-command-np-sumx-axis-0-and-softmax-function",
-         "SM-AXISFIXED"),
+         TWO),
         ("prints and returns None for more than two axes", wrong.two_axes_at_most,
          "https://splunktool.com/in-python-calculate-the-softmax-of-an-array-columnwise-using-numpy",
          "the rule says it: None came back"),
@@ -194,10 +195,10 @@ ROWS = (
         ("adds 1 and −9·10¹⁵", masked(wrong.one_more_for_the_allowed, after=keep),
          G + "open-mmlab/mmdetection/issues/11803", RARE),
         ("a causal mask that stays on", wrong.always_causal,
-         G + "nari-labs/dia/pull/170", RARE),
+         G + "nari-labs/dia/pull/170", "SDPA-CAUSAL"),
         ("softmax, mask, shared out again with 10⁻¹³",
          masked(lambda z, may: z, after=wrong.renormalised_with_a_number),
-         G + "allenai/allennlp/pull/437", RARE),
+         G + "allenai/allennlp/pull/437", "SDPA-RENORM"),
         ("the same, of scores times the mask",
          masked(lambda z, may: z * may, after=wrong.renormalised_with_a_number),
          G + "allenai/allennlp/pull/399", RARE),

@@ -105,11 +105,12 @@ SOFTMAX = Exercise(
             "The scores are divided by their sum without the exponential. Negative scores give "
             "negative weights.")),
         mistake(STEPS, "SM-CLAMP", (
-            "The scores are cut off to keep the exponential finite. Scores of 1000 and 1001 then "
-            "get equal weights.")),
+            "Scores beyond some number are taken for equal, as where they are cut off to keep the "
+            "exponential finite: 1000 and 1001 then get equal weights.")),
         mistake(STEPS, "SM-EPSILON", (
-            "A number is added to the exponentials or their sum. With the maximum subtracted the "
-            "sum is at least 1, so nothing needs protecting, and the weights move.")),
+            "A small number is added to the exponentials or their sum, or is the least that they "
+            "may be. With the maximum subtracted the sum is at least 1, so nothing needs "
+            "protecting, and the weights move.")),
     ),
     steps=STEPS,
     alternatives=(_by_rows, _by_logarithm, _shifted_by_minimum_and_maximum),
