@@ -5,7 +5,6 @@ and of a phone, so that letters have one size on both. Each drawing has two sche
 that a page shows cannot see the page's own. So a figure is four SVG files, of which a page loads
 the one that it shows. Text is text, in the reader's own font. There is no date in it and no random
 name: the same figure gives the same bytes on every run. No global state of matplotlib is touched.
-
 Values are told apart by words beside the marks, never by a legend.
 """
 
