@@ -171,13 +171,11 @@ class Witness:
         return self._quietly(request, seen, work, given, again)
 
     def _gradients(self, request: Request, seen: Observation) -> Observation:
-        def run(given: list[Any]) -> Any:
-            return self._called(request, given).value
-
         given = self._given(request.inputs)
 
         def work() -> Observation:  # what flows back can be the learner's code as well
-            return replace(seen, gradients=gradients(run, given))
+            found = gradients(lambda one: self._called(request, one).value, given)
+            return replace(seen, gradients=found)
 
         return self._quietly(request, seen, work, given)
 
@@ -225,9 +223,7 @@ _ASPECTS: dict[str, Callable[[Witness, Request, Observation], Observation]] = {
 }
 
 
-def _told(
-    caught: list[warnings.WarningMessage], function: Callable[..., Any]
-) -> tuple[Warned, ...]:
+def _told(caught: list[warnings.WarningMessage], function: Any) -> tuple[Warned, ...]:
     """Tell the warnings, and let go of them."""
     try:
         return told(caught, function)
