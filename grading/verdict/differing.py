@@ -44,6 +44,7 @@ def told_apart(mine: Any, right: Any) -> tuple[str, str]:
     return mine, right
 
 
+@np.errstate(all="ignore")  # infinities are subtracted as well
 def difference_in_words(name: str, mine: Numbers, right: Numbers, tolerance: Tolerance) -> str:
     """Say how many numbers of an output differ, where the first one is, and by how much."""
     wrong = np.atleast_1d(~close(mine, right, tolerance))
@@ -62,6 +63,7 @@ def difference_in_words(name: str, mine: Numbers, right: Numbers, tolerance: Tol
     return f"{text}; the largest error is {apart.max():.2g}."
 
 
+@np.errstate(all="ignore")
 def gradient_in_words(
     inputs: Inputs, mine: Sequence[Numbers], right: Sequence[Numbers], tolerance: Tolerance
 ) -> str:

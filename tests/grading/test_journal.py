@@ -122,7 +122,7 @@ def test_the_table_holds_the_notebooks_tasks_in_their_order_and_a_sum() -> None:
     table = progress("softmax")
     expected = [one for one in all_exercises() if one.slug == "softmax"]
     assert [row[0] for row in table.cells[:-1]] == [one.title for one in expected]
-    assert table.cells[-1] == ("all that a check gives", "1.5 of 8", "")
+    assert table.cells[-1] == ("all that a check gives", "1.25 of 8", "")
     assert progress().cells == table.cells  # every chapter of which something was checked
     assert "Kept only as long as this notebook runs." in str(table)
     assert set(table._repr_mimebundle_()) == {"text/plain", "text/html"}

@@ -147,7 +147,7 @@ def test_both_mistakes_are_said() -> None:
 
     record = judge(exercise, Live(exercise, Witness(both)), with_example=False).record
     assert record.misconceptions == ("THREE", "TAKEN")
-    assert record.parts[1:] == ("Mistake THREE. So THREE.", "Mistake TAKEN. So TAKEN.")
+    assert record.parts[1:] == ("So THREE.", "So TAKEN.")
     assert named(exercise, lambda x, more: 3 * x + 3 + (more or 0)) == "THREE"
 
 

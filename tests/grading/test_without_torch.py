@@ -97,7 +97,7 @@ def test_where_only_recordings_answer_the_example_is_the_most_ordinary_probe() -
     assert record.example is not None
     assert record.example.probe == "a batch with heads"
     assert not record.example.smallest
-    sizes = "T = 7, D = 4, S = 9, in front of them axes of 5 and 6"
+    sizes = "T = 7, D = 10, S = 9, in front of them axes of 5 and 6"
     assert example(record).startswith(f"An example ({sizes}):")
 
 

@@ -37,10 +37,11 @@ def test_no_sentence_holds_a_code_or_a_word_of_the_engine(exercise: Exercise) ->
         record = check(function_of(exercise, who), exercise=exercise.name).record
         for sentence in said(record):
             told = sentence.split("Your function raised an error")[0]  # Python's own words follow
-            quoted = re.sub(r'"[^"]*"', "", told)  # a question's answers are codes
+            # A question's answers are codes, and so is what a learner's test lets pass.
+            quoted = re.sub(r'"[^"]*"|`[^`]*`', "", told)
             assert not CODE.search(quoted), (who, sentence)
             assert not JARGON.search(quoted), (who, sentence)
-    assert not answers
+    assert not answers or exercise.kind == "test"  # its functions go by their codes, unseen
 
 
 @each
@@ -63,14 +64,14 @@ def test_what_differs_is_said_with_its_place_and_its_size() -> None:
         scores = query @ key.mT
         return scores + 0.5 * (torch.arange(scores.shape[-2]) == 0)[:, None]
 
-    assert first_sentence(one_row, "attention_scores") == ("scores[0, 0] is -1.5 and has to be -2.")
-    by_half = lambda x, axis: 0.5 * torch.softmax(x, axis)  # noqa: E731
+    assert first_sentence(one_row, "attention_scores") == ("scores[0, 0] is 1.5 and has to be 1.")
+    by_half = lambda x, axis=-1: 0.5 * torch.softmax(x, axis)  # noqa: E731
     assert first_sentence(by_half, "log_softmax").startswith("log-weights[0, 0, 0] is 0.5 and has")
     assert first_sentence(lambda *_: 3.0, "softmax_scale") == "scale is 3 and has to be 0.125."
 
 
 def test_numbers_that_are_not_finite_are_counted_and_placed() -> None:
-    def overflows(x: Any, axis: int) -> Any:
+    def overflows(x: Any, axis: int = -1) -> Any:
         return x.exp() / x.exp().sum(axis, keepdim=True)
 
     text = first_sentence(overflows, "softmax")
@@ -98,7 +99,7 @@ def test_a_wrong_gradient_is_said_with_its_input_and_its_size() -> None:
 
     text = first_sentence(answer, "attention_scores")
     assert text.startswith("The values are right, but the gradient with respect to `key` is not: ")
-    assert re.search(r"1080 of its 1080 numbers are wrong, by up to \d", text)
+    assert re.search(r"2700 of its 2700 numbers are wrong, by up to \d", text)
 
 
 def test_what_is_no_result_at_all_is_shown_on_the_smallest_inputs() -> None:

@@ -55,7 +55,7 @@ def _needs_a_whole_mask(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bo
 
 def _drops(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
     """Recognise weights of which a part is 0 and the rest too large, by one factor everywhere."""
-    if any(isinstance(seen[name], Error) or len(seen[name]) != 2 for name in truth):
+    if any(not isinstance(seen[name], list) or len(seen[name]) != 2 for name in truth):
         return False
     pairs = [(seen[name][1], truth[name][1]) for name in truth]
     if any(mine.shape != right.shape or not np.isfinite(mine).all() for mine, right in pairs):

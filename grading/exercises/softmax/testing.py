@@ -157,7 +157,7 @@ TEST_SOFTMAX = Exercise(
             sentence=(
             "It accepts a right function and refuses another whose results differ from it in "
             "the last digit alone, as they do when numbers are added in another order. "
-            "Compare with a tolerance: torch.testing.assert_close has one.")),
+            "Leave room for the last digits, as torch.testing.assert_close does.")),
     ),
     alternatives=(_laws, _compares(1, 0)),
 )  # fmt: skip

@@ -305,7 +305,7 @@ def test_nothing_there_is_no_section():
             "it writes `global n`; a part keeps nothing outside its own scope",
         ),
         (
-            ["from grading import mine", "def softmax(x, axis):\n    return mine.softmax(x)"],
+            ["from grading import mine", "def softmax(x, axis=-1):\n    return mine.softmax(x)"],
             "it uses mine.py itself; define what it needs in the notebook",
         ),
         (
