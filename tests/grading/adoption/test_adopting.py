@@ -162,7 +162,7 @@ def logsumexp():
             pass"""
 ENDING = "def log_softmax():\n    import os\n\n    os._exit(0)"
 GONE = "def softmax_vjp():\n    import helpers_of_mine"
-RIGHT = "def softmax():\n    import torch\n    return lambda x, axis: torch.exp(x) / 0"
+RIGHT = "def softmax():\n    import torch\n    return lambda x, axis=-1: torch.exp(x) / 0"
 RAISES = "def weight_entropy():\n    raise SystemExit(3)"
 
 
