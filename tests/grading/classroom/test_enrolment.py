@@ -62,7 +62,8 @@ def solution(course):
 def edit_explanation(path, points: float) -> None:
     """Let the explanation give other points, as an instructor might."""
     nb = nbformat.read(path, as_version=4)
-    nb.cells[-1].metadata["nbgrader"]["points"] = points
+    graded = [cell for cell in nb.cells if "nbgrader" in cell.metadata]
+    graded[-1].metadata["nbgrader"]["points"] = points
     nbformat.write(nb, path)
 
 

@@ -148,7 +148,7 @@ def second_zip(one: Walk) -> None:
     """Let one learner hand in again, all right and explained otherwise; another is the same."""
 
     def explain(nb: NotebookNode) -> None:
-        nb.cells[-1].source += "\n\nAnd more."
+        explanation_of(nb).source += "\n\nAnd more."
 
     hand_ins = [
         handed_in("learner-17", edited(answered(one.clone, ALL), explain)),
@@ -182,10 +182,15 @@ def update_of_texts(one: Walk) -> None:
     commit(one, "The same in exercises/")
 
 
+def explanation_of(nb: NotebookNode) -> NotebookNode:
+    """Return the last cell that is graded; behind it stands the learner's own table."""
+    return [cell for cell in nb.cells if "nbgrader" in cell.metadata][-1]
+
+
 def new_version(nb: NotebookNode) -> None:
     """Take a check away, and let the explanation give a point more."""
     nb.cells = [cell for cell in nb.cells if cell.id != "bug-check"]
-    nb.cells[-1].metadata["nbgrader"]["points"] = 3
+    explanation_of(nb).metadata["nbgrader"]["points"] = 3
 
 
 def update_of_what_is_graded(one: Walk) -> None:
