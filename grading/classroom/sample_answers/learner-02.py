@@ -40,13 +40,13 @@ def weight_entropy(scores):
     return -torch.einsum("...s,...s->...", weights, logarithms)
 
 
-def softmax(x, axis):
+def softmax(x, axis=-1):
     rows = x.movedim(axis, -1)
     powers = torch.exp(rows - rows.amax(dim=-1, keepdim=True))
     return (powers / powers.sum(dim=-1, keepdim=True)).movedim(-1, axis)
 
 
-def softmax_vjp(p, g, axis):
+def softmax_vjp(p, g, axis=-1):
     p_rows, g_rows = p.movedim(axis, -1), g.movedim(axis, -1)
     mean = torch.einsum("...s,...s->...", p_rows, g_rows)
     return (p_rows * (g_rows - mean[..., None])).movedim(-1, axis)

@@ -38,14 +38,14 @@ def softmax_scale(head_dim, query_pre_attn_scalar=None, yarn_factor=None):
     return stretch**2 / math.sqrt(size)
 
 
-def softmax(x, axis):
+def softmax(x, axis=-1):
     wide = x.double()
     largest = wide.max(dim=axis, keepdim=True).values
     powers = 2.0 ** ((wide - largest) * math.log2(math.e))
     return (powers / powers.sum(dim=axis, keepdim=True)).to(x.dtype)
 
 
-def log_softmax(x, axis):
+def log_softmax(x, axis=-1):
     shifted = x - x.max(dim=axis, keepdim=True).values
     return shifted - torch.log(torch.exp(shifted).sum(dim=axis, keepdim=True))
 

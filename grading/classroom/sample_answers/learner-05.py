@@ -18,6 +18,6 @@ def score_variance(D, n, generator, scale):
     return float((scale * (query * key).sum(dim=-1)).var())
 
 
-def softmax(x, axis):
+def softmax(x, axis=-1):
     powers = (x - x.amax(dim=axis, keepdim=True)).exp()
     return powers / powers.sum(dim=axis, keepdim=True)

@@ -3,15 +3,15 @@
 HANDS_IN = ("softmax",)
 
 
-def softmax(x, axis):
+def softmax(x, axis=-1):
     powers = torch.exp(x)
     return powers / powers.sum(dim=axis, keepdim=True)
 
 
-def logsumexp(x, axis):
+def logsumexp(x, axis=-1):
     return torch.log(torch.exp(x).sum(dim=axis))
 
 
-def log_softmax(x, axis):
+def log_softmax(x, axis=-1):
     powers = torch.exp(x - x.amax(dim=axis, keepdim=True))
     return torch.log(powers / powers.sum(dim=axis, keepdim=True))

@@ -461,19 +461,19 @@ def test_a_grading_that_was_killed_goes_on_by_itself(followed):
 def test_the_report_shows_the_marks_and_the_mistakes(followed):
     report = followed.typed("Read 1", "report")[0].printed
     assert "SM-OVERFLOW" in report
-    assert re.search(r"learner-18\s.*4\.5/10", report)
+    assert re.search(r"learner-18\s.*5/10", report)
     assert re.search(r"learner-19\s.*not graded", report)
     assert re.search(r"learner-20\s+-$", report, re.MULTILINE), "who handed in nothing is listed"
     assert "graded 2, refused 0, ungraded 1, mended before grading 1" in report
 
 
 def test_each_learner_is_given_a_state_and_what_it_says(followed):
-    """4.5 of the machine, 1.5 of a person; no number where there is no mark; and nobody is late."""
+    """5 of the machine, 1.5 of a person; no number where there is no mark; and nobody is late."""
     rows = followed.given[0].rows
     told = {who: (row["score"], row["state"]) for who, row in rows.items()}
     assert told == {
-        "learner-17": ("6.0", "graded"),
-        "learner-18": ("6.0", "graded"),
+        "learner-17": ("6.5", "graded"),
+        "learner-18": ("6.5", "graded"),
         "learner-19": ("", "ungraded"),
         "learner-20": ("", "not handed in"),
     }
@@ -488,7 +488,7 @@ def test_each_learner_has_a_page(followed):
     first = followed.given[0].pages
     assert first.keys() == {"learner-17", "learner-18", "learner-19"}
     for learner in ("learner-17", "learner-18"):
-        assert "softmax (Score: 6.0 / 10.0)" in first[learner]
+        assert "softmax (Score: 6.5 / 10.0)" in first[learner]
         assert "Why the root?" in first[learner]
     assert "This submission could not be graded: The file is cut off" in first["learner-19"]
     assert (
