@@ -40,7 +40,7 @@ PAGE = Path("book") / "for-instructors.md"
 EXCUSED = {
     "Try the sample class 1": "tests/grading/classroom/test_sample_class.py grades it",
 }
-# Whose answers of the sample class are handed in: 4.5 points, and all 8.
+# Whose answers of the sample class are handed in: 5 points, and all 8.
 SOME, ALL = "learner-13", "learner-03"
 CLASS = {
     "learner-17": ("Zoë", "Example", 4017),
@@ -512,7 +512,7 @@ def test_a_later_hand_in_counts_and_the_earlier_one_is_kept(followed):
 def test_only_an_explanation_that_changed_waits_again(followed):
     found = followed.marks["again"]
     assert points(found, "learner-17") == 8.0
-    assert points(found, "learner-18") == 4.5
+    assert points(found, "learner-18") == 5
     assert found["learner-17", "softmax-explain"] == (None, 1.5, True)
     assert found["learner-18", "softmax-explain"] == (None, 1.5, False)
 
