@@ -182,7 +182,7 @@ def results(path: Path) -> dict[str, tuple[float, float, tuple[str, ...]]]:
 
 def test_every_check_passes_for_right_answers(alone):
     found = results(alone / "right-run.ipynb")
-    assert len(found) == 10
+    assert len(found) == 11
     assert sum(points for points, _, _ in found.values()) == 8
     assert all(points == of for points, of, _ in found.values())
 
