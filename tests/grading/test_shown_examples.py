@@ -187,6 +187,7 @@ def test_an_example_is_short(exercise: Exercise, who: Any) -> None:
     entries = sum(value.numel() if isinstance(value, torch.Tensor) else np.size(value)
                   for value in result.inputs.values())  # fmt: skip
     speaks_of_sizes = "The sizes were" in result.message or "shape" in (result.rule or "")
+    # Where sizes are spoken of all of them differ: 2 · 3 · (4 · 6 + 5 · 6 + 5 · 7), and no fewer.
     assert entries <= (534 if speaks_of_sizes else 36), result.example
     assert speaks_of_sizes or "numbers of shape" not in result.example
 

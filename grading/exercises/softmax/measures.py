@@ -108,7 +108,7 @@ SINK_SHARE = Exercise(
                       sentence="The sink is taken as 0 whatever it is."),
         Misconception(code="SHARE-NOEXP", wrong=_measure(
             lambda z, c: (c / (c + z.exp().sum(-1))).mean()), sentence=(
-            "The sink stands there without its exponential. It is a logit, like a score.")),
+            "The sink stands there without its exponential. It is a score like any other.")),
         Misconception(code="SHARE-ONEKEY", wrong=_measure(lambda z, c: _all(z, c)[:, :-1].mean()),
                       also=(_measure(lambda z, c: _all(z, c).mean()),), sentence=(
             "This is the mean weight of one key, or of all columns. Take the sink's own column.")),

@@ -1,4 +1,4 @@
-"""softmax_with_sink: one more logit in the denominator."""
+"""softmax_with_sink: one more score in the denominator."""
 
 from __future__ import annotations
 
@@ -153,8 +153,8 @@ SOFTMAX_WITH_SINK = Exercise(
             "every score, which a softmax ignores, or the weights were normalised again."),
             lambda scores, sink: (scores + _column(scores, sink)).softmax(-1), _renormalised),
         mistake(STEPS, "SINK-NOEXP", (
-            "The sink is added to the denominator without its exponential. It is a logit, like a "
-            "score.")),
+            "The sink is added to the denominator without its exponential. It is a score like "
+            "any other.")),
         mistake(STEPS, "SINK-ZERO", (
             "The sink is taken as 0 whatever it is: 1 is added to the denominator. That is the "
             "special case called softmax1.")),
