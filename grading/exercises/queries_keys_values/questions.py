@@ -50,13 +50,14 @@ _DIAGNOSIS = Diagnosis(
     code="WRONG-AXIS",
     bugs=BUGS,
     inputs=("query", "key", "value"),
+    shown=_square,
 )
 
 FIND_THE_BUG = Exercise(
     name="diagnose_attention", slug="queries-keys-values", task="bug",
     title="Find the bug", kind="bug", points=0.75, difficulty=2, importance=2, minutes=15,
     parameters=(), outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
-    reference=lambda: ("WRONG-AXIS", _square()), equation="eq-weights", probes=asked,
+    reference=_DIAGNOSIS.answer(), equation="eq-weights", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     functions={
         BROKEN: attention_with(share=over(-2)),
@@ -64,21 +65,18 @@ FIND_THE_BUG = Exercise(
     },
     next_rung="Columns that sum to 1 are the trace of this mistake, whatever the sizes.",
     misconceptions=(
-        Misconception(code="BUG-SCALE", wrong=lambda: ("NO-SCALE", _square()),
-                      recognise=_DIAGNOSIS.chose("NO-SCALE"), sentence=(
+        _DIAGNOSIS.mistake("BUG-SCALE", "NO-SCALE", (
             "Without the division the rows would still sum to 1. Add up the rows and the columns "
             "of the trace.")),
-        Misconception(code="BUG-MASK", wrong=lambda: ("MASK-INVERTED", _square()),
-                      recognise=_DIAGNOSIS.chose("MASK-INVERTED"), sentence=(
+        _DIAGNOSIS.mistake("BUG-MASK", "MASK-INVERTED", (
             "There is no mask in the trace. Add up its rows and its columns.")),
-        Misconception(code="BUG-TRANSPOSED", wrong=lambda: ("WEIGHTS-TRANSPOSED", _square()),
-                      recognise=_DIAGNOSIS.chose("WEIGHTS-TRANSPOSED"), sentence=(
+        _DIAGNOSIS.mistake("BUG-TRANSPOSED", "WEIGHTS-TRANSPOSED", (
             "The trace shows the weights before they meet the values. Add up its rows and its "
             "columns.")),
-        Misconception(code="BUG-BLIND", wrong=lambda: ("WRONG-AXIS", _equal_rows()),
-                      recognise=_DIAGNOSIS.chose("WRONG-AXIS"), sentence=(
+        _DIAGNOSIS.mistake("BUG-BLIND", "WRONG-AXIS", (
             "The mistake is the right one, but on inputs this regular it cannot be seen. Choose "
-            "queries and keys that differ from each other, or more keys than queries.")),
+            "queries and keys that differ from each other, or more keys than queries."),
+            shown=_equal_rows),
     ),
     alternatives=(
         lambda: ("WRONG-AXIS", (torch.randn(2, 3), torch.randn(4, 3), torch.randn(4, 1))),

@@ -60,43 +60,36 @@ def _blind() -> tuple[Tensor, ...]:
     return _inputs(C=4, D=4)  # where C = D, their roots are the same
 
 
-def _chosen(code: str, inputs: Any = _inputs) -> Any:
-    return lambda: (code, inputs())
-
-
 _DIAGNOSIS = Diagnosis(
     code="ROOT-OF-C",
     bugs=BUGS,
     inputs=("x", "w_q", "w_k", "w_v"),
+    shown=_inputs,
 )
 
 FIND_THE_BUG = Exercise(
     name="diagnose_head_scale", slug="scaling", task="bug", title="Find the bug", kind="bug",
     points=1.0, difficulty=2, importance=2, minutes=15, parameters=(),
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
-    reference=_chosen("ROOT-OF-C"), equation="eq-unit-variance", probes=asked,
+    reference=_DIAGNOSIS.answer(), equation="eq-unit-variance", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view, functions={BROKEN: _broken, RIGHT: _right},
     next_rung=(
         "Variance D/C is the trace of this mistake. A head as wide as its input hides it: the "
         "model with one head is right, and with eight heads it is not."
     ),
     misconceptions=(
-        Misconception(code="BUG-NOSCALE", wrong=_chosen("NO-SCALE"),
-                      recognise=_DIAGNOSIS.chose("NO-SCALE"), sentence=(
+        _DIAGNOSIS.mistake("BUG-NOSCALE", "NO-SCALE", (
             "Unscaled scores would have the variance D. Compare with the trace.")),
-        Misconception(code="BUG-DK", wrong=_chosen("DIVIDES-BY-D"),
-                      recognise=_DIAGNOSIS.chose("DIVIDES-BY-D"), sentence=(
+        _DIAGNOSIS.mistake("BUG-DK", "DIVIDES-BY-D", (
             "Then the variance would be D/D², which is 1/16. Compare with the trace.")),
-        Misconception(code="BUG-AFTER", wrong=_chosen("SCALES-AFTER"),
-                      recognise=_DIAGNOSIS.chose("SCALES-AFTER"), sentence=(
+        _DIAGNOSIS.mistake("BUG-AFTER", "SCALES-AFTER", (
             "Then the rows of weights would not sum to 1. In the trace they do.")),
-        Misconception(code="BUG-BLIND", wrong=_chosen("ROOT-OF-C", _blind),
-                      recognise=_DIAGNOSIS.chose("ROOT-OF-C"), sentence=(
+        _DIAGNOSIS.mistake("BUG-BLIND", "ROOT-OF-C", (
             "The mistake is the right one, but on these inputs it cannot be seen, as where C and D "
-            "are the same, or all keys or values are equal.")),
+            "are the same, or all keys or values are equal."), shown=_blind),
     ),
     alternatives=(
-        _chosen("ROOT-OF-C", lambda: _inputs(C=3, D=2)),
+        _DIAGNOSIS.answer(shown=lambda: _inputs(C=3, D=2)),
         lambda: ["ROOT-OF-C", list(_inputs(6, 2))],
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output
+from grading.exercise import Exercise, Output
 from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked
 from grading.late import late, torch
 
@@ -34,21 +34,18 @@ def _blind() -> tuple[torch.Tensor, ...]:
     return _inputs(D=1)  # where D = 1, D and its root are the same
 
 
-def _chosen(code: str, inputs: Any = _inputs) -> Any:
-    return lambda: (code, inputs())
-
-
 _DIAGNOSIS = Diagnosis(
     code="DIVIDES-BY-D",
     bugs=BUGS,
     inputs=("query", "key", "value"),
+    shown=_inputs,
 )
 
 DIAGNOSE_SCALE = Exercise(
     name="diagnose_scale", slug="scaling", task="bug", title="Find the bug", kind="bug",
     points=1.0, difficulty=2, importance=2, minutes=15, parameters=(),
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
-    reference=_chosen("DIVIDES-BY-D"), equation="eq-unit-variance", probes=asked,
+    reference=_DIAGNOSIS.answer(), equation="eq-unit-variance", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     functions={
         BROKEN: _broken,
@@ -56,19 +53,15 @@ DIAGNOSE_SCALE = Exercise(
     },
     next_rung="Variance 1/D is the trace of this mistake: the weights are too even, not too sharp.",
     misconceptions=(
-        Misconception(code="BUG-NOSCALE", wrong=_chosen("NO-SCALE"),
-                      recognise=_DIAGNOSIS.chose("NO-SCALE"), sentence=(
+        _DIAGNOSIS.mistake("BUG-NOSCALE", "NO-SCALE", (
             "Unscaled scores would have the variance D. Compare with the trace.")),
-        Misconception(code="BUG-AFTER", wrong=_chosen("SCALES-AFTER"),
-                      recognise=_DIAGNOSIS.chose("SCALES-AFTER"), sentence=(
+        _DIAGNOSIS.mistake("BUG-AFTER", "SCALES-AFTER", (
             "Then the rows of weights would not sum to 1. In the trace they do.")),
-        Misconception(code="BUG-DV", wrong=_chosen("SCALES-BY-DV"),
-                      recognise=_DIAGNOSIS.chose("SCALES-BY-DV"), sentence=(
+        _DIAGNOSIS.mistake("BUG-DV", "SCALES-BY-DV", (
             "Then the variance would be D/Dv. Compute it for the sizes of the trace.")),
-        Misconception(code="BUG-BLIND", wrong=_chosen("DIVIDES-BY-D", _blind),
-                      recognise=_DIAGNOSIS.chose("DIVIDES-BY-D"), sentence=(
+        _DIAGNOSIS.mistake("BUG-BLIND", "DIVIDES-BY-D", (
             "The mistake is the right one, but on these inputs it cannot be seen: for which D are "
-            "D and its root the same?")),
+            "D and its root the same?"), shown=_blind),
     ),
     alternatives=(
         lambda: ("DIVIDES-BY-D", (torch.randn(2, 4), torch.randn(3, 4), torch.randn(3, 2))),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from grading.exercise import Inputs, Probe, Seen
+from grading.exercise import Answer, Inputs, Misconception, Probe, Seen
 from grading.observation.seen import Error
 from grading.observation.values import Array, Other, as_arrays, described
 
@@ -62,11 +62,28 @@ class Diagnosis:
         code: the right answer.
         bugs: code -> what went wrong, all that can be chosen.
         inputs: the names of the functions' arguments.
+        shown: makes inputs on which the bug shows.
     """
 
     code: str
     bugs: Mapping[str, str]
     inputs: tuple[str, ...]
+    shown: Callable[[], Any]
+
+    def answer(self, chosen: str = "", shown: Callable[[], Any] | None = None) -> Answer:
+        """Return an answer: the right one, or another choice, or other inputs."""
+        return lambda: (chosen or self.code, (shown or self.shown)())
+
+    def mistake(
+        self, code: str, chosen: str, sentence: str, shown: Callable[[], Any] | None = None
+    ) -> Misconception:
+        """Return the mistake of whoever chooses this, or gives inputs that show nothing."""
+        return Misconception(
+            code=code,
+            sentence=sentence,
+            wrong=self.answer(chosen, shown),
+            recognise=self.chose(chosen),
+        )
 
     def judge(self, one: Seen) -> str | None:
         """Judge a pair (code, inputs): is it that mistake, and do these inputs expose it?"""

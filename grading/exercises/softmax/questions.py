@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from grading.exercise import Exercise, Misconception, Output
 from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
 from grading.late import Tensor, late, torch
@@ -50,38 +48,31 @@ def _together() -> tuple[Tensor, ...]:
     return (torch.tensor([[0.0, 1.0], [2.0, 1.0]]),)
 
 
-def _chosen(code: str, inputs: Any = _apart) -> Any:
-    return lambda: (code, inputs())
-
-
 _DIAGNOSIS = Diagnosis(
     code="ONE-MAXIMUM",
     bugs=BUGS,
     inputs=("x",),
+    shown=_apart,
 )
 
 FIND_THE_BUG = Exercise(
     name="diagnose_softmax", slug="softmax", task="bug", title="Find the bug", kind="bug",
     points=0.5, difficulty=2, importance=2, minutes=10, parameters=(),
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
-    reference=_chosen("ONE-MAXIMUM"), equation="eq-softmax", probes=asked,
+    reference=_DIAGNOSIS.answer(), equation="eq-softmax", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
     functions={BROKEN: _broken, RIGHT: lambda x: library.softmax(x)},
     next_rung="Rows of one batch may lie far apart: padding and masks make sure of that.",
     misconceptions=(
-        Misconception(code="BUG-NOMAX", wrong=_chosen("NO-MAXIMUM"),
-                      recognise=_DIAGNOSIS.chose("NO-MAXIMUM"), sentence=(
+        _DIAGNOSIS.mistake("BUG-NOMAX", "NO-MAXIMUM", (
             "Without any maximum the row near 1000 would have failed as well. Look at it.")),
-        Misconception(code="BUG-AXIS", wrong=_chosen("WRONG-AXIS"),
-                      recognise=_DIAGNOSIS.chose("WRONG-AXIS"), sentence=(
+        _DIAGNOSIS.mistake("BUG-AXIS", "WRONG-AXIS", (
             "Along another axis no row of the trace would sum to 1. The first one does.")),
-        Misconception(code="BUG-NOEXP", wrong=_chosen("NO-EXPONENTIAL"),
-                      recognise=_DIAGNOSIS.chose("NO-EXPONENTIAL"), sentence=(
+        _DIAGNOSIS.mistake("BUG-NOEXP", "NO-EXPONENTIAL", (
             "Without the exponential the weights 0.27 and 0.73 could not come from these scores.")),
-        Misconception(code="BUG-BLIND", wrong=_chosen("ONE-MAXIMUM", _together),
-                      recognise=_DIAGNOSIS.chose("ONE-MAXIMUM"), sentence=(
+        _DIAGNOSIS.mistake("BUG-BLIND", "ONE-MAXIMUM", (
             "The mistake is the right one, but on these inputs it cannot be seen. How far below "
-            "the maximum of all rows must a row lie to underflow?")),
+            "the maximum of all rows must a row lie to underflow?"), shown=_together),
     ),
     alternatives=(
         lambda: ("ONE-MAXIMUM", (torch.tensor([[500.0, 501.0], [-500.0, -499.0]]),)),
