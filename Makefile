@@ -5,7 +5,7 @@ RUN := .venv/bin/python
 export OMP_NUM_THREADS ?= 1
 export PYTHONHASHSEED := 0
 
-.PHONY: help course test book serve lab reset mine check release site.zip notebooks bench clean env env-dev browser vocabularies
+.PHONY: help course test book serve lab reset mine check release site.zip pdf epub notebooks bench clean env env-dev browser vocabularies
 
 help:  ## this list
 	@grep -E '^[a-z.-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,12 @@ release: env  ## generate exercises/ from solutions/, ready to be graded
 
 site.zip: book  ## the whole site as one file to unzip and read offline
 	@$(RUN) book/_ext/build.py --zip
+
+pdf: env-dev browser book  ## the whole book in one file, _build/attention.pdf (a minute)
+	@$(RUN) book/_ext/pdf.py
+
+epub: book  ## the book for an e-reader, _build/attention.epub
+	@$(RUN) book/_ext/epub.py
 
 notebooks: book  ## the notebooks for download and Colab, in _build/notebooks
 	@$(RUN) book/_ext/downloads.py _build/notebooks

@@ -95,7 +95,7 @@ SYMBOLS: tuple[Symbol, ...] = (
     _symbol("P", "weights", "T S", "the share of key s in what query t reads", "注意力权重"),
     _symbol("M", "may_attend", "T S", "True where query t may read key s", "可读掩码"),
     _symbol("O", "output", "T Dv", "what each query reads: the weighted sum of values", "输出"),
-    _symbol(r"\sigma", "sink", "H", "a logit that takes weight and hands nothing over", "注意力汇"),
+    _symbol(r"\sigma", "sink", "H", "a score that takes weight and hands nothing over", "汇聚分数"),
     _symbol("u_t", "position", "C", "the vector of position t", "位置向量"),
     _symbol("c", "scale", "", "the factor on q · k before the softmax", "缩放因子"),
     _symbol(

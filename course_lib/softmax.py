@@ -46,8 +46,9 @@ def softmax(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*shape
     """
     require_entries(x, axis)
     wide = at_least_float32(x)
-    exponentials = (wide - _maximum(wide, axis)).exp()
-    return (exponentials / exponentials.sum(axis, keepdim=True)).to(x.dtype)
+    exponentials = (wide - _maximum(wide, axis)).exp_()
+    total = exponentials.sum(axis, keepdim=True)
+    return _divide(exponentials, total).to(x.dtype)
 
 
 def logsumexp(x: Float[Tensor, "*shape"], axis: int = -1) -> Float[Tensor, "*rest"]:
@@ -153,14 +154,14 @@ def softmax_vjp(
 def softmax_with_sink(
     scores: Float[Tensor, "*queries S"], sink: Float[Tensor, " H"] | float
 ) -> Float[Tensor, "*queries S"]:
-    r"""Softmax over the scores and one more logit, whose weight is thrown away.
+    r"""Softmax over the scores and one more score, the sink, whose weight is thrown away.
 
     .. math:: p_s = \frac{e^{z_s}}{e^{\sigma_h} + \sum_j e^{z_j}}
 
     Args:
-        scores: the axes end in H, T, S where the sink has one logit per head; with a number as
+        scores: the axes end in H, T, S where the sink has one score per head; with a number as
             sink, any leading axes will do.
-        sink: the extra logit of each head, or one number for all. Minus infinity: no sink. Zero
+        sink: the extra score of each head, or one number for all. Minus infinity: no sink. Zero
             is "softmax1".
 
     Returns:
@@ -170,7 +171,7 @@ def softmax_with_sink(
         the sink, makes the row NaN.
 
     Raises:
-        ValueError: if the sink does not have one logit per head, or there is no key.
+        ValueError: if the sink does not have one score per head, or there is no key.
 
     Source: gpt-oss (arXiv:2508.10925) and its ``torch/model.py``, where the column is dropped after
     the softmax; Miller 2023, "Attention is off by one", for a sink of zero.
@@ -184,22 +185,21 @@ def softmax_with_sink(
     else:
         require_number(sink=sink)
     wide = at_least_float32(scores)
-    logit = torch.as_tensor(sink, dtype=wide.dtype, device=wide.device)
-    if logit.ndim > 0:
-        if scores.ndim < 3 or logit.shape != scores.shape[-3:-2]:
+    extra = torch.as_tensor(sink, dtype=wide.dtype, device=wide.device)
+    if extra.ndim > 0:
+        if scores.ndim < 3 or extra.shape != scores.shape[-3:-2]:
             heads = scores.shape[-3] if scores.ndim >= 3 else 0
             raise ValueError(
-                "sink needs one logit per head, on the third axis of the scores from the right; "
-                f"H is {heads} and sink has {logit.numel()} logits; "
-                f"shapes {tuple(scores.shape)} and {tuple(logit.shape)}"
+                "sink needs one score per head, on the third axis of the scores from the right; "
+                f"H is {heads} and sink has {extra.numel()} scores; "
+                f"shapes {tuple(scores.shape)} and {tuple(extra.shape)}"
             )
-        logit = logit[:, None, None]
-    maximum = torch.maximum(_maximum(wide, -1), logit.detach())
+        extra = extra[:, None, None]
+    maximum = torch.maximum(_maximum(wide, -1), extra.detach())
     shift = maximum.clamp(min=torch.finfo(maximum.dtype).min)  # (-inf) - (-inf) would be NaN
-    exponentials = (wide - shift).exp()
-    total = exponentials.sum(-1, keepdim=True) + (logit - shift).exp()
-    weights = exponentials / total.clamp(min=1.0)  # no sink, and nothing to read
-    return weights.to(scores.dtype)
+    exponentials = (wide - shift).exp_()
+    total = exponentials.sum(-1, keepdim=True) + (extra - shift).exp()
+    return _divide(exponentials, total.clamp(min=1.0)).to(scores.dtype)  # 1: nothing to read
 
 
 def masked_softmax(
@@ -236,13 +236,15 @@ def masked_softmax(
     require_mask(may_attend, scores)
     require_entries(scores, -1)
     readable = torch.where(may_attend, at_least_float32(scores), -torch.inf)
-    maximum = _maximum(readable, -1)
-    shift = maximum.clamp(min=torch.finfo(maximum.dtype).min)  # (-inf) - (-inf) would be NaN
-    exponentials = (readable - shift).exp()
+    shift = _maximum(readable, -1).clamp(min=torch.finfo(readable.dtype).min)  # -inf + inf: NaN
+    exponentials = readable.sub_(shift).exp_()
     total = exponentials.sum(-1, keepdim=True)
-    return (exponentials / total.clamp(min=1.0)).to(scores.dtype)
+    return _divide(exponentials, total.clamp(min=1.0)).to(scores.dtype)
 
 
 def _maximum(x: Tensor, axis: int) -> Tensor:
-    # Detached: the results do not depend on the shift, so no gradient needs to pass through it.
-    return x.amax(axis, keepdim=True).detach()
+    return x.detach().amax(axis, keepdim=True)  # the shift cancels: no gradient passes through it
+
+
+def _divide(exponentials: Tensor, total: Tensor) -> Tensor:  # in place: new memory is what costs
+    return exponentials / total if exponentials.requires_grad else exponentials.div_(total)

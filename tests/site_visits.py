@@ -56,6 +56,7 @@ SEEN = """() => {
                 changed: [style.filter, style.backgroundColor, style.padding].join()};
       }),
     figures: article.querySelectorAll(".live-figure").length,
+    mechanisms: [...article.querySelectorAll(".mechanism")].map((one) => one.dataset.kind),
     text: article.innerText,
     ink: getComputedStyle(document.body).color,
     inks: [...article.querySelectorAll(".live-figure-mount svg")].map((drawing) => ({
@@ -119,7 +120,10 @@ SAME_INK = """() => {
 AXE = f"""async (tags) => {{
   const alike = ({SAME_INK})();
   alike.forEach((leaf) => {{ leaf.style.visibility = "hidden"; }});
-  const result = await axe.run({{runOnly: tags, resultTypes: ["violations"], preload: false}});
+  // What is announced begins with what is shown: axe calls its rule for that an experiment.
+  const rules = {{"label-content-name-mismatch": {{enabled: true}}}};
+  const result = await axe.run(
+    {{runOnly: tags, rules, resultTypes: ["violations"], preload: false}});
   alike.forEach((leaf) => {{ leaf.style.visibility = ""; }});
   return result.violations;
 }}"""
@@ -127,12 +131,14 @@ AXE = f"""async (tags) => {{
 SLEEPERS = """[
     ...[...document.querySelectorAll(".live-figure-mount")]
       .filter((mount) => !mount.querySelector("svg, canvas")),
+    ...document.querySelectorAll(".mechanism:not(.is-live)"),
     ...[...document.images].filter((image) => !image.complete && image.offsetParent)]"""
 ASLEEP = f"""() => {{
   const figureOf = (mount) => (mount.closest("[data-figure]") || {{dataset: {{}}}}).dataset.figure
     || `number ${{[...document.querySelectorAll(".live-figure-mount")].indexOf(mount) + 1}}`;
   return {SLEEPERS}.map((one) => one.matches("img")
-    ? `the image ${{one.currentSrc || one.src}}` : `the live figure ${{figureOf(one)}}`);
+    ? `the image ${{one.currentSrc || one.src}}`
+    : `the live figure ${{one.dataset.kind || figureOf(one)}}`);
 }}"""
 # A scroll can pass a figure between two frames: its observer never saw it, and sleeps on. So what
 # is still asleep is brought into view, one after the other, and stays there for some frames.

@@ -29,6 +29,7 @@ from course_lib.config.attention_parts import (
     QueryPreAttnScalar,
     ScoreFactor,
     SoftCap,
+    Softmax,
     Window,
 )
 from course_lib.config.decoder import (
@@ -40,6 +41,7 @@ from course_lib.config.decoder import (
     LogitFactor,
     Unembedding,
 )
+from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
 from course_lib.config.feed_forward import (
     Activation,
     GatedFeedForwardConfig,
@@ -59,10 +61,11 @@ from course_lib.layers.activations import gelu, gelu_tanh, silu
 from course_lib.model.decoder import Decoder
 from course_lib.zoo.gemma import gemma2_layers, gemma3_layers
 from course_lib.zoo.gpt import gpt_config
+from course_lib.zoo.gpt_oss import gpt_oss_layers
 
 #: V, C, H, G, D, F, L: all different, H · D is not C, and L is past Gemma 3's first global layer.
 V, C, H, G, D, F, L = 97, 48, 6, 2, 10, 72, 7
-WINDOW, CONTEXT = 5, 64
+WINDOW, CONTEXT, EXPERTS = 5, 64, 9
 
 Convert = Callable[[Mapping[str, Tensor], DecoderConfig], dict[str, Tensor]]
 
@@ -305,6 +308,101 @@ ARCHITECTURES: dict[str, Architecture] = {
     "Qwen3": Architecture(
         theirs=lambda: hf.Qwen3ForCausalLM(hf.Qwen3Config(**_sizes(rope_parameters=_rope(1e4)))),
         ours=_decoder(*[_layer(replace(HEADS, qk_norm=HeadQKNorm(norm=RMS)))] * L),
+    ),
+    "Qwen3 MoE": Architecture(
+        theirs=lambda: hf.Qwen3MoeForCausalLM(
+            hf.Qwen3MoeConfig(
+                **_sizes(
+                    rope_parameters=_rope(1e4),
+                    num_experts=EXPERTS,
+                    num_experts_per_tok=3,
+                    moe_intermediate_size=20,
+                    norm_topk_prob=True,
+                    experts_implementation="eager",
+                )
+            )
+        ),
+        ours=_decoder(
+            *[
+                _layer(
+                    replace(HEADS, qk_norm=HeadQKNorm(norm=RMS)),
+                    feed_forward=GatedMixtureConfig(
+                        num_experts=EXPERTS, experts_per_token=3, d_ff=20
+                    ),
+                )
+            ]
+            * L
+        ),
+    ),
+    "Mixtral": Architecture(
+        theirs=lambda: hf.MixtralForCausalLM(
+            hf.MixtralConfig(
+                **_sizes(
+                    rope_parameters=_rope(1e4),
+                    sliding_window=None,
+                    num_local_experts=EXPERTS,
+                    num_experts_per_tok=2,
+                    experts_implementation="eager",
+                )
+            )
+        ),
+        ours=_decoder(
+            *[
+                _layer(
+                    feed_forward=GatedMixtureConfig(
+                        num_experts=EXPERTS, experts_per_token=2, d_ff=F
+                    )
+                )
+            ]
+            * L
+        ),
+    ),
+    "gpt-oss": Architecture(
+        theirs=lambda: hf.GptOssForCausalLM(
+            hf.GptOssConfig(
+                **_sizes(
+                    rms_norm_eps=1e-5,
+                    rope_parameters=_rope(
+                        15e4,
+                        rope_type="yarn",
+                        factor=4.0,
+                        beta_fast=32.0,
+                        beta_slow=1.0,
+                        truncate=False,
+                        original_max_position_embeddings=CONTEXT // 4,
+                    ),
+                    sliding_window=WINDOW,
+                    layer_types=["sliding_attention", "full_attention"] * 4,
+                    num_local_experts=EXPERTS,
+                    num_experts_per_tok=4,
+                    experts_implementation="eager",
+                    num_hidden_layers=8,
+                )
+            )
+        ),
+        ours=_decoder(
+            *gpt_oss_layers(
+                8,
+                replace(
+                    HEADS,
+                    biases=Biases.ALL,
+                    softmax=Softmax.WITH_SINKS,
+                    rope=RopeConfig(
+                        base=15e4,
+                        rotary_dim=D,
+                        scaling=YarnScaling(
+                            factor=4.0,
+                            context=CONTEXT // 4,
+                            alpha=1.0,
+                            beta=32.0,
+                            is_truncated=False,
+                        ),
+                    ),
+                ),
+                ClampedMixtureConfig(num_experts=EXPERTS, experts_per_token=4, d_ff=F),
+                WINDOW,
+            )
+        ),
     ),
     "OLMo 2": Architecture(
         theirs=lambda: hf.Olmo2ForCausalLM(hf.Olmo2Config(**_sizes(rope_parameters=_rope(1e4)))),

@@ -14,6 +14,9 @@ import zipfile
 from pathlib import Path
 
 from contents import demand_chapter
+from unchanged import is_unchanged, remember
+
+from grading.catalogue.submitting import submit_all
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "_build"
@@ -53,7 +56,13 @@ def run(line: list[str], environment: dict[str, str]) -> tuple[int, list[str]]:
 def build(only: str | None = None) -> None:
     """Build the site, or what one chapter needs; every line of Sphinx is shown as it comes."""
     started = time.monotonic()
+    if only is None and is_unchanged(ROOT):
+        print("[book] nothing has changed: _build/html/index.html", flush=True)
+        return
+    remember(ROOT, is_whole=False)
     print(f"[book] building _build/html; {only or 'what changed'} is executed", flush=True)
+    if only is None:
+        submit_all()
     # Kernels start with one thread each: the cells are small, and two kernels share two cores.
     environment = {
         "OMP_NUM_THREADS": "1",
@@ -71,6 +80,7 @@ def build(only: str | None = None) -> None:
         raise SystemExit(
             f"[book] the build failed ({code}); the first WARNING or ERROR says where."
         )
+    remember(ROOT, is_whole=only is None)
     pages = len(list((OUT / "html").glob("*.html")))
     print(
         f"[book] {pages} pages in {time.monotonic() - started:.0f} s: _build/html/index.html",

@@ -27,12 +27,13 @@ def strip_docstring(source: str) -> str:
 
 
 def strip_guards(source: str) -> str:
-    """Return the source of one function without what refuses bad input.
+    """Return the source of one function, or of some of its lines, without what refuses bad input.
 
     That is a call of `require_…` as a statement, and an `if` which does nothing but raise.
     """
-    definition = ast.parse(source).body[0]
-    guards = [one for one in getattr(definition, "body", []) if is_guard(one)]
+    shown = ast.parse(source).body
+    of_function = shown[0].body if isinstance(shown[0], ast.FunctionDef) else shown
+    guards = [one for one in of_function if is_guard(one)]
     if not guards:
         raise ValueError("without-guards needs a pyobject that refuses something")
     lines = source.splitlines()

@@ -2,7 +2,9 @@
 
 Pages that are executed or fail (execution), notebooks to download (downloads), the head of a
 chapter (chapter), doors to what comes next (doors), folded code (folded_code), what a
-term means (glossary_tips), how references are written (references), a page for addresses that do
+term means (glossary_tips), how references are written (references), folds of
+the kill table (kill_folds), where lines break (line_breaks), colours and menus without scripts
+(without_script), a page for addresses that do
 not exist, and no file in the site that no page asks for.
 """
 
@@ -23,7 +25,12 @@ import folded_code
 import glossary_tips
 import icons
 import install_command
+import kill_folds
+import line_breaks
+import paper_head
 import references
+import steps_figure
+import without_script
 from sphinx.application import Sphinx
 
 # The theme ships them and no page asks for them; fontawesome.js alone is 1.5 MB.
@@ -41,6 +48,16 @@ UNUSED = (
         "_static/*webpack-macros.html",
     ),
 )
+
+
+DIRECTIVES = {
+    "chapter-times": chapter.ChapterTimes,
+    "chinese": chinese.Chinese,
+    "install-command": install_command.InstallCommand,
+    "start-commands": install_command.StartCommands,
+    "steps-figure": steps_figure.StepsFigure,
+    "task": doors.Task,
+}
 
 
 def missing_page(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
@@ -66,14 +83,13 @@ def remove_unused(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect each part to the moment of the build that it changes."""
     references.register()
+    for part in (kill_folds, line_breaks):
+        part.setup(app)
     app.add_config_value("course_notebooks_branch", "notebooks", "html")
-    app.add_directive("chapter-times", chapter.ChapterTimes)
+    for name, directive in DIRECTIVES.items():
+        app.add_directive(name, directive)
     app.add_node(chapter.chapter_times)
     app.add_node(folded_code.code_bar, html=(folded_code.visit, folded_code.leave))
-    app.add_directive("install-command", install_command.InstallCommand)
-    app.add_directive("start-commands", install_command.StartCommands)
-    app.add_directive("task", doors.Task)
-    app.add_directive("chinese", chinese.Chinese)
     app.connect("env-get-outdated", execution.execute_outdated)
     app.connect("env-get-outdated", appearance.read_again)
     app.connect("env-updated", executed_notebooks.complete_cached_notebooks)
@@ -85,10 +101,13 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", folded_code.fold, priority=700)
     app.connect("doctree-resolved", glossary_tips.add_tips, priority=700)
     app.connect("html-page-context", doors.close_detours)
+    app.connect("html-page-context", paper_head.add_head)
     app.connect("html-page-context", chapter.add_links, priority=900)
     app.connect("html-collect-pages", missing_page)
     app.connect("build-finished", downloads.add_exercises)
     app.connect("build-finished", executed_notebooks.demand_execution)
     app.connect("build-finished", remove_unused)
+    # After the theme, which writes the colours of listings only then.
+    app.connect("build-finished", without_script.write_sheet, priority=900)
     app.connect("build-finished", appearance.remember)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -26,6 +26,13 @@ def labelled(text: str) -> dict[str, str]:
     return {match["label"]: " ".join(match["tex"].split()) for match in found}
 
 
+def title(text: str) -> str:
+    """Return the heading of a chapter, in which a root may be a letter: √D."""
+    found = re.search(r"^# (.+)$", text, re.M)
+    assert found is not None, text[:80]
+    return found[1].replace(r"$\sqrt{D}$", "√D")
+
+
 def mathml(renderer: Renderer, tex: str) -> str:
     """Return a displayed formula as MathML alone, without its TeX inside."""
     html = renderer.render(aligned(tex), display=True)
@@ -38,9 +45,14 @@ def collected(book: Path = ROOT / "book") -> dict[str, dict[str, str]]:
     """Return every labelled equation by chapter and label, "softmax#eq-softmax"."""
     renderer = Renderer()
     return {
-        f"{chapter.stem}#{label}": {"tex": tex, "mathml": mathml(renderer, tex)}
+        f"{chapter.stem}#{label}": {
+            "chapter": title(text),
+            "tex": tex,
+            "mathml": mathml(renderer, tex),
+        }
         for chapter in sorted(book.glob("*.md"))
-        for label, tex in labelled(chapter.read_text(encoding="utf-8")).items()
+        for text in [chapter.read_text(encoding="utf-8")]
+        for label, tex in labelled(text).items()
     }
 
 

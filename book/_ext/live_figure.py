@@ -1,9 +1,11 @@
-"""Sphinx extension: puts the library of the live figures beside the pages, and not into them.
+"""Sphinx extension: puts the libraries of the live figures beside the pages, and not into them.
 
-Everything below _static is named on every page by Jupyter Book, so the bundle (300 kB gzipped) goes
-to _live/ at the end of the build; live-figure.js asks for it when a figure comes near.
+Everything below _static is named on every page by Jupyter Book. So Vega's bundle (300 kB gzipped),
+D3's selection (4 kB) and the scripts of the mechanisms go to _live/ at the end of the build;
+live-figure.js asks for what a figure needs when it comes near.
 """
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ def write_library(app: Any, error: Exception | None) -> None:
     if error is not None or app.builder.name != "html":
         return
     folder = Path(app.outdir) / "_live"
+    shutil.copytree(Path(app.srcdir) / "_live", folder, dirs_exist_ok=True)
     stamp = f"// vl-convert {vl_convert.__version__}, Vega-Lite {VEGA_LITE}\n"
     target = folder / "vega.js"
     if target.exists() and target.read_text(encoding="utf-8").startswith(stamp):

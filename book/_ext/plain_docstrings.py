@@ -10,11 +10,15 @@ import re
 from enum import Enum
 from typing import Any
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 FIRST_WORD = re.compile(r"(\s*\S+) (?=.*:)")
 # A backslash at the end of a line stands for nothing at all.
 NOTHING = "\\"
+# Letters of a value that are still read at one look.
+LONG_VALUE = 240
 
 
 def keep_sentence(line: str) -> list[str]:
@@ -57,9 +61,23 @@ def plain_members(
     return None
 
 
+def short_values(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave out a constant's value that is longer than three lines; its sentence says enough."""
+    for note in list(doctree.findall(addnodes.desc_annotation)):
+        value = note.astext().strip()
+        if value.startswith("=") and len(value) > LONG_VALUE:
+            note.parent.remove(note)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Run before napoleon, and once more after it."""
     app.connect("autodoc-process-docstring", untype, priority=400)
     app.connect("autodoc-process-docstring", plain_shapes, priority=600)
     app.connect("autodoc-process-signature", plain_members)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    app.connect("doctree-read", short_values)
+    return {
+        "version": "1",
+        "env_version": 1,
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -32,6 +32,16 @@
   addEventListener("resize", reach);
   document.fonts?.ready.then(reach);
 
+  // Paper is light, whatever the screen is: colours of code, tables and pictures follow the theme.
+  let theme = null;
+  addEventListener("beforeprint", () => {
+    theme = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => {
+    if (theme) document.documentElement.dataset.theme = theme;
+  });
+
   // Where nothing hovers, the first tap on a term shows what it means and the second one follows.
   if (matchMedia("(hover: none)").matches) {
     addEventListener("click", (event) => {
@@ -42,6 +52,58 @@
       if (term !== shown) term?.classList.add("is-shown");
     });
   }
+
+  // A link to what is folded unfolds it, also where the browser does not do so by itself.
+  const unfold = () => {
+    let name = location.hash.slice(1);
+    try { name = decodeURIComponent(name); } catch { /* as it is */ }
+    const target = name ? document.getElementById(name) : null;
+    const fold = target?.closest("details:not([open])");
+    if (!fold) return;
+    fold.open = true;
+    target.scrollIntoView();
+  };
+  addEventListener("DOMContentLoaded", unfold);
+  addEventListener("hashchange", unfold);
+
+  // The search reads pages: their words without their menus, and formulas without their source.
+  const NO_WORDS = ".katex-html, annotation, #jb-print-docs-body, .bd-header-article, .prev-next-footer, "
+    + ".printed-from, .bd-footer-content, .bd-sidebar-secondary, .code-bar, .live-figure, .still-figure, svg, button, noscript";
+  const readable = (html) => {
+    const page = new DOMParser().parseFromString(html, "text/html");
+    for (const formula of page.querySelectorAll(".katex")) {
+      const laid = formula.querySelector("mfrac, msqrt, mroot, munder, mover, munderover, mtable, msup, msubsup");
+      if (laid) formula.textContent = "\u2026";
+    }
+    page.querySelectorAll(NO_WORDS).forEach((one) => one.remove());
+    // Two blocks are two words.
+    page.querySelectorAll("p, li, h1, h2, h3, dt, dd, td, th, div, span[lang]").forEach((one) => one.append(" "));
+    return page.documentElement.outerHTML;
+  };
+  // At the document, as the search's own listener, and before it: it asks at once.
+  document.addEventListener("DOMContentLoaded", () => {
+    if (typeof Search === "undefined") return;
+    const {htmlToText, query} = Search;
+    Search.htmlToText = (html, anchor) => htmlToText(readable(html), anchor);
+    // The index holds a Chinese phrase as one word: a part of it finds the pages of all that hold it.
+    Search.query = (asked) => {
+      for (const part of asked.match(/\p{Script=Han}+/gu) ?? []) {
+        for (const words of [Search._index.terms, Search._index.titleterms]) {
+          const pages = Object.keys(words).filter((word) => word.includes(part)).flatMap((word) => words[word]);
+          if (pages.length) words[part] = [...new Set(pages)];
+        }
+      }
+      return query(asked);
+    };
+    const results = document.getElementById("search-results");
+    if (!results) return;
+    // A long name in a title breaks at its joints.
+    new MutationObserver((changes) => {
+      for (const link of changes.flatMap((change) => [...change.addedNodes]).map((one) => one.querySelector?.("li > a"))) {
+        if (link && !link.querySelector("wbr")) link.innerHTML = link.innerHTML.replace(/([._])(?=[a-z0-9])/gi, "$1<wbr>");
+      }
+    }).observe(results, {childList: true, subtree: true});
+  });
 
   // One switch a page opens the code that is folded, and it is remembered; a store may be forbidden.
   const store = {

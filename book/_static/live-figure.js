@@ -3,19 +3,19 @@
 (function () {
   "use strict";
 
-  var loading = null;
+  var loading = {};
 
-  function library() {
-    if (!loading) {
-      loading = new Promise(function (resolve, reject) {
+  function loaded(file) {
+    if (!loading[file]) {
+      loading[file] = new Promise(function (resolve, reject) {
         var script = document.createElement("script");
-        script.src = (document.documentElement.dataset.content_root || "./") + "_live/vega.js";
+        script.src = (document.documentElement.dataset.content_root || "./") + "_live/" + file;
         script.onload = resolve;
         script.onerror = reject;
         document.head.appendChild(script);
       });
     }
-    return loading;
+    return loading[file];
   }
 
   function ink() {
@@ -57,12 +57,31 @@
     });
   }
 
+  // Panels one beneath the other take the column's width; what stands beside them has its room.
+  function room(spec, figure) {
+    return Math.min(figure.clientWidth, 760) - spec.usermeta.beside;
+  }
+
+  function fit(spec, figure) {
+    if (spec.vconcat) spec.vconcat.forEach(function (panel) { panel.width = room(spec, figure); });
+    return spec;
+  }
+
+  // A phone is turned, a window is dragged: the drawing follows, and its controls stay as they are.
+  function followWidth(spec, figure, view) {
+    if (!spec.vconcat) return;
+    new ResizeObserver(function () {
+      var width = room(spec, figure);
+      if (width > 0 && width !== view.width()) view.width(width).runAsync();
+    }).observe(figure);
+  }
+
   function awake(figure) {
     var mount = figure.querySelector(".live-figure-mount");
     var still = figure.querySelector(".live-figure-static");
     var spec = JSON.parse(figure.querySelector(".live-figure-spec").textContent);
     var options = { actions: false, renderer: "svg", mode: "vega-lite", tooltip: false };
-    return window.vegaEmbed(mount, spec, options).then(function (result) {
+    return window.vegaEmbed(mount, fit(spec, figure), options).then(function (result) {
       var view = result.view;
       function paint() { view.signal("ink", ink()).runAsync(); }
       paint();
@@ -70,23 +89,39 @@
       new MutationObserver(function () { requestAnimationFrame(paint); })
         .observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
       mendControls(figure, view);
+      followWidth(spec, figure, view);
       still.hidden = true;
       still.setAttribute("data-replaced", "");
       figure.classList.add("is-live");
     });
   }
 
+  // A drawing that stands in the page already; a script of its kind moves its marks.
+  function moved(figure) {
+    var kind = figure.dataset.kind;
+    window.courseMechanisms = window.courseMechanisms || {};
+    return loaded("d3/d3-selection.min.js").then(function () { return loaded(kind + ".js"); })
+      .then(function () {
+        var all = [].slice.call(document.querySelectorAll(".mechanism"));
+        var data = JSON.parse(figure.querySelector("script").textContent);
+        window.courseMechanisms[kind](figure, data, window.d3, "mechanism-" + all.indexOf(figure));
+        figure.classList.add("is-live");
+      });
+  }
+
   function wake(figure) {
     if (figure.dataset.waking) return;
     figure.dataset.waking = "true";
-    library().then(function () { return awake(figure); }).catch(function () {
+    var woken = figure.classList.contains("mechanism") ? moved(figure)
+      : loaded("vega.js").then(function () { return awake(figure); });
+    woken.catch(function () {
       // The still picture stays; the page says why nothing can be moved.
       figure.classList.add("is-still");
     });
   }
 
   function watch() {
-    var figures = document.querySelectorAll(".live-figure");
+    var figures = document.querySelectorAll(".live-figure, .mechanism");
     if (!("IntersectionObserver" in window)) {
       figures.forEach(wake);
       return;

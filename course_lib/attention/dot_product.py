@@ -139,6 +139,6 @@ def scaled_dot_product_attention(
     require_key_values(key, value)
     if may_attend is not None:
         key, value = zero_unread(query, key, value, may_attend)
-    scores = attention_scores(query, key) * softmax_scale(query.shape[-1])
+    scores = attention_scores(query * softmax_scale(query.shape[-1]), key)
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
     return weights @ value, weights

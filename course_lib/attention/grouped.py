@@ -115,7 +115,7 @@ def grouped_query_attention(
     require_key_values(key, value)
     if may_attend is not None:
         key, value = zero_unread(query, key, value, may_attend)
-    scores = grouped_scores(query, key) * softmax_scale(query.shape[-1])
+    scores = grouped_scores(query * softmax_scale(query.shape[-1]), key)
     weights = softmax(scores) if may_attend is None else masked_softmax(scores, may_attend)
     return grouped_mix(weights, value)
 

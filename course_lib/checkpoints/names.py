@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from course_lib.config.norms import LayerNormConfig, NormConfig
@@ -39,12 +39,22 @@ class Checkpoint:
         Raises:
             ValueError: if the checkpoint has no such tensor.
         """
-        if name not in self.tensors:
-            raise ValueError(
-                "a checkpoint has every tensor that the configuration names; "
-                f"{name!r} is missing among {len(self.tensors)} tensors"
-            )
-        self.taken.add(name)
+        self._require(name)
+        return self.tensors[name]
+
+    def packed(self, name: str) -> UInt8[Tensor, "*shape"]:
+        """Return a tensor of bytes as it is: numbers of a format that PyTorch does not know.
+
+        Args:
+            name: its name in the checkpoint.
+
+        Returns:
+            The tensor.
+
+        Raises:
+            ValueError: if the checkpoint has no such tensor.
+        """
+        self._require(name)
         return self.tensors[name]
 
     def matrix(self, name: str) -> Float[Tensor, "_ _"]:
@@ -148,6 +158,14 @@ class Checkpoint:
                 "every tensor of a checkpoint has a place in the model; "
                 f"{len(left)} of {len(self.tensors)} have none, the first is {left[0]!r}"
             )
+
+    def _require(self, name: str) -> None:
+        if name not in self.tensors:
+            raise ValueError(
+                "a checkpoint has every tensor that the configuration names; "
+                f"{name!r} is missing among {len(self.tensors)} tensors"
+            )
+        self.taken.add(name)
 
 
 def under_new_names(

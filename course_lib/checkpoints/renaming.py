@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.checkpoints.mixtures import clamped_mixture, gated_mixture
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.config.arrangement import Arrangement
 from course_lib.config.attention import AlibiAttentionConfig, CausalAttentionConfig
+from course_lib.config.attention_parts import Softmax
 from course_lib.config.decoder import DecoderConfig, EmbeddingNorm, LayerConfig, LogitBias
-from course_lib.config.feed_forward import GatedFeedForwardConfig, PlainFeedForwardConfig
+from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.feed_forward import (
+    FeedForwardConfig,
+    GatedFeedForwardConfig,
+    PlainFeedForwardConfig,
+)
 from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm
 
 __all__ = ["Names", "cut_fused", "renamed"]
@@ -135,16 +142,28 @@ def _layer(
             f"{where} has {type(layer.arrangement).__name__}"
         )
     ours = _attention(source, heads, names, theirs)
-    match layer.feed_forward:
+    ours |= _feed_forward(source, layer.feed_forward, names, theirs)
+    for name, foreign in names.norms[type(layer.arrangement)].items():
+        ours |= source.norm(name, f"{theirs}.{foreign}", layer.norm)
+    return ours
+
+
+def _feed_forward(
+    source: Checkpoint, network: FeedForwardConfig, names: Names, theirs: str
+) -> dict[str, Tensor]:
+    match network:
         case PlainFeedForwardConfig(has_bias=has_bias):
             pass
         case GatedFeedForwardConfig():
             has_bias = False
+        case GatedMixtureConfig():
+            return gated_mixture(source, network, theirs)
+        case ClampedMixtureConfig():
+            return clamped_mixture(source, theirs)
+    ours: dict[str, Tensor] = {}
     for part, foreign in names.feed_forward.items():
         name = f"{theirs}.{foreign}"
         ours |= source.linear(f"feed_forward.{{}}_{part}", name, has_bias=has_bias)
-    for name, foreign in names.norms[type(layer.arrangement)].items():
-        ours |= source.norm(name, f"{theirs}.{foreign}", layer.norm)
     return ours
 
 
@@ -168,4 +187,7 @@ def _attention(source: Checkpoint, heads: Heads, names: Names, theirs: str) -> d
             for letter in "qk":
                 name = f"{theirs}.{names.qk_norm.format(letter)}"
                 ours |= source.norm(f"attention.norm_{letter}", name, qk_norm.norm)
+    match heads:
+        case CausalAttentionConfig(softmax=Softmax.WITH_SINKS):
+            ours["attention.sinks"] = source.take(f"{theirs}.self_attn.sinks")
     return ours

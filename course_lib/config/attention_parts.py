@@ -32,7 +32,7 @@ class Softmax(Enum):
     """Who takes the weight."""
 
     PLAIN = "the keys alone"
-    WITH_SINKS = "the keys and one logit a head, which hands nothing over"
+    WITH_SINKS = "the keys and one more score per head, which hands nothing over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

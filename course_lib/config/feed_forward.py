@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
 from course_lib.sizes import require_positive
 
 __all__ = ["Activation", "FeedForwardConfig", "GatedFeedForwardConfig", "PlainFeedForwardConfig"]
@@ -48,4 +49,6 @@ class GatedFeedForwardConfig:
         require_positive(d_ff=self.d_ff)
 
 
-FeedForwardConfig = PlainFeedForwardConfig | GatedFeedForwardConfig
+FeedForwardConfig = (
+    PlainFeedForwardConfig | GatedFeedForwardConfig | GatedMixtureConfig | ClampedMixtureConfig
+)

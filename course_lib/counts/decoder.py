@@ -21,11 +21,20 @@ from course_lib.config.decoder import (
     LogitFactor,
 )
 from course_lib.counts.attention import attention_parameters, cache_elements
-from course_lib.counts.feed_forward import feed_forward_parameters
+from course_lib.counts.feed_forward import (
+    active_feed_forward_parameters,
+    feed_forward_parameters,
+)
 from course_lib.counts.norms import norm_parameters
 from course_lib.sizes import require_whole
 
-__all__ = ["cache_bytes", "cache_elements_per_token", "decoder_parameters", "layer_parameters"]
+__all__ = [
+    "active_parameters",
+    "cache_bytes",
+    "cache_elements_per_token",
+    "decoder_parameters",
+    "layer_parameters",
+]
 
 
 def layer_parameters(config: LayerConfig, d_model: int) -> int:
@@ -91,6 +100,32 @@ def decoder_parameters(config: DecoderConfig) -> int:
                 pass
     blocks = sum(layer_parameters(layer, config.d_model) for layer in config.layers)
     return count + blocks + norm_parameters(config.final_norm, config.d_model)
+
+
+def active_parameters(config: DecoderConfig) -> int:
+    r"""Count the parameters that one token meets in a product: A of E experts, and no embedding.
+
+    .. math:: \text{all} - \sum_{l=1}^{L} (\text{mixture}_l - \text{of it active}_l)
+        \;(-\, V C \text{ if not tied})
+
+    The embedding is looked up and multiplies nothing; the table of the logits does. This is
+    OpenAI's convention. Qwen and Mixtral count both tables, others neither.
+
+    Args:
+        config: the model.
+
+    Returns:
+        The number of parameters; of a dense model with one table for both, all.
+
+    Source: the gpt-oss model card (arXiv:2508.10925), table 1.
+    """
+    idle = sum(
+        feed_forward_parameters(layer.feed_forward, config.d_model)
+        - active_feed_forward_parameters(layer.feed_forward, config.d_model)
+        for layer in config.layers
+    )
+    looked_up = 0 if config.is_tied else config.vocab_size * config.d_model
+    return decoder_parameters(config) - idle - looked_up
 
 
 def cache_elements_per_token(config: DecoderConfig) -> int:

@@ -49,8 +49,9 @@ def initialise(model: nn.Module, generator: torch.Generator, std: float = 0.02) 
     writes = _writes(model)
     writers = {weight for write in writes for weight in write}
     with torch.no_grad():
-        for weight in model.parameters():
-            if weight.ndim > 1:
+        for name, weight in model.named_parameters():
+            # The biases of E experts are a table, and biases all the same.
+            if weight.ndim > 1 and not name.rsplit(".", 1)[-1].startswith("b_"):
                 scale = 1 / math.sqrt(len(writes)) if weight in writers else 1.0
                 weight.normal_(0.0, std * scale, generator=generator)
 

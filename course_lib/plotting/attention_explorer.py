@@ -1,103 +1,207 @@
-"""The sentence whose chosen token shows its weights."""
+"""A sentence whose chosen token asks: its scores, its weights, and what comes out of the values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import altair as alt
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.plotting.colors import KEY, ON_PART, OUTPUT, QUERY
-from course_lib.plotting.live import THEME_INK, LiveFigure, ink
+from course_lib.attention.dot_product import scaled_dot_product_attention
+from course_lib.plotting.mechanism import NARROW, WIDE, Mechanism, mark, words
 
 __all__ = ["attention_explorer"]
 
-# A row is tall enough for a finger (24 CSS pixels: WCAG 2.2, 2.5.8).
-ROW = 26
-# An axis of weights goes on beyond 1: the number beside the longest bar needs its place too.
-ROOM = 1.5
+#: The rows begin here, beneath two lines of headings.
+TOP = 56
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where things stand in a column of one width, in pixels.
+
+    Attributes:
+        row: the height of a row; 24 is the least for a finger (WCAG 2.2, 2.5.8), and the wide
+            drawing may be shown 3 % smaller.
+        name: the width of a token's box.
+        numbers: where the numbers of the three columns end, from left to right.
+        bars: where the bars of a column begin, and how long the longest is.
+    """
+
+    row: int
+    name: int
+    numbers: tuple[int, int, int]
+    bars: tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the figure shows as it starts, and how far its axes reach."""
+
+    tokens: Sequence[str]
+    start: int
+    score: list[float]
+    weight: list[float]
+    part: list[float]
+    length: float
+    lowest: float
+    highest: float
+    longest: float
+
+
+FRAMES = {
+    WIDE: _Frame(27, 84, (142, 346, 544), ((152, 136), (356, 130), (554, WIDE - 554))),
+    NARROW: _Frame(28, 60, (96, 160, 229), ((100, 28), (164, 34), (233, NARROW - 233))),
+}
 
 
 def attention_explorer(
-    tokens: Sequence[str], weights: Float[Tensor, "T T"], *, start: int | None = None
-) -> LiveFigure:
-    """Let the reader choose a token and see its weights on all keys.
+    tokens: Sequence[str],
+    query: Float[Tensor, "T D"],
+    key: Float[Tensor, "S D"],
+    value: Float[Tensor, "S Dv"],
+    *,
+    start: int | None = None,
+) -> Mechanism:
+    r"""Let the reader choose who asks, and see scores, weights and what comes out.
 
-    The token is chosen by pointing at it, by a tap, or from a list.
+    A value of many numbers cannot be shown as it is, but how much of it arrives can: its length
+    times its weight. The last row is the length of the sum of all these vectors, the output. It
+    is at most the sum of their lengths, and less where they point in different directions:
+
+    .. math:: \lVert o_t \rVert \le \sum_s p_{ts} \lVert v_s \rVert
 
     Args:
-        tokens: the sentence.
-        weights: row t holds the weights of query t.
-        start: the position that is chosen at first; None takes "it" where there is one, else 0.
+        tokens: the sentence, each of whose tokens asks and is read.
+        query: what each token asks.
+        key: by what each token is found.
+        value: what each token hands over.
+        start: the position that asks at first; None takes "it" where there is one, else 0.
 
     Returns:
-        The figure; its list and its drawing always name the same token.
+        The figure. Its script computes what it shows; the tests compare that with course_lib.
 
     Raises:
-        ValueError: if weights has not one row and one column for each token.
+        ValueError: if query, key or value has not one row for each token.
     """
-    if tuple(weights.shape) != (len(tokens), len(tokens)):
+    sizes = {"tokens": len(tokens), "query": len(query), "key": len(key), "value": len(value)}
+    if len(set(sizes.values())) > 1:
         raise ValueError(
-            "weights needs one row and one column for each token; "
-            f"there are {len(tokens)} tokens and weights has the shape {tuple(weights.shape)}"
+            "attention_explorer needs a row of query, key and value for each token; "
+            f"rows: {', '.join(f'{name} {rows}' for name, rows in sizes.items())}"
         )
     first = start if start is not None else (tokens.index("it") if "it" in tokens else 0)
-    labels = [f"{t}: {token}" for t, token in enumerate(tokens)]
-    pick = alt.selection_point(
-        name="pick", fields=["t"], on="pointerover, click, touchstart", clear=False, toggle=False,
-        value=[{"t": first}], empty=False,
-        bind=alt.binding_select(
-            options=list(range(len(tokens))), labels=labels, name="Query token "),
+    one = _shown(tokens, first, *(part.detach().double() for part in (query, key, value)))
+    drawings = [list(_drawn(frame, width, one)) for width, frame in FRAMES.items()]
+    scores = (query.double() @ key.double().T / query.shape[1] ** 0.5).tolist()
+    return Mechanism(
+        kind="attention-explorer",
+        alt_text=(
+            f"{tokens[first]} asks every token. Three columns of bars: the scores; the weights, "
+            f"most of them {_most(tokens, one.weight)}; and weight times the length of the value, "
+            f"most of it {_most(tokens, one.part)}. The output's length is {one.length:.2f}."
+        ),
+        data={
+            "tokens": list(tokens),
+            "start": first,
+            "score": [[round(score, 4) for score in row] for row in scores],
+            "value": [[round(number, 4) for number in row] for row in value.double().tolist()],
+            "reach": [one.lowest, one.highest, one.longest],
+        },
+        wide=drawings[0],
+        narrow=drawings[1],
+        heights=tuple(TOP + (len(tokens) + 2) * frame.row for frame in FRAMES.values()),  # type: ignore[arg-type]
+    )
+
+
+def _shown(
+    tokens: Sequence[str],
+    start: int,
+    query: Float[Tensor, "T D"],
+    key: Float[Tensor, "T D"],
+    value: Float[Tensor, "T Dv"],
+) -> _Shown:
+    """Compute what the figure shows at first, and its axes: they hold for every query."""
+    output, weights = scaled_dot_product_attention(query, key, value)
+    scores = query @ key.T / query.shape[1] ** 0.5
+    parts, lengths = weights * value.norm(dim=-1), output.norm(dim=-1)
+    longest = torch.cat([parts.amax(dim=-1), lengths]).max()
+    return _Shown(
+        tokens, start, scores[start].tolist(), weights[start].tolist(), parts[start].tolist(),
+        lengths[start].item(), round(min(scores.min().item(), 0), 4),
+        round(max(scores.max().item(), 0), 4), round(longest.item(), 4),
     )  # fmt: skip
-    columns = (_queries(tokens, pick), *_keys(tokens, weights, pick))
-    chart = alt.hconcat(*columns, spacing=8).add_params(ink())
-    shown = (
-        f"Weights of the query {tokens[first]!r} on every key, as bars; the query can be chosen."
-    )
-    return LiveFigure(chart, name="attention-explorer", alt_text=shown)
 
 
-def _queries(tokens: Sequence[str], pick: alt.Parameter) -> alt.LayerChart:
-    """Draw the sentence to choose from; the chosen token stands in a box."""
-    asks = [{"t": t, "token": token} for t, token in enumerate(tokens)]
-    base = alt.Chart(alt.InlineData(values=asks)).encode(y=alt.Y("t:O", axis=None))
-    boxes = base.mark_rect(cornerRadius=4, cursor="pointer").encode(
-        color=alt.when(pick).then(alt.value(QUERY)).otherwise(alt.value("transparent")),
-        description=alt.Description("token:N"),
-    )
-    words = base.mark_text(fontSize=14, align="left", x=6, cursor="pointer").encode(
-        text="token:N",
-        color=alt.when(pick).then(alt.value(ON_PART)).otherwise(alt.value(THEME_INK)),
-    )
-    drawn: alt.LayerChart = (boxes.add_params(pick) + words).properties(
-        width=88, height=alt.Step(ROW), title=alt.Title("Query", color=QUERY)
-    )
-    return drawn
+def _most(tokens: Sequence[str], numbers: Sequence[float]) -> str:
+    """Name the two tokens that have most."""
+    order = sorted(range(len(tokens)), key=lambda s: -numbers[s])[:2]
+    return " and ".join(f"{tokens[s]} {numbers[s]:.2f}" for s in order)
 
 
-def _keys(
-    tokens: Sequence[str], weights: Float[Tensor, "T T"], pick: alt.Parameter
-) -> tuple[alt.Chart, alt.LayerChart]:
-    """Draw the sentence once more, and beside each token its weight for the chosen query."""
-    rows = [
-        {"t": t, "s": s, "key": tokens[s], "weight": round(float(weights[t, s]), 4)}
-        for t in range(len(tokens))
-        for s in range(len(tokens))
-    ]
-    height = alt.Step(ROW)
-    chosen = alt.Chart(alt.InlineData(values=rows)).transform_filter(pick).encode(
-        y=alt.Y("s:O", axis=None)
+def _drawn(frame: _Frame, width: int, one: _Shown) -> Iterator[str]:
+    """Give out all marks of one drawing, after what its script must know of the frame."""
+    (score, reach), (_, whole), (_, far) = frame.bars
+    scale = reach / (one.highest - one.lowest or 1)
+    zero = score - one.lowest * scale
+    yield (
+        f'<g data-zero="{zero:g}" data-score="{scale:g}" data-weight="{whole}" '
+        f'data-part="{far / (one.longest or 1):g}"></g>'
+    )
+    yield from _headings(frame, width)
+    bottom = TOP + len(one.tokens) * frame.row
+    yield mark("line", "muted", x1=round(zero, 1), x2=round(zero, 1), y1=TOP, y2=bottom)
+    for s in range(len(one.tokens)):
+        yield from _row(frame, one, s, (zero, scale))
+    yield from _sum(frame, width, one, bottom)
+
+
+def _headings(frame: _Frame, width: int) -> Iterator[str]:
+    """Say what the columns are; a phone has two lines for it."""
+    left = {"text_anchor": "start", "font_size": 12}
+    yield words("keys", 4, 38, "key", text_anchor="start", font_weight="bold")
+    for x, color, lines in (
+        (frame.bars[0][0], "muted", ("score", "q · k ÷ √D")),
+        (frame.bars[1][0], "output", ("weight", "")),
+        (frame.bars[2][0], "value", ("weight ×", "length of v")),
+    ):
+        at = x if width == WIDE else x - 28
+        for line, text in zip((22, 38), lines, strict=True):
+            if text:
+                yield words(text, at, line, color, **left)
+
+
+def _row(frame: _Frame, one: _Shown, s: int, axis: tuple[float, float]) -> Iterator[str]:
+    """Give out the marks of one token: its name, its score, its weight, what it brings."""
+    y, (zero, scale) = TOP + s * frame.row, axis
+    line, asks = y + frame.row / 2 + 5, s == one.start
+    box = {"x": 0, "y": y + 1, "width": frame.name, "height": frame.row - 2, "rx": 4}
+    yield mark("rect", "query" if asks else "none", part="box", s=s, **box)
+    name = {"part": "name", "s": s, "text_anchor": "start"}
+    yield words(one.tokens[s], 4, line, "on-part" if asks else "key", **name)
+    length = one.score[s] * scale
+    bars = (
+        ("score", "muted", zero + min(length, 0), abs(length), one.score[s]),
+        ("weight", "output", frame.bars[1][0], one.weight[s] * frame.bars[1][1], one.weight[s]),
+        ("part", "value", frame.bars[2][0],
+         one.part[s] * frame.bars[2][1] / (one.longest or 1), one.part[s]),
     )  # fmt: skip
-    names = chosen.mark_text(fontSize=14, align="left", x=0).encode(
-        text="key:N", color=alt.value(THEME_INK)
-    )
-    x = alt.X("weight:Q", axis=None, scale=alt.Scale(domain=[0, ROOM]))
-    bars = chosen.transform_calculate(
-        said="datum.key + ': ' + format(datum.weight, '.2f')"
-    ).mark_bar(color=OUTPUT, cornerRadiusEnd=3).encode(x=x, description="said:N")  # fmt: skip
-    numbers = chosen.mark_text(fontSize=13, align="left", dx=4).encode(
-        x=x, text=alt.Text("weight:Q", format=".2f"), color=alt.value(THEME_INK)
-    )
-    return (
-        names.properties(width=66, height=height, title=alt.Title("Key", color=KEY)),
-        (bars + numbers).properties(width=120, height=height, title="Weight"),
-    )
+    for (part, color, x, width, shown), end in zip(bars, frame.numbers, strict=True):
+        yield mark("rect", color, x=round(x, 2), y=y + 5, width=round(width, 2),
+                   height=frame.row - 10, rx=2, part=f"{part}-bar", s=s)  # fmt: skip
+        ink: dict[str, Any] = {"part": part, "s": s, "text_anchor": "end", "font_size": 13}
+        yield words(f"{shown:.{1 if part == 'score' else 2}f}".replace("-", "−"), end, line, **ink)
+
+
+def _sum(frame: _Frame, width: int, one: _Shown, bottom: int) -> Iterator[str]:
+    """Give out the last row: how long the sum of all these vectors is."""
+    line = bottom + frame.row + 8
+    yield mark("line", "muted", x1=0, x2=width, y1=bottom + 8, y2=bottom + 8)
+    said = "their sum, the output, has the length" if width == WIDE else "length of the output"
+    yield words(said, frame.numbers[2] - 44, line, "output", text_anchor="end")
+    left, far = frame.bars[2]
+    yield mark("rect", "output", x=left, y=line - 14, width=round(one.length * far / (
+        one.longest or 1), 2), height=frame.row - 10, rx=2, part="length-bar")  # fmt: skip
+    ink = {"part": "length", "text_anchor": "end", "font_weight": "bold", "font_size": 13}
+    yield words(f"{one.length:.2f}", frame.numbers[2], line, "output", **ink)

@@ -12,10 +12,11 @@ from torch import Tensor
 from course_lib.plotting.colors import INK, LIGHT_PAGE, MUTED, OUTPUT
 from course_lib.plotting.standard import Sheet, StaticFigure, name_axes, sheet_of_paper
 
-__all__ = ["bar_panels", "bars", "histograms"]
+__all__ = ["bar_panels", "bars", "bars_compared", "histograms"]
 
-# A row's height in CSS pixels, and that of a panel; four panels fit on a screen.
-ROW, PANEL, MOST = 24, 120, 4
+# A row's height in CSS pixels, and that of a panel; four panels fit on a screen. So many bars of a
+# panel have their numbers at their ends, and need no axis for them.
+ROW, PANEL, MOST, NUMBERED = 24, 120, 4, 4
 
 
 def bars(
@@ -69,6 +70,58 @@ def _limit(axes: Axes, sheet: Sheet, place: float, words: str) -> None:
     axes.tick_params(axis="x", length=0)
 
 
+def bars_compared(
+    panels: Mapping[str, Mapping[str, float]], *, label: str, color: str = OUTPUT
+) -> StaticFigure:
+    """Draw a level bar for each of the same names, one panel beneath another, on one scale.
+
+    Args:
+        panels: a title for each panel, and a name for each of its bars with its length, at
+            least 0; at most four panels.
+        label: what the lengths are.
+        color: the bars' colour.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if a panel has not the names of the first, in their order, if a length is
+            negative, or if there are more than four panels.
+    """
+    _demand(len(panels))
+    names = list(next(iter(panels.values())))
+    for title, lengths in panels.items():
+        if list(lengths) != names:
+            raise ValueError(
+                f"each panel has the same names; the first has {names} and {title!r} "
+                f"{list(lengths)}"
+            )
+        if min(lengths.values()) < 0:
+            raise ValueError(
+                f"lengths that are compared begin at 0; {title!r} has {min(lengths.values()):g}"
+            )
+
+    def draw(sheet: Sheet) -> Figure:
+        height = (46 + ROW * len(names)) * len(panels) + 24
+        figure, stacked = sheet_of_paper(sheet, height, len(panels))
+        # A title stands nearer to its own bars than to those above it.
+        figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.03, hspace=0.14)
+        stacked[0].invert_yaxis()  # which all of them share
+        for (title, lengths), axes in zip(panels.items(), stacked, strict=True):
+            drawn = axes.barh(names, list(lengths.values()), color=color, height=0.66)
+            axes.bar_label(drawn, fmt=_signed, fontsize=sheet.letters, padding=4, color=INK)
+            axes.margins(x=0.1, y=0.01)
+            axes.grid(visible=False)
+            axes.spines["bottom"].set_visible(False)
+            axes.tick_params(axis="x", length=0, labelbottom=False)
+            axes.axvline(0, color=INK, linewidth=1)
+            name_axes(axes, sheet, "", title)
+        name_axes(stacked[-1], sheet, label, list(panels)[-1])
+        return figure
+
+    return StaticFigure(draw)
+
+
 def bar_panels(
     panels: Mapping[str, Sequence[float]],
     x: Sequence[float],
@@ -78,6 +131,8 @@ def bar_panels(
     color: str = OUTPUT,
 ) -> StaticFigure:
     """Draw bars over the same places, one panel beneath another, on common axes.
+
+    Up to four bars have their numbers at their ends, and no axis for them.
 
     Args:
         panels: a title for each panel, and its heights; at most four.
@@ -102,7 +157,16 @@ def bar_panels(
     def draw(sheet: Sheet) -> Figure:
         figure, stacked = sheet_of_paper(sheet, 40 + PANEL * len(panels), len(panels))
         for heights, axes in zip(panels.values(), stacked, strict=True):
-            axes.bar(x, heights, color=color, width=0.75 * (x[1] - x[0]))
+            drawn = axes.bar(x, heights, color=color, width=0.75 * (x[1] - x[0]))
+            if len(x) <= NUMBERED:
+                axes.bar_label(drawn, fmt=_signed, fontsize=sheet.letters, padding=3, color=INK)
+                axes.margins(y=0.25)
+                axes.grid(visible=False)
+                axes.tick_params(axis="y", labelleft=False)
+            if min(map(min, panels.values())) < 0:
+                axes.axhline(0, color=INK, linewidth=1)
+                axes.spines["bottom"].set_visible(False)
+                axes.tick_params(axis="x", length=0)
         _name(stacked, sheet, panels, x_label, y_label)
         return figure
 

@@ -1,16 +1,18 @@
-"""Lines for what is continuous, steps for a state that stays until it changes, dots for sizes."""
+"""Lines for what is continuous, steps for what stays until it changes, dots for sizes."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+from course_lib.plotting.colors import INK, MUTED, OUTPUT
 from course_lib.plotting.labels import label_ends, label_on
 from course_lib.plotting.standard import STYLES, Sheet, StaticFigure, name_axes, sheet_of_paper
+from course_lib.plotting.ticks import OneForm
 
-__all__ = ["curves", "points", "steps"]
+__all__ = ["curves", "points", "steps", "walks"]
 
 HEIGHT = {"wide": 300, "narrow": 270}
 Lines = Mapping[str, Sequence[float]]
@@ -125,6 +127,53 @@ def points(
     return StaticFigure(draw)
 
 
+def walks(
+    x: Sequence[float],
+    paths: Sequence[Sequence[float]],
+    edge: Sequence[float],
+    *,
+    names: tuple[str, str],
+    x_label: str,
+    y_label: str,
+) -> StaticFigure:
+    """Draw many sums that grow step by step, the first of them strong, and how far they tend to go.
+
+    Args:
+        x: what the sums have counted so far.
+        paths: each sum at each x; its last value is marked.
+        edge: at each x a distance from 0; it is drawn on both sides.
+        names: what the first sum is called, and what the edge is.
+        x_label: what x counts.
+        y_label: what the sums are.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: if a path or the edge has not as many values as x.
+    """
+    named = {f"path {n}": path for n, path in enumerate(paths)} | {names[1]: edge}
+    for one in named:
+        _demand(x, {one: named[one]})
+
+    def draw(sheet: Sheet) -> Figure:
+        figure, (axes,) = sheet_of_paper(sheet, HEIGHT[sheet.name])
+        for n, path in reversed(list(enumerate(paths))):
+            color, width, dot = (MUTED, 0.7, 4) if n else (OUTPUT, 2.5, 8)
+            axes.plot(x, path, color=color, linewidth=width, drawstyle="steps-post")
+            axes.plot(x[-1:], path[-1:], "o", color=color, markersize=dot)
+        both = {names[1]: edge, f"−{names[1]}": [-far for far in edge]}
+        for far in both.values():
+            axes.plot(x, far, "--", color=INK, linewidth=2)
+        _scale(axes, "", x)
+        name_axes(axes, sheet, x_label, y_label)
+        ends = [(name, INK, (x[-1], far[-1])) for name, far in both.items()]
+        label_ends(axes, sheet, [(names[0], OUTPUT, (x[-1], paths[0][-1])), *ends])
+        return figure
+
+    return StaticFigure(draw)
+
+
 def _demand(x: Sequence[float], lines: Lines) -> None:
     if len(lines) > len(STYLES):
         raise ValueError(f"at most {len(STYLES)} lines can be told apart; {len(lines)} came")
@@ -149,29 +198,18 @@ def _labels(
 
 def _scale(axes: Axes, log: str, x: Sequence[float], *, every: bool = False) -> None:
     """Give an axis few ticks that are values, in plain figures."""
-    plain = FuncFormatter(lambda value, _: _plain(float(value)))
     if "x" in log:
         axes.set_xscale("log", base=2)
         low, high = np.log2(min(x)), np.log2(max(x))
         powers = np.arange(np.ceil(low), high + 1e-9, max(1, np.ceil((high - low) / 5)))
         axes.xaxis.set_major_locator(FixedLocator(list(x) if every else list(2.0**powers)))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(plain)
+        axes.xaxis.set_major_formatter(OneForm())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 4, 5, 10]))
     if "y" in log:
         axes.set_yscale("log", base=10)
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(plain)
+        axes.yaxis.set_major_formatter(OneForm())
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))
-
-
-def _plain(value: float) -> str:
-    """Write a number as a reader would: 65,536, 0.01, 1/16, and powers of ten beyond those."""
-    if 0 < value < 1 and float(1 / value).is_integer() and np.log2(value).is_integer():
-        return f"1/{1 / value:g}"
-    if value == 0 or 1e-4 <= abs(value) < 1e6:
-        return f"{value:,.4f}".rstrip("0").rstrip(".")
-    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-    return f"10{str(round(np.log10(abs(value)))).translate(raised)}"

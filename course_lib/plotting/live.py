@@ -1,7 +1,8 @@
 """A figure that answers: a Vega-Lite chart with controls, drawn in the page without a server.
 
-The page holds a still SVG, which stands in print and without JavaScript, and the chart's
-description. A small script (book/_static/live-figure.js) draws the chart when it comes near.
+The page holds a still SVG for a desk and one for a phone, of which one stands in print and without
+JavaScript, and the chart's description. A small script (book/_static/live-figure.js) draws the
+chart when it comes near, and as wide as there is room.
 """
 
 import json
@@ -14,9 +15,13 @@ import vl_convert
 
 from course_lib.plotting.colors import INK
 
-__all__ = ["THEME_INK", "LiveFigure", "enabled", "ink", "said"]
+__all__ = ["STILLS", "THEME_INK", "LiveFigure", "enabled", "ink", "said"]
 
 VEGA_LITE = "6.4"
+#: Pixels that stand beside a panel: labels of 52, the gap to them, and the padding of both sides.
+BESIDE = 80
+#: How wide the panels of the two still drawings are: for columns of 688 and of 288 pixels.
+STILLS = {"wide": 584, "narrow": 192}
 #: The colour of text in a chart's own parts: what the parameter of ``ink`` holds.
 THEME_INK = alt.expr("ink")
 
@@ -88,20 +93,34 @@ class LiveFigure:
             "view": {"stroke": None},
             "aria": True,
         }
+        if "vconcat" in spec:
+            # The page's script widens the panels to the column.
+            spec["usermeta"] = {"beside": BESIDE}
         # The page loads its own copy of the library: no address belongs into the description.
         spec.pop("$schema", None)
         spec["$schema"] = "https://vega.github.io/schema/vega-lite/v6.json"
         return spec
 
-    def svg(self) -> str:
-        """Return the still picture: the chart with its controls where they start."""
-        drawn = str(vl_convert.vegalite_to_svg(self.spec, vl_version=VEGA_LITE))
+    def svg(self, name: str = "wide") -> str:
+        """Return a still picture: the chart with its controls where they start.
+
+        Args:
+            name: "wide" or "narrow", the column that it is for.
+
+        Returns:
+            The drawing, with the class `live-figure-<name>`.
+        """
+        spec = json.loads(json.dumps(self.spec))
+        for panel in spec.get("vconcat", ()):
+            panel["width"] = STILLS[name]
+        drawn = str(vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE))
+        drawn = drawn.replace('class="marks"', f'class="marks live-figure-{name}"', 1)
         # The library counts ids on and on; two figures must not share them, nor two runs differ.
         known: dict[str, str] = {}
-        for name in re.findall(r'id="(\w+)"', drawn):
-            known[name] = f"{self.name}-{len(known)}"
-        for name, ours in known.items():
-            drawn = re.sub(rf'(id="|url\(#){name}\b', rf"\g<1>{ours}", drawn)
+        for one in re.findall(r'id="(\w+)"', drawn):
+            known[one] = f"{self.name}-{name}-{len(known)}"
+        for one, ours in known.items():
+            drawn = re.sub(rf'(id="|url\(#){one}\b', rf"\g<1>{ours}", drawn)
         return drawn
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
@@ -111,7 +130,7 @@ class LiveFigure:
         html = (
             f'<div class="live-figure" data-figure="{escape(self.name)}">'
             f'<div class="live-figure-static" role="img" aria-label="{escape(self.alt_text)}">'
-            f"{self.svg()}</div>"
+            f"{''.join(map(self.svg, STILLS))}</div>"
             '<div class="live-figure-mount"></div>'
             '<script type="application/json" class="live-figure-spec">'
             f"{description}</script></div>"

@@ -1,4 +1,4 @@
-"""Scores of random vectors under two sliders: their spread, and the largest weight."""
+"""The sizes of random scores under two sliders, and what follows: weights and the output."""
 
 import altair as alt
 import torch
@@ -11,8 +11,9 @@ from course_lib.softmax import softmax
 
 __all__ = ["score_histogram"]
 
-# Scores are counted in bins of this width; those beyond the reach are left out.
-BIN, REACH = 0.5, 40
+# Sizes are counted in bins of half a power of 2, so that a division moves the hill and leaves its
+# shape: it is seen at every setting, on axes that stand still. The outermost bins take the rest.
+LOW, HIGH = -8, 7
 DIVISOR = "format(pow(pow(2, power), exponent), '.3~g')"
 
 
@@ -20,7 +21,8 @@ def score_histogram(scores: dict[int, Float[Tensor, "T S"]]) -> LiveFigure:
     """Let the reader choose D and the division, and see the scores and the largest weight.
 
     Every histogram and every mean is computed here, from all of the scores: the page holds the
-    results, not the scores. Scores beyond ±40 are left out of the picture, not of the mean.
+    results, not the scores. The output's size is its root mean square for values that are
+    independent, with mean 0 and variance 1: the root of the sum of the squared weights.
 
     Args:
         scores: for each D, a power of 2, unscaled scores of T queries against S keys.
@@ -51,59 +53,64 @@ def score_histogram(scores: dict[int, Float[Tensor, "T S"]]) -> LiveFigure:
     base = alt.Chart(alt.InlineData(values=data)).transform_filter(
         "datum.D == pow(2, power) && datum.tenths == round(10 * exponent)"
     )
-    chart = alt.vconcat(_spread(base), _largest(base)).add_params(ink(), power, exponent, *words)
-    shown = "A histogram of scores of random vectors, and a bar for the mean largest weight."
+    chart = alt.vconcat(_sizes(base), _results(base)).add_params(ink(), power, exponent, *words)
+    shown = "A histogram of the sizes of random scores; bars: mean largest weight, output's size."
     return LiveFigure(chart, name="score-histogram", alt_text=shown)
 
 
 def _divided(scores: Float[Tensor, "T S"]) -> dict[str, object]:
-    """Return what the figure shows of one choice: the histogram and the mean largest weight."""
-    count, edges = torch.histogram(
-        scores.double().cpu().flatten(), int(2 * REACH / BIN), range=(-REACH, REACH)
-    )
-    filled = count.nonzero().flatten()
+    """Return what the figure shows of one choice: the histogram and what the weights do."""
+    halves = (2 * scores.double().cpu().abs().log2()).floor().clamp(2 * LOW, 2 * HIGH - 1)
+    steps, count = torch.unique(halves, return_counts=True)
+    weights = softmax(scores.double())
     return {
-        "low": edges[filled].tolist(),
-        "share": [round(share, 5) for share in (count[filled] / scores.numel()).tolist()],
-        "weight": round(softmax(scores.double()).amax(-1).mean().item(), 4),
+        "low": (steps / 2).tolist(),
+        "share": [round(share, 4) for share in (count / scores.numel()).tolist()],
+        "weight": round(weights.amax(-1).mean().item(), 4),
+        "output": round(weights.square().sum(-1).mean().sqrt().item(), 4),
     }
 
 
-def _spread(base: alt.Chart) -> alt.Chart:
-    """Draw which share of the scores lies where."""
-    spread = base.transform_flatten(["low", "share"]).transform_calculate(
-        high=f"datum.low + {BIN}",
-        said="'scores from ' + datum.low + ' to ' + datum.high + ': ' + "
-             "format(datum.share, '.4f')",
-    )  # fmt: skip
-    drawn: alt.Chart = spread.mark_bar(color=MUTED, binSpacing=0).encode(
-        x=alt.X("low:Q", bin="binned", title="score",
-                axis=alt.Axis(values=[-40, -20, 0, 20, 40]),
-                scale=alt.Scale(domain=[-REACH, REACH])),
+def _sizes(base: alt.Chart) -> alt.Chart:
+    """Draw which share of the scores has which size, on a scale of doublings."""
+    sizes = base.transform_flatten(["low", "share"]).transform_calculate(
+        high="datum.low + 0.5",
+        said="'half powers of 2 from ' + datum.low + ': ' + format(datum.share, '.4f')",
+    )
+    powers = list(range(LOW, HIGH + 1))
+    drawn: alt.Chart = sizes.mark_bar(color=MUTED, binSpacing=0).encode(
+        x=alt.X("low:Q", bin="binned", title="size of a score, unsigned",
+                axis=alt.Axis(values=powers[2::3], labelExpr=(
+                    "datum.value < 0 ? '1/' + pow(2, -datum.value) : '' + pow(2, datum.value)")),
+                scale=alt.Scale(domain=[LOW, HIGH], nice=False)),
         x2="high:Q",
-        # The place of the numbers is kept: the drawing has one size, whatever they are.
-        y=alt.Y("share:Q", title="share of scores",
-                axis=alt.Axis(tickCount=4, minExtent=52, maxExtent=52, format=".2~g")),
+        y=alt.Y("share:Q", title="share of scores", scale=alt.Scale(domain=[0, 0.2]),
+                axis=alt.Axis(values=[0, 0.1, 0.2], minExtent=52, maxExtent=52)),
         description="said:N",
-    ).properties(width=240, height=150, title=alt.Title(alt.expr(
+    ).properties(width=270, height=130, title=alt.Title(alt.expr(
         f"'D = ' + pow(2, power) + ', scores divided by ' + {DIVISOR}"
     )))  # fmt: skip
     return drawn
 
 
-def _largest(base: alt.Chart) -> alt.LayerChart:
-    """Draw the mean over the queries of the largest weight of each."""
-    largest = base.transform_calculate(
-        said="'mean largest weight: ' + format(datum.weight, '.3f')",
-        label="format(datum.weight, '.2f')",
-    )
-    x = alt.X(
-        "weight:Q", title="mean largest weight", scale=alt.Scale(domain=[0, 1.2]),
-        axis=alt.Axis(values=[0, 0.5, 1]),
+def _results(base: alt.Chart) -> alt.LayerChart:
+    """Draw the mean over the queries of the largest weight, and the size of the output."""
+    results = base.transform_fold(["weight", "output"], as_=["what", "size"]).transform_calculate(
+        name="datum.what == 'weight' ? 'mean largest weight' : 'size of the output'",
+    ).transform_calculate(
+        said="datum.name + ': ' + format(datum.size, '.3f')",
+        label="datum.name + ' ' + format(datum.size, '.2f')",
     )  # fmt: skip
-    bar = largest.mark_bar(color=OUTPUT, height=22).encode(x=x, description="said:N")
-    number = largest.mark_text(align="left", dx=5, fontSize=14).encode(
-        x=x, text="label:N", color=alt.value(THEME_INK)
+    y = alt.Y("name:N", title=None, axis=alt.Axis(
+        labels=False, ticks=False, domain=False, minExtent=52, maxExtent=52))  # fmt: skip
+    x = alt.X(
+        "size:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(values=[0, 0.5, 1])
     )
-    drawn: alt.LayerChart = (bar + number).properties(width=240, height=40)
+    bars = results.mark_bar(color=OUTPUT, height=16, yOffset=9).encode(
+        x=x, y=y, description="said:N"
+    )
+    words = results.mark_text(align="left", dy=-10, fontSize=13).encode(
+        x=alt.value(0), y=y, text="label:N", color=alt.value(THEME_INK)
+    )
+    drawn: alt.LayerChart = (bars + words).properties(width=270, height=alt.Step(44))
     return drawn

@@ -13,7 +13,15 @@ from grading.verdict.case import Who
 from grading.verdict.judge import judge
 from grading.verdict.record import Record
 
-__all__ = ["Row", "as_markdown", "chapter_title", "kill_table", "right_answers", "wrong_answers"]
+__all__ = [
+    "Row",
+    "as_markdown",
+    "chapter_title",
+    "kill_table",
+    "right_answers",
+    "submitted",
+    "wrong_answers",
+]
 
 BOOK = Path(__file__).resolve().parent.parent.parent / "book"
 
@@ -53,7 +61,7 @@ def kill_table(exercises: Iterable[Exercise] | None = None) -> list[Row]:
     for exercise in all_exercises() if exercises is None else exercises:
         sentences = {mistake.code: mistake.sentence for mistake in exercise.misconceptions}
         for who in wrong_answers(exercise):
-            seen = _judged(exercise, who)
+            seen = submitted(exercise, who)
             refused = not seen.passed and seen.points == 0
             named = "+".join(seen.misconceptions) or None
             rows.append(Row(exercise, who[0], sentences[who[0]], refused, named, seen.rule))
@@ -61,7 +69,7 @@ def kill_table(exercises: Iterable[Exercise] | None = None) -> list[Row]:
     return rows
 
 
-def _judged(exercise: Exercise, who: Who) -> Record:
+def submitted(exercise: Exercise, who: Who) -> Record:
     """Judge a function of the catalogue by what is kept of it, or run it."""
     return judge(exercise, Live(exercise, who), with_example=False).record
 
@@ -104,7 +112,7 @@ def _summary(rows: list[Row]) -> str:
     killed = sum(row.killed for row in rows)
     right = sum(len(exercise.alternatives) for exercise in known)
     accepted = sum(
-        _judged(exercise, who).passed for exercise in known for who in right_answers(exercise)
+        submitted(exercise, who).passed for exercise in known for who in right_answers(exercise)
     )
     missed = [f"{row.exercise.name}: {row.code} is {row.named}" for row in rows if not row.killed]
     if missed or accepted < right:

@@ -95,15 +95,25 @@ def _runs(case: Case, mine: Trial, right: Trial) -> Finding | None:
 
 def _returns(case: Case, mine: Trial, right: Trial) -> Finding | None:
     value, outputs = mine.seen.value, case.exercise.outputs
-    names = " and ".join(output.name for output in outputs)
+    names = _listed([output.name for output in outputs])
     if value is None:
         message = f"The function returned None. It has to return {names}. Is there a `return`?"
         return Finding("it returns something", message)
     if mine.outputs is None:
-        many = f"{len(value)} results" if isinstance(value, tuple | list) else described(value)
-        message = f"It returned {many}, not {len(outputs)} results, {names}."
+        came = described(value)
+        if isinstance(value, tuple | list):
+            came += f" of {len(value)}" if value else " of none"
+        message = f"It returned {came}; {_COUNTS[len(outputs)]} asked for: {names}."
         return Finding("it returns what is asked for", message, "values")
     return None
+
+
+_COUNTS = {1: "one result is", 2: "two results are", 3: "three results are", 4: "four results are"}
+
+
+def _listed(names: list[str]) -> str:
+    """Return some names as a sentence lists them."""
+    return " and ".join([*[", ".join(names[:-1])] * (len(names) > 1), names[-1]])
 
 
 def kind_finding(case: Case, mine: Trial, right: Trial | None = None) -> Finding | None:
@@ -165,6 +175,8 @@ def _dtype(output: Output, value: Any, mine: Trial) -> Finding | None:
         message = f"{output.name} has to be {wanted}; yours is {value.dtype}."
         return Finding("results have the right type", message)
     message = f"{output.name} has to be {wanted}, like the inputs; yours is {value.dtype}."
+    if (output.kind, value.dtype) == ("tensor", "float32"):
+        message += " PyTorch makes new tensors in float32 unless it is told the dtype."
     return Finding("results have the dtype of the inputs", message)
 
 
@@ -225,7 +237,7 @@ def _not_finite(name: str, value: Any, bad: Any, truth: Any) -> str:
     kind = "NaN, not a number" if np.isnan(value).any() else "an infinity"
     place = tuple(int(index) for index in np.argwhere(bad)[0]) if bad.ndim else ()
     first = f"{name}[{', '.join(map(str, place))}]" if place else name
-    wanted = "" if truth is None else f"has to be {truth[place].item():.4g}"
+    wanted = "" if truth is None else f"has to be {truth[place].item() + 0:.4g}"
     if bad.size == 1:
         return f"{first} is {kind}" + (f", and {wanted}." if wanted else ".")
     text = (

@@ -22,6 +22,7 @@ from grading.verdict.case import (
 from grading.verdict.contract import signature_finding, stopped, stopped_again
 from grading.verdict.diagnose import diagnose
 from grading.verdict.finding import Finding
+from grading.verdict.operations import in_words
 from grading.verdict.recorded import compared, recorded
 from grading.verdict.rules import first_finding
 from grading.verdict.shrink import Example, smallest_example
@@ -109,8 +110,11 @@ def _judged(case: Case, with_example: bool) -> Verdict:
             finding = stopped(case)
             return Verdict(_failed(exercise, finding), finding)
         if calls:
-            message = f"It uses {calls[0]}. This task asks for your own version, so it earns "
-            finding = Finding("the work is your own", message + "nothing.")
+            own = "loops over single numbers or rows" if exercise.loops else "your own version"
+            message = (
+                f"It uses {in_words(calls[0])}. This task asks for {own}, so it earns nothing."
+            )
+            finding = Finding("the work is your own", message)
             return Verdict(_failed(exercise, finding), finding)
     if finding is None:
         return Verdict(_passed(exercise, truth), seen=tuple(seen))

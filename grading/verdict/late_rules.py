@@ -25,7 +25,11 @@ __all__ = [
 
 
 #: What PyTorch says where bfloat16 is its own gap, or NumPy's.
-NO_BFLOAT16 = ("not implemented for 'BFloat16'", "unsupported ScalarType BFloat16")
+NO_BFLOAT16 = (
+    "not implemented for 'BFloat16'",
+    "unsupported ScalarType BFloat16",
+    "Low precision dtypes not supported. Got BFloat16",
+)
 #: So many seeds show how far the results of a measure lie apart.
 SEEDS = 150
 
@@ -177,8 +181,8 @@ def costs(case: Case) -> Finding | None:
         if elements > allowed:
             kind = "an array" if exercise.outputs[0].kind == "array" else "a tensor"
             message = (
-                f"On the way it makes {kind} of shape {lettered(shape, probe)} with {elements} "
-                f"entries; more than {allowed} are never needed."
+                f"On the way it makes {kind} of shape {lettered(shape, probe)}: {elements} "
+                f"numbers, where {allowed} are enough."
             )
             return Finding(rule, message, "cost", probe=probe.name, shape=shape)
     return None

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["equation_mathml", "equation_tex"]
+__all__ = ["chapter_title", "equation_mathml", "equation_tex"]
 
 #: Collected from the chapters by book/_ext/equations.py.
 COLLECTED = Path(__file__).with_name("equations.json")
@@ -18,6 +18,15 @@ def equation_tex(link: str) -> str:
         link: the chapter and the label, "softmax#eq-softmax".
     """
     return str(_collected().get(link, {}).get("tex", ""))
+
+
+def chapter_title(link: str) -> str:
+    """Return the title of the chapter in which an equation stands; its file's name elsewhere.
+
+    Args:
+        link: the chapter and the label, "softmax#eq-softmax".
+    """
+    return str(_collected().get(link, {}).get("chapter") or link.partition("#")[0])
 
 
 def equation_mathml(link: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from grading.verdict.record import Example, Record, Told
-from grading.words.equations import equation_tex
+from grading.words.equations import chapter_title, equation_tex
 from grading.words.links import equation_link, is_for_building
 
 __all__ = [
@@ -51,7 +51,7 @@ def message(record: Record) -> str:
 def to_read(record: Record) -> tuple[str, str | None]:
     """Return what to read, in words, and its address; None where no page is known."""
     chapter, _, label = record.link.partition("#")
-    words = f"Read the equation in the chapter {chapter.replace('-', ' ')}"
+    words = f"Read the equation in the chapter “{chapter_title(record.link)}”"
     address = equation_link(chapter, label)
     if address is None and is_for_building():
         words += " (`make book` builds it here, and the next check links to it)"

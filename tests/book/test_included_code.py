@@ -60,6 +60,18 @@ def test_what_refuses_bad_input_goes_and_every_other_condition_stays() -> None:
         included.strip_guards("def f(x):\n    return x\n")
 
 
+def test_of_some_lines_of_a_function_what_refuses_bad_input_goes_too() -> None:
+    lines = "a = x\nif a < 0:\n    raise ValueError(a)\nif a > 9:\n    a = 9\nreturn a"
+    assert included.strip_guards(lines).splitlines() == [
+        "a = x",
+        "if a > 9:",
+        "    a = 9",
+        "return a",
+    ]
+    with pytest.raises(ValueError, match="needs a pyobject that refuses something"):
+        included.strip_guards("a = x\nreturn a")
+
+
 def test_every_included_function_of_a_chapter_is_left_whole() -> None:
     seen = []
     for chapter in chapters():

@@ -31,14 +31,43 @@ from course_lib.config import (
     norms,
     rope,
 )
+from course_lib.config import experts as experts_config
 from course_lib.config import latent as latent_config
 from course_lib.counts import attention as attention_counts
 from course_lib.counts import cache as cache_counts
 from course_lib.counts import decoder as decoder_counts
 from course_lib.counts import feed_forward as feed_forward_counts
 from course_lib.counts import norms as norm_counts
+from course_lib.efficient import (
+    block_sparse,
+    chunked_feed_forward,
+    kernel_attention,
+    learnt_index,
+    low_rank,
+    lsh,
+    performer,
+    sliding,
+    sparse_masks,
+    streaming,
+)
+from course_lib.efficient import reach as layer_reach
 from course_lib.entropy import entropy
+from course_lib.exact import blockwise, blockwise_forward, reach, splits
+from course_lib.exact.blockwise_backward import blockwise_backward
+from course_lib.exact.feed_forward import blockwise_feed_forward
+from course_lib.exact.fused import attend_then_feed
+from course_lib.experts import (
+    affine_router,
+    balance,
+    capacity,
+    dispatch,
+    expert_choice,
+    routed,
+    router,
+)
+from course_lib.experts import fitting as expert_fitting
 from course_lib.generation import choice, logits, prompts, translation, writing
+from course_lib.layers import gates
 from course_lib.layers import norms as norm_functions
 from course_lib.layers.activations import relu
 from course_lib.masks import causal_mask, distances, padding_mask, window_mask
@@ -46,6 +75,7 @@ from course_lib.model import (
     blocks,
     feed_forward_modules,
     initialise,
+    mixture_modules,
     multi_head,
     norm_modules,
     padded_reading,
@@ -65,7 +95,7 @@ from course_lib.scaling import saturation, score_variance, softmax_scale
 from course_lib.softmax import log_softmax, logsumexp, softmax, softmax_vjp, softmax_with_sink
 from course_lib.tokenizer.bpe import bpe_train
 from course_lib.training import accumulation, loop, loss, models, recipes, tasks, text
-from course_lib.zoo import gemma, gpt, vaswani
+from course_lib.zoo import gemma, gpt, gpt_oss, vaswani
 from course_lib.zoo import llama as llama_zoo
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -73,7 +103,10 @@ CPU = torch.device("cpu")
 X, GAIN, IDS = torch.ones(2, 3, 8), torch.ones(8), torch.tensor([[1, 2, 3]])
 LOGITS, FREQUENCIES, POSITIONS = torch.zeros(1, 3, 7), torch.tensor([1.0, 0.5]), torch.arange(3)
 QUERY = torch.ones(1, 2, 3, 4)
+QKV = {"query": QUERY, "key": QUERY, "value": QUERY}
 HEADS = attention.CausalAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
+SWIGLUS = experts_config.GatedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
+MIXED = experts_config.ClampedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
 ALIBI = attention.AlibiAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
 ROPE = rope.RopeConfig(base=10.0, rotary_dim=4)
 LATENT = latent_config.LatentAttentionConfig(
@@ -106,8 +139,42 @@ HEAD_PARAMETERS = heads.MultiHeadParameters(
 )
 TABLE = rotation_table.rotation_table(POSITIONS, FREQUENCIES)
 
+KEYS = {"query": QUERY, "key": QUERY, "value": QUERY}
+REACH = {"num_queries": 3, "num_keys": 3, "causal": True}
+RESULT = (QUERY, QUERY[..., 0])
+CHOICES = torch.tensor([[[0, 1], [1, 0], [0, 1]]])
+ROUTED = {"x": X, "w_gate": torch.ones(8, 4), "A": 2, "bias": torch.zeros(4)}
+
 #: What takes a count or a number -> a call that is right.
 CALLS: dict[Callable[..., object], dict[str, object]] = {
+    blockwise.blockwise_attention: {**KEYS, "causal": True, "window": 2, "block": 2},
+    blockwise_backward: {
+        "qkv": (QUERY, QUERY, QUERY), "result": RESULT, "gradient": RESULT,
+        "reach": reach.Reach(**REACH), "block_q": 2, "block_k": 2,
+    },
+    blockwise_forward.blockwise_forward: {
+        **KEYS, "reach": reach.Reach(**REACH), "block_q": 2, "block_k": 2,
+    },
+    blockwise_forward.flash_forward: {**KEYS, "block_q": 2, "block_k": 2, "causal": True},
+    blockwise_feed_forward: {
+        "x": X, "w_in": torch.ones(8, 5), "w_out": torch.ones(5, 8), "block": 2,
+    },
+    attend_then_feed: {**KEYS, "causal": True, "feed": relu, "block": 2},
+    reach.Reach: {**REACH, "window": 2},
+    splits.split_kv: {**KEYS, "splits": 2},
+    balance.bias_update: {"load": IDS[0], "bias": torch.zeros(3), "rate": 0.1},
+    balance.expert_load: {"experts": CHOICES, "E": 4},
+    capacity.capacity_dispatch: {"experts": CHOICES, "E": 4, "factor": 1.5},
+    capacity.expert_capacity: {"T": 2, "A": 2, "E": 4, "factor": 1.5},
+    dispatch.expert_dispatch: {"experts": CHOICES[0], "E": 4, "P": 2},
+    expert_choice.expert_choice: {"x": X[0], "w_gate": torch.ones(8, 4), "capacity": 2},
+    expert_fitting.require_choices: {"experts": CHOICES, "E": 4},
+    expert_fitting.require_experts_per_token: {"A": 2, "E": 4},
+    router.choose: {"priorities": X, "A": 2},
+    router.grouped_sigmoid_router: {**ROUTED, "num_groups": 2, "groups_kept": 1},
+    router.limit_groups: {"priorities": X, "num_groups": 2, "groups_kept": 1},
+    router.sigmoid_router: ROUTED,
+    router.topk_router: ROUTED,
     grouped.mha_to_gqa: {"w_k": X[0], "G": 1, "H": 2},
     heads.cross_attention: {
         "x": X, "context": X, "parameters": HEAD_PARAMETERS, "num_heads": 2,
@@ -182,6 +249,41 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     decoder_counts.layer_parameters: BLOCK,
     feed_forward_counts.feed_forward_parameters: {"config": PLAIN, "d_model": 8},
     norm_counts.norm_parameters: {"config": NORM, "size": 8},
+    block_sparse.block_sparse_attention: {
+        **QKV, "may_attend": torch.ones(3, 3).bool(), "block": 2,
+    },
+    block_sparse.permuted_block_attention: {**QKV, "order": torch.tensor([1, 0]), "block": 2},
+    chunked_feed_forward.chunked_feed_forward: {"x": X, "feed_forward": torch.sin, "chunk": 2},
+    kernel_attention.causal_kernel_attention: {
+        "query_features": X, "key_features": X, "value": X, "chunk": 2,
+    },
+    learnt_index.top_k_attention: {**QKV, "scores": torch.ones(1, 3, 3), "k": 2},
+    learnt_index.top_k_mask: {"scores": X, "k": 2},
+    low_rank.spectrum: {"weights": X, "r": 2},
+    lsh.lsh_attention: {
+        "qk": QUERY, "value": QUERY, "buckets": torch.zeros(1, 2, 3).long(), "chunk": 3,
+        "causal": True,
+    },
+    lsh.multi_round_lsh_attention: {
+        "qk": QUERY, "value": QUERY, "buckets": torch.zeros(2, 1, 2, 3).long(), "chunk": 3,
+        "causal": True,
+    },
+    performer.orthogonal_projections: {
+        "num_features": 3, "head_dim": 2, "generator": GENERATOR,
+    },
+    layer_reach.reach: {"may_attend": torch.ones(3, 3).bool(), "num_layers": 2},
+    sliding.sliding_attention: {**QKV, "window": 2},
+    **{pattern: {"num_positions": 3, "block": 2} for pattern in sparse_masks.PATTERNS.values()},
+    sparse_masks.block_sparse_mask: {"T": 3, "block": 2, "pattern": "fixed"},
+    sparse_masks.random_mask: {
+        "num_positions": 3, "block": 2, "num_random": 1, "generator": GENERATOR,
+    },
+    streaming.streaming_keep: {"num_keys": 9, "num_sinks": 2, "window": 3},
+    streaming.streaming_mask: {"num_queries": 3, "num_keys": 9, "num_sinks": 2, "window": 3},
+    streaming.streaming_step: {
+        "query": QUERY[:, :, :1], "key": QUERY, "value": QUERY, "num_sinks": 1, "window": 2,
+        "base": 10.0,
+    },
     entropy: {"weights": X, "axis": 1},
     choice.sampler: {"generator": GENERATOR, "temperature": 2.0},
     logits.temperature_logits: {"logits": LOGITS, "temperature": 2.0},
@@ -219,6 +321,8 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
         "config": encoder.EncoderConfig(**STACK), "vocab_size": 7, "context_length": 9,
     },
     encoder_model.sequence_mask: {"lengths": IDS[0], "num_sequences": 3, "num_keys": 3},
+    mixture_modules.GatedMixture: {"config": SWIGLUS, "d_model": 8},
+    mixture_modules.ClampedMixture: {"config": MIXED, "d_model": 8},
     feed_forward_modules.GatedFeedForward: {"config": GATED, "d_model": 8},
     feed_forward_modules.PlainFeedForward: {"config": PLAIN, "d_model": 8},
     feed_forward_modules.feed_forward_module: {"config": PLAIN, "d_model": 8},
@@ -296,6 +400,20 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     text.unigram_entropy: {"ids": IDS[0], "vocab_size": 7},
     gemma.gemma2_layers: {"num_layers": 2, "attention": HEADS, "d_ff": 5},
     gemma.gemma3_layers: {"num_layers": 2, "attention": HEADS, "global_rope": ROPE, "d_ff": 5},
+    gpt_oss.gpt_oss_layers: {
+        "num_layers": 2, "attention": HEADS, "experts": MIXED, "window": 3,
+    },
+    gates.oai_swiglu: {"x": X, "alpha": 1.0, "limit": 7.0},
+    affine_router.affine_topk_router: {
+        "x": X, "w_gate": torch.zeros(X.shape[-1], 3), "b_gate": torch.zeros(3), "A": 2,
+    },
+    routed.through_experts: {
+        "x": X, "experts": torch.zeros(2, 3, 1, dtype=torch.int64),
+        "weights": torch.ones(2, 3, 1), "num_experts": 2, "network": lambda rows, _: rows,
+    },
+    experts_config.GatedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
+    experts_config.ClampedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
+    feed_forward_counts.active_feed_forward_parameters: {"config": MIXED, "d_model": 8},
     gpt.gpt_config: {
         "num_layers": 1, "num_heads": 2, "d_model": 8, "vocab_size": 7, "context_length": 9,
     },

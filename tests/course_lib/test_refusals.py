@@ -27,6 +27,7 @@ from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.attention.qk_norm import cosine_scores, normalise_heads
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.config.encoder import VisionConfig
+from course_lib.documents import document_mask, document_positions
 from course_lib.entropy import entropy, weight_entropy
 from course_lib.generation.choice import greedy, pick, sample
 from course_lib.generation.logits import temperature_logits, top_k_logits
@@ -36,6 +37,7 @@ from course_lib.layers.affine import affine
 from course_lib.layers.embedding import embed, unembed
 from course_lib.layers.feed_forward import swiglu
 from course_lib.layers.norms import layer_norm, rms_norm, rms_norm_unit_offset
+from course_lib.leaks import leak_matrix
 from course_lib.masks import causal_mask, combine, distances, padding_mask, window_mask
 from course_lib.model.encoder import BertEncoder, sequence_mask
 from course_lib.model.vision import VisionTransformer, patches
@@ -173,6 +175,8 @@ NOT_INTEGERS: list[Case] = [
     (lambda: learned(table, positions.bool()), "positions is torch.bool; shape (3,)"),
     (lambda: padding_mask(torch.tensor([2.0, 2.7]), 5), "lengths is torch.float32; shape (2,)"),
     (lambda: padding_mask(torch.tensor([True]), 5), "lengths is torch.bool; shape (1,)"),
+    (lambda: document_mask(torch.tensor([2.0, 2.0])), "doc_ids is torch.float32; shape (2,)"),
+    (lambda: document_positions(torch.tensor([True])), "doc_ids is torch.bool; shape (1,)"),
     (lambda: sequence_mask(torch.tensor([2.0]), 1, 5), "lengths is torch.float32; shape (1,)"),
     (
         lambda: rope(query[..., :6], positions.double(), 1e4),
@@ -274,6 +278,11 @@ AXES: list[Case] = [
         lambda: padding_mask(torch.tensor([[2, 3]]), 5),
         "lengths has the axes B, 1 in number; lengths",
     ),
+    (
+        lambda: document_mask(torch.tensor(3)),
+        "doc_ids has the axes *batch T, at least 1 in number; doc_ids has 0; shape ()",
+    ),
+    (lambda: leak_matrix(torch.sin, w[0]), "x has the axes T C, 2 in number; x has 1; shape ("),
     (lambda: rotate(query, positions, inv_freq[None]), "inv_freq has 2; shape (1, 3)"),
     (
         lambda: greedy(torch.tensor(1.0)),
@@ -486,6 +495,7 @@ APART: list[Case] = [
         lambda: embed(ids.to("meta"), table),
         "the values of ids are read, and a meta tensor has none;",
     ),
+    (lambda: document_mask(ids.to("meta")), "the values of doc_ids are read, and a meta tensor"),
     (lambda: padding_mask(torch.tensor([1]).to("meta"), 2), "lengths lies on meta; shape (1,)"),
     (
         lambda: lm_loss(logits.to("meta"), ids),

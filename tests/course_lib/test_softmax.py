@@ -406,11 +406,11 @@ def test_softmax_vjp_refuses_to_broadcast() -> None:
 
 
 @pytest.mark.usefixtures("without_annotations")
-def test_a_sink_needs_one_logit_per_head() -> None:
-    message = r"H is 4 and sink has 3 logits; shapes \(4, 3, 5\) and \(3,\)"
+def test_a_sink_needs_one_score_per_head() -> None:
+    message = r"H is 4 and sink has 3 scores; shapes \(4, 3, 5\) and \(3,\)"
     with pytest.raises(ValueError, match=message):
         lib.softmax_with_sink(torch.zeros(4, 3, 5), torch.zeros(3))
-    message = r"H is 0 and sink has 3 logits; shapes \(3, 5\) and \(3,\)"
+    message = r"H is 0 and sink has 3 scores; shapes \(3, 5\) and \(3,\)"
     with pytest.raises(ValueError, match=message):
         lib.softmax_with_sink(torch.zeros(3, 5), torch.zeros(3))
 

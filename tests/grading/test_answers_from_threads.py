@@ -132,7 +132,7 @@ ROWS = (
         ("always the root of head_dim", wrong.root_of_the_head_alone,
          G + "antonellof/ferrox/issues/40", "SCL-HEADDIM"),
         ("neither of the two options", wrong.always_the_head,
-         G + "tenstorrent/tt-metal/issues/22810", "SCL-HEADDIM"),
+         G + "tenstorrent/tt-metal/issues/22810", "SCL-HEADDIM+SCL-NOYARN"),
         ("YaRN's factor divided by itself", wrong.ratio_of_equals,
          G + "turboderp-org/exllamav3/issues/259", "SCL-NOYARN"),
         ("the root of the absorbed size, D + 512", wrong.absorbed_size,

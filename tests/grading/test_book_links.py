@@ -110,7 +110,7 @@ def test_without_the_books_sources_nobody_is_told_to_build_it(book: Path) -> Non
     (book / "softmax.html").unlink()
     links.SETTINGS.unlink()
     result = check(lambda x, axis: x, exercise="softmax")
-    assert "Read the equation in the chapter softmax." in result.message
+    assert "Read the equation in the chapter “Softmax: from scores to weights”." in result.message
     assert "make book" not in str(result) + result.html
 
 

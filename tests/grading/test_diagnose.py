@@ -378,7 +378,12 @@ OTHERS = [
     ("attention_scores", "SC-SOFTMAX", lambda q, k: (q @ k.mT).softmax(-1)),
     ("attention_scores", "SC-SOFTMAX", lambda q, k: (q @ k.mT / q.shape[-1] ** 0.5).softmax(-1)),
     ("cross_attention_shapes", "SHAPE-ORDER", lambda T, S, D, Dv: ((T, Dv), (T, S))),
-    ("softmax_scale", "SCL-HEADDIM", lambda d, a=None, f=None: 1 / math.sqrt(d)),
+    ("softmax_scale", "SCL-HEADDIM+SCL-NOYARN", lambda d, a=None, f=None: 1 / math.sqrt(d)),
+    (
+        "softmax_scale",
+        "SCL-BOTH+SCL-YARNONCE",
+        lambda d, a=None, f=None: scale(d * (a or 1), None) * (0.1 * math.log(f) + 1 if f else 1),
+    ),
     ("softmax_scale", "SCL-BOTH", lambda d, a=None, f=None: scale(d * (a or 1), f)),
     ("softmax_scale", "SCL-DMODEL", lambda d, a=None, f=None: scale((a or d) * 32, f)),
     ("softmax", "SM-RESCALED", lambda x, a=-1: library_softmax(x / x.norm(dim=a, keepdim=True), a)),

@@ -6,6 +6,7 @@ example then speak alone.
 """
 
 import functools
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ import torch
 from observed import case, trials
 
 from grading import check
+from grading.asking import function_of
+from grading.catalogue.kill_table import wrong_answers
 from grading.exercise import Exercise, Misconception, Output, Probe
 from grading.exercises import all_exercises
 from grading.verdict.diagnose import diagnose
@@ -24,6 +27,7 @@ from grading.verdict.finding import Finding
 pytestmark = pytest.mark.filterwarnings("ignore")
 SDPA = "scaled_dot_product_attention"
 GITHUB = "https://github.com/"
+POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
 def attend(
@@ -615,3 +619,32 @@ def nan_at_five_and_three(x: Any) -> Any:
 
 def raising_at_five_and_right(x: Any) -> Any:
     return raising("size 5")(x) if len(x) == 5 else 2 * x
+
+
+#: Where other draws give another number, and why that cannot be mended.
+HANG_ON_THE_DRAWS = {"SAT-MAXMAX": "the largest of thousands is one draw, not a mean"}
+
+
+@pytest.mark.parametrize(
+    "exercise",
+    [one for one in all_exercises() if one.kind == "measure"],
+    ids=lambda exercise: exercise.name,
+)
+@pytest.mark.parametrize("skipped", [1, 4])
+def test_a_mistake_of_a_measure_is_named_whatever_is_drawn(
+    exercise: Exercise, skipped: int
+) -> None:
+    for who in wrong_answers(exercise):
+        wrong = function_of(exercise, who)
+
+        @functools.wraps(wrong)
+        def elsewhere(*arguments: Any, made: Any = wrong) -> Any:
+            inputs = dict(zip(exercise.parameters, arguments, strict=True))
+            torch.rand(skipped, generator=inputs["generator"])
+            return made(*arguments)
+
+        elsewhere.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, POSITIONAL) for name in exercise.parameters]
+        )
+        named = check(elsewhere, exercise=exercise.name).misconception
+        assert named == who[0] or (named is None and who[0] in HANG_ON_THE_DRAWS), who

@@ -50,7 +50,7 @@ def test_inputs_that_cannot_be_tried_are_no_blind_ones(inputs: Any, words: str) 
     result = softmax_diagnosis(inputs)
     assert not result.passed
     assert result.misconception is None
-    assert "The mistake is named." in result.message
+    assert "You chose the right mistake." in result.message
     assert words in result.message
 
 

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -97,3 +98,18 @@ def test_an_answer_that_writes_into_its_inputs_spoils_no_example() -> None:
     result = check(writes, exercise="attention_by_loops")
     assert "query" in result.example
     assert "expected" in result.example
+
+
+def test_inputs_that_the_reference_refuses_are_no_example() -> None:
+    exercise = find("attention_scores")
+    assert exercise is not None
+
+    def picky(query: Any, key: Any) -> Any:
+        if 1 in query.shape:
+            raise ValueError("two of everything, please")
+        return query @ key.mT
+
+    one = example(replace(exercise, reference=picky), lambda query, key: 2 * query @ key.mT)
+    assert one is not None
+    assert tuple(one.inputs["query"].shape) == (2, 2)
+    assert one.right.outputs is not None

@@ -1,10 +1,12 @@
 """Architectures as configurations of our parts, against transformers' models of them."""
 
+from fractions import Fraction
+
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, CONTEXT, WINDOW, V, make_pair
+from tiny_models import ARCHITECTURES, CONTEXT, EXPERTS, WINDOW, V, make_pair
 
-from course_lib.counts.decoder import decoder_parameters
+from course_lib.counts.decoder import active_parameters, decoder_parameters
 from course_lib.model.initialise import num_parameters
 
 B, T = 2, 23  # more than four windows
@@ -60,6 +62,16 @@ def test_parameters_are_counted_as_transformers_counts_them(name: str) -> None:
     expected = sum(weight.numel() for weight in theirs.parameters())
     assert num_parameters(ours) == expected
     assert decoder_parameters(ARCHITECTURES[name].ours) == expected
+
+
+@pytest.mark.parametrize(("name", "used"), [("Mixtral", 2), ("Qwen3 MoE", 3), ("gpt-oss", 4)])
+def test_active_are_the_experts_of_one_token_and_no_embedding(name: str, used: int) -> None:
+    theirs, _ = make_pair(name)
+    active = Fraction(0)
+    for key, weight in theirs.named_parameters():
+        share = Fraction(used, EXPERTS) if ".experts." in key else 1
+        active += share * weight.numel() * ("embed_tokens" not in key)
+    assert active_parameters(ARCHITECTURES[name].ours) == active
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,12 +8,20 @@ from torch.nn.attention.flex_attention import and_masks, create_mask
 from torch.testing import assert_close
 from transformers import T5Config
 from transformers.masking_utils import (
+    and_masks as and_functions,
+)
+from transformers.masking_utils import (
+    causal_mask_function,
+    find_packed_sequence_indices,
+    packed_sequence_mask_function,
     padding_mask_function,
     sdpa_mask,
     sliding_window_causal_mask_function,
 )
 from transformers.models.t5.modeling_t5 import T5Attention
 
+from course_lib.documents import document_mask, document_positions
+from course_lib.leaks import leak_matrix
 from course_lib.masks import causal_mask, combine, distances, padding_mask, window_mask
 
 
@@ -72,3 +80,27 @@ def test_combine_is_flex_attentions_and() -> None:
     both = and_masks(lambda b, h, t, s: one[t, s], lambda b, h, t, s: other[t, s])
     expected = create_mask(both, B=1, H=1, Q_LEN=T, KV_LEN=S, device="cpu")
     assert_close(combine(one, other), expected[0, 0])
+
+
+def test_document_mask_is_that_of_a_packed_sequence_of_transformers() -> None:
+    ids = torch.tensor([[4, 4, 1, 1, 1, 4], [2, 5, 5, 5, 5, 5]])
+    runs = find_packed_sequence_indices(document_positions(ids))
+    function = and_functions(causal_mask_function, packed_sequence_mask_function(runs))
+    expected = sdpa_mask(2, 6, 6, mask_function=function, allow_is_causal_skip=False)
+    assert_close(document_mask(ids), expected[:, 0])
+
+
+def test_positions_begin_anew_where_transformers_finds_a_new_document() -> None:
+    ids = torch.tensor([[4, 4, 1, 1, 1, 4], [2, 5, 5, 5, 5, 5]])
+    runs = find_packed_sequence_indices(document_positions(ids))
+    assert runs.tolist() == [[0, 0, 1, 1, 1, 2], [0, 1, 1, 1, 1, 1]]
+
+
+def test_torchs_causal_layer_leaks_nothing_and_the_same_layer_without_its_mask_everything() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True).double().eval()
+    causal = torch.nn.Transformer.generate_square_subsequent_mask(T, dtype=torch.float64)
+    x = torch.randn(T, 8, dtype=torch.float64)
+    found = leak_matrix(lambda x: layer(x[None], src_mask=causal)[0], x)
+    assert_close(found, torch.ones(T, T, dtype=torch.bool).tril())
+    assert leak_matrix(lambda x: layer(x[None])[0], x).all()

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.testing import assert_close
 from transformers.activations import ACT2FN
 
+from course_lib.config.attention import CausalAttentionConfig
 from course_lib.config.attention_parts import (
     Biases,
     QueryPreAttnScalar,
@@ -22,8 +23,10 @@ from course_lib.config.attention_parts import (
     Window,
 )
 from course_lib.config.decoder import DecoderConfig
-from course_lib.config.rope import RopeConfig
+from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.rope import RopeConfig, YarnScaling
 from course_lib.zoo.dense import DENSE_MODELS
+from course_lib.zoo.mixtures import MIXTURES
 
 
 def _window(reach: Reach) -> int | None:
@@ -171,3 +174,54 @@ def test_activations(name: str, theirs: type[hf.PretrainedConfig], field: str) -
     x: Tensor = torch.linspace(-6, 6, 101, dtype=torch.float64)
     activation = DENSE_MODELS[name].layers[0].feed_forward.activation
     assert_close(activation(x), ACT2FN[getattr(theirs(), field)](x))
+
+
+def test_gpt_oss_120b_is_the_default_of_its_class() -> None:
+    theirs, config = hf.GptOssConfig(), MIXTURES["gpt-oss-120b"]
+    attention = config.layers[1].attention
+    assert isinstance(attention, CausalAttentionConfig)
+    assert (config.vocab_size, config.d_model) == (theirs.vocab_size, theirs.hidden_size)
+    assert config.context_length == theirs.max_position_embeddings
+    assert config.num_layers == theirs.num_hidden_layers
+    assert (attention.num_heads, attention.num_kv_heads, attention.head_dim) == (
+        theirs.num_attention_heads,
+        theirs.num_key_value_heads,
+        theirs.head_dim,
+    )
+    assert config.final_norm.eps == theirs.rms_norm_eps
+    assert (attention.biases is Biases.ALL) == theirs.attention_bias
+    assert config.is_tied == theirs.tie_word_embeddings
+    for layer, kind in zip(config.layers, theirs.layer_types, strict=True):
+        window = theirs.sliding_window if kind == "sliding_attention" else None
+        assert _window(layer.attention.reach) == window
+        experts = layer.feed_forward
+        assert isinstance(experts, ClampedMixtureConfig)
+        assert (experts.num_experts, experts.experts_per_token, experts.d_ff) == (
+            theirs.num_local_experts,
+            theirs.num_experts_per_tok,
+            theirs.intermediate_size,
+        )
+    rope, stretched = attention.rope, theirs.rope_parameters
+    assert isinstance(rope, RopeConfig)
+    assert isinstance(rope.scaling, YarnScaling)
+    assert (rope.base, rope.scaling.factor) == (stretched["rope_theta"], stretched["factor"])
+    assert (rope.scaling.alpha, rope.scaling.beta) == (
+        stretched["beta_slow"],
+        stretched["beta_fast"],
+    )
+    assert rope.scaling.is_truncated == stretched["truncate"]
+    assert rope.scaling.context == stretched["original_max_position_embeddings"]
+
+
+def test_mixtral_8x7b_is_the_default_of_its_class() -> None:
+    theirs, config = hf.MixtralConfig(), MIXTURES["Mixtral 8x7B"]
+    for field in ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"]:
+        assert OURS[field](config) == getattr(theirs, field)
+    experts = config.layers[0].feed_forward
+    assert isinstance(experts, GatedMixtureConfig)
+    assert (experts.num_experts, experts.experts_per_token, experts.d_ff) == (
+        theirs.num_local_experts,
+        theirs.num_experts_per_tok,
+        theirs.intermediate_size,
+    )
+    assert config.layers[0].attention.num_kv_heads == theirs.num_key_value_heads

@@ -70,6 +70,10 @@ WITHOUT_TWIN = {
     "course_lib.generation.writing": "loops around a model; compared with transformers' own",
     "course_lib.generation.prompts": "see writing; and with each prompt alone",
     "course_lib.on_one_page": "it is itself the plain version of a model; compared with two others",
+    "course_lib.efficient.performer.orthogonal_projections": "random by design: its tests measure "
+    "angles and moments",
+    "course_lib.efficient.sparse_masks.random_mask": "random by design: its tests read every "
+    "row by its rule",
     "course_lib.training.accumulation.accumulate_gradients": "a loop around a model; compared with "
     "one batch",
     "course_lib.training.batch": "it rearranges; there is no formula",
@@ -85,9 +89,20 @@ WITHOUT_TWIN = {
     "itself",
     "course_lib.zoo": "sums of integers; a second count takes every tensor of the model itself",
     "course_lib.checkpoints": "it renames; there is no formula",
+    "course_lib.exact.blockwise_forward.blockwise_forward": "flash_forward and blockwise_attention "
+    "call it, which have twins",
+    "course_lib.exact.blockwise_backward": "a gradient; compared with those of two plain forms",
+    "course_lib.exact.once": "it refuses; the tests of its callers match its words",
+    "course_lib.experts.fitting": "it refuses; the tests of its callers match its words",
+    "course_lib.experts.routed": "the mixtures call it, which have twins",
 }
 #: Functions, or whole modules, that no oracle names: the reason.
 WITHOUT_ORACLE = {
+    "course_lib.exact.once": "it refuses; nobody else has these words",
+    "course_lib.experts.fitting": "it refuses; nobody else has these words",
+    "course_lib.experts.balance.bias_update": "the step of a sign; judged by its twin and by the "
+    "balance that it brings",
+    "course_lib.experts.balance.max_violation": "one quotient; judged by its twin and its limits",
     "course_lib.notation": "it looks words up; nobody else has this alphabet",
     "course_lib.plotting": "a drawing; the browser tests compare it with the numbers drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
@@ -111,6 +126,10 @@ WITHOUT_ORACLE = {
     "course_lib.model.attention_modules.choice": "it picks a class; see blocks",
     "course_lib.model.feed_forward_modules": "it picks a class; see blocks",
     "course_lib.model.norm_modules": "it picks a class; see blocks",
+    "course_lib.efficient.performer.orthogonal_projections": "random by design: judged by angles, "
+    "by moments and by what it estimates",
+    "course_lib.efficient.sparse_masks.random_mask": "random by design: its tests read every "
+    "row by its rule, and count",
     "course_lib.training.batch": "it rearranges",
     "course_lib.training.models": "sizes and first weights; whole models have oracles",
     "course_lib.training.recipes.follow": "it draws, trains and tests; judged by what is learnt",
@@ -121,6 +140,9 @@ WITHOUT_ORACLE = {
     "course_lib.zoo.gemma": "sizes; see gpt",
     "course_lib.zoo.vaswani.vaswani_config": "sizes; the count has an oracle",
     "course_lib.checkpoints.names.under_new_names": "from_bert and from_gpt2 call it; see gpt2",
+    "course_lib.checkpoints.mixtures": "from_llama calls it for three models of transformers",
+    "course_lib.counts.feed_forward.active_feed_forward_parameters": "a summand of "
+    "active_parameters, which has an oracle",
     "course_lib.checkpoints.gpt2": "tests/tiny_models.py loads every model that is compared by it",
     "course_lib.checkpoints.falcon": "see gpt2",
     "course_lib.checkpoints.deepseek": "see gpt2",

@@ -57,10 +57,37 @@ def test_no_build_at_all_stops_and_names_the_variable(monkeypatch: pytest.Monkey
     assert len(asked) == 2
 
 
-def test_an_old_python_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment.sys, "version_info", (3, 9, 2))
-    with pytest.raises(SystemExit, match=r"needs Python 3\.11 or newer"):
+@pytest.mark.parametrize("version", [(3, 9, 2), (3, 10, 14), (3, 15, 0), (4, 0, 0)])
+def test_another_python_gets_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(environment.sys, "version_info", version)
+    monkeypatch.setattr(environment.platform, "python_version", lambda: "3.9.2")
+    with pytest.raises(SystemExit, match=r"a Python from 3\.11 to 3\.14; this is 3\.9\.2"):
         environment.main()
+
+
+def test_the_range_is_said_where_it_is_read() -> None:
+    said = "Python " + " to ".join(f"{x}.{y}" for x, y in (environment.OLDEST, environment.NEWEST))
+    for page in ("README.md", "book/index.md", "book/for-learners.md"):
+        assert said in (ROOT / page).read_text()
+
+
+def test_the_pins_are_resolved_whole_and_without_a_torch_of_cuda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / ".ci")
+    whole, alone = load("pins").commands("3.14", str(tmp_path))
+    pins = [*(ROOT / "constraints.txt").read_text().split("\n")]
+    assert {one for one in whole if "==" in one} <= set(pins)
+    assert len([one for one in whole if "==" in one]) > 20
+    assert "--no-deps" in alone
+    assert alone[-1] == f"torch=={environment.TORCH}"
+    for command in (whole, alone):
+        assert {"--dry-run", "--only-binary=:all:"} <= set(command)
+        assert command[command.index("--python-version") + 1] == "3.14"
+        assert "torch" not in " ".join(command[:-1]).replace(str(tmp_path), "")
+    assert "torch==" not in (tmp_path / "constraints.txt").read_text()
 
 
 def test_the_fingerprint_changes_with_a_requirement(

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from built_site import ROOT, SITE, demand_site
+from built_site import ROOT, SITE, demand_site, load
 
+unchanged = load(ROOT / "book" / "_ext" / "unchanged.py")
 HEADER = """---
 jupytext:
   text_representation:
@@ -125,7 +126,7 @@ def executions(output: str) -> set[str]:
 
 @pytest.fixture
 def book(tmp_path: Path) -> SmallBook:
-    for name in ("_ext", "_templates", "_static"):
+    for name in ("_ext", "_live", "_templates", "_static"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name, ignore=ignored)
     for name in ("_config.yml", "requirements.txt", "constraints.txt"):
@@ -173,6 +174,30 @@ def test_only_what_changed_is_executed_and_the_cache_keeps_its_counts(book: Smal
     assert "43" in json.dumps(book.executed())
     assert "43" in (book.root / "_build" / "html" / "chapter.html").read_text(encoding="utf-8")
     assert not (book.root / "book" / "_build").exists()
+
+
+def test_a_site_of_the_same_sources_is_left_alone_and_any_other_is_built(book: SmallBook) -> None:
+    site, nothing = book.root / "_build" / "html", "[book] nothing has changed"
+    assert nothing not in book.build()[1]
+    assert book.build() == (0, f"{nothing}: _build/html/index.html\n")
+
+    (book.root / "submitted").mkdir()
+    (book.root / "submitted" / "one.ipynb").write_text("{}", encoding="utf-8")
+    assert nothing in book.build()[1]  # a class beside the book is no part of it
+
+    page = site / "other.html"
+    text = page.read_bytes()
+    page.unlink()
+    assert not unchanged.is_unchanged(book.root)
+    page.write_bytes(text)  # at another time, so nobody knows whether it is the same
+    assert not unchanged.is_unchanged(book.root)
+    unchanged.remember(book.root, is_whole=True)
+    assert unchanged.is_unchanged(book.root)
+    book.write_module("elsewhere.py", "AWAY = 2\n")
+    assert not unchanged.is_unchanged(book.root)
+    unchanged.remember(book.root, is_whole=True)
+    assert nothing not in book.build("--only", "chapter")[1]
+    assert not unchanged.is_unchanged(book.root)  # what one chapter left is not the whole
 
 
 def test_a_page_that_failed_is_not_kept_and_one_that_ran_beside_it_is_shown(

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 import pytest
 from built_site import ROOT, load
 from docutils import nodes
+from docutils.utils import new_document
 from pybtex.database import parse_string
 from pybtex.plugin import find_plugin
+from sphinx import addnodes
 from sphinx.errors import ExtensionError
 
 from course_lib.config.attention_parts import Biases
@@ -140,6 +142,17 @@ def test_no_word_of_a_sentence_is_taken_for_a_type(line: str, expected: list[str
     assert load(EXTENSIONS / "plain_docstrings.py").keep_sentence(line) == expected
 
 
+def test_a_long_value_is_left_out_and_a_short_one_stays() -> None:
+    page, signature = new_document("page"), addnodes.desc_signature()
+    long = addnodes.desc_annotation("", "", nodes.Text(" = " + "Recipe(rate=0.1), " * 40))
+    short = addnodes.desc_annotation("", "", nodes.Text(" = -100"))
+    kind = addnodes.desc_annotation("", "", nodes.Text("class " * 60))
+    signature += [kind, short, long]
+    page += signature
+    load(EXTENSIONS / "plain_docstrings.py").short_values(None, page)
+    assert list(signature.children) == [kind, short]
+
+
 def test_which_pages_are_executed() -> None:
     pages = load(EXTENSIONS / "executed_pages.py")
     assert pages.is_executed_page("---\njupytext:\n  x: y\n---\n# A")
@@ -247,3 +260,52 @@ def test_the_address_stands_in_one_place() -> None:
     }
     assert naming == {"_config.yml"}
     assert downloads.published_address("https://github.com/a/b") == "https://a.github.io/b/"
+
+
+def test_a_listing_is_written_line_by_line_and_keeps_its_letters() -> None:
+    in_lines = load(EXTENSIONS / "line_breaks.py").in_lines
+    html = '<div><pre><span></span><span class="k">if</span> a:\n    <b>b</b>\n\n</pre></div>'
+    written = in_lines(html)
+    assert written.count('<span class="line"') == 3
+    assert '<span class="line" style="--own:4">    <b>b</b>\n</span>' in written
+    letters = [re.sub(r"<[^>]*>", "", text) for text in (html, written)]
+    assert letters[0] == letters[1]
+    marked = '<pre><span class="hll">a\n</span></pre>'
+    assert in_lines(marked) == marked, "a marked line ends outside its line"
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<code>num_key_value_heads</code>", "<code>num_<wbr/>key_<wbr/>value_<wbr/>heads</code>"),
+        ("<code>course_lib.softmax</code>", "<code>course_<wbr/>lib.<wbr/>softmax</code>"),
+        (
+            '<dt class="sig x" id="a_long_name_here">a_long_name_here</dt>',
+            '<dt class="sig x" id="a_long_name_here">a_<wbr/>long_<wbr/>name_<wbr/>here</dt>',
+        ),
+        ("<code>head_dim</code> num_key_value_heads", None),
+        ("<pre>num_key_value_heads</pre>", None),
+        ("<code>__getattribute__</code>", None),
+    ],
+)
+def test_a_long_name_may_break_at_its_joints(html: str, expected: str | None) -> None:
+    assert load(EXTENSIONS / "line_breaks.py").breakable_names(html) == (expected or html)
+
+
+SHEET = """/* html[data-theme="dark"] { no: rule } */ @charset "utf-8";
+html[data-theme="dark"] .a, .b { color: red; content: "}" } .c { color: blue }
+@media (min-width: 9px) { html[data-theme=dark] .d:is(.e, .f), html[data-theme=light] { top: 0 } }
+.g {}
+@font-face { src: url(x) }"""
+
+
+def test_where_no_script_chooses_the_rules_of_a_scheme_stand_for_the_readers_own() -> None:
+    sheet = load(EXTENSIONS / "without_script.py")
+    assert sheet.for_scheme(SHEET, "dark") == (
+        'html[data-theme=auto] .a{color: red; content: "}"}\n'
+        "@media (min-width: 9px){html[data-theme=auto] .d:is(.e, .f){top: 0}}"
+    )
+    assert sheet.for_scheme(SHEET, "light") == (
+        "@media (min-width: 9px){html[data-theme=auto]{top: 0}}"
+    )
+    assert sheet.MEDIA["light"].startswith("print"), "paper is light"

@@ -190,3 +190,40 @@ def test_lines_that_have_to_be_pushed_aside_are_seen(browser: Browser, tmp_path:
     page.context.close()
     assert len(found["wide listings"]) == len(found["wide formulas"]) == len(found["beyond"]) == 1
     assert (found["listings"], found["formulas"]) == (1, 1)
+
+
+def test_a_name_that_is_not_what_is_shown_is_seen(browser: Browser, tmp_path: Path) -> None:
+    seen = visited(browser, tmp_path, '<button aria-label="Toggle hidden content">Show</button>')
+    assert all(
+        any("label-content-name-mismatch" in one for one in look.violations) for look in seen.looks
+    )
+
+
+def test_a_word_of_a_table_that_is_torn_is_seen(browser: Browser, tmp_path: Path) -> None:
+    style = "table { width: 60px; table-layout: fixed } td { overflow-wrap: anywhere }"
+    table = "<table><td>ungraded</td><td>co-operation</td><td><code>ungraded</code></td></table>"
+    body = table.replace("<td>", "<td style='width: 50px'>")
+    (tmp_path / "page.html").write_text(WHOLE.format(body=body, style=style), encoding="utf-8")
+    page, _ = open_page(browser, tmp_path.as_uri() + "/", "page", UNZIPPED[0])
+    assert read_closely(page)["torn"] == ["ungraded", "operation"]
+    page.context.close()
+
+
+def test_lines_that_go_on_unseen_and_a_focus_without_a_ring_are_seen(
+    browser: Browser, tmp_path: Path
+) -> None:
+    line = f"<span class='line'>{'word ' * 90}</span>"
+    deep = "<style>.deep .line { padding-left: 4ch; text-indent: -4ch }</style>"
+    wrap = "pre { white-space: pre-wrap } .line { display: block } .none { outline: 0 }"
+    body = f"{deep}<pre>{line}</pre><pre class='deep' style='font-size: 11px'>{line}</pre>"
+    rings = "<button class='none'>a</button><button style='outline: 3px solid #777'>b</button>"
+    pale = "<button style='outline: 3px solid #ccc'>c</button>"
+    text = WHOLE.format(body=body + rings + pale, style=wrap)
+    (tmp_path / "page.html").write_text(text, encoding="utf-8")
+    page, _ = open_page(browser, tmp_path.as_uri() + "/", "page", UNZIPPED[0])
+    found = read_closely(page)
+    page.context.close()
+    listings = found["phone listings"]
+    assert (len(listings["small"]), len(listings["flush"]), listings["wrapped"]) == (1, 1, 2)
+    assert found["rings"]["light"]["seen"] == 3
+    assert len(found["rings"]["light"]["bare"]) == 2

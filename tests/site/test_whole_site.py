@@ -30,6 +30,63 @@ def test_the_search_finds_a_word(browser: Browser, server: str, where: str) -> N
     page.close()
 
 
+# The glass beside the words: where it ends, and where they begin.
+GLASS = """() => {
+  const [glass, field] = ["i", "input"].map(
+    (part) => document.querySelector(`main form.bd-search ${part}`));
+  const inside = parseFloat(getComputedStyle(field).paddingLeft);
+  return [glass.getBoundingClientRect().right, field.getBoundingClientRect().left + inside];
+}"""
+
+
+def test_what_the_search_shows_of_a_page_is_words(browser: Browser, server: str) -> None:
+    page = browser.new_page()
+    for word in ("scores", "variance", "additive"):
+        page.goto(f"{server}search.html?q={word}")
+        expect(page.locator("#search-results")).to_contain_text("Search finished")
+        expect(page.locator("p.context").first).to_be_visible()
+        page.wait_for_load_state("networkidle")
+        extracts = page.locator("p.context").all_inner_texts()
+        assert extracts
+        for text in extracts:
+            assert not re.search(r"\\[a-zA-Z]|[_^]\{|\$|On this page|\.ipynb", text), text
+    glass, words = page.evaluate(GLASS)
+    assert glass < words
+    page.close()
+
+
+@pytest.mark.parametrize("where", ["server", "folder"])
+def test_a_part_of_a_chinese_phrase_is_found(browser: Browser, server: str, where: str) -> None:
+    page = browser.new_page()
+    for word in ("注意", "权重"):
+        page.goto(f"{server if where == 'server' else SITE.as_uri() + '/'}search.html?q={word}")
+        found = page.locator("#search-results ul.search a", has_text="Glossary")
+        expect(found.first).to_be_visible()
+    page.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_link_to_an_exercise_of_the_kill_table_opens_its_fold(
+    browser: Browser, server: str, scripts: bool
+) -> None:
+    context = browser.new_context(java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(f"{server}kill-table.html#project_qkv")
+    fold = page.locator("details.exercise-fold[open]")
+    expect(fold).to_have_count(1)
+    expect(fold.locator("summary")).to_contain_text("6 mistakes")
+    assert fold.locator("tbody tr").count() == 6
+    # The contents name each chapter, with as many mistakes as its folds hold.
+    total = page.locator("details.exercise-fold tbody tr").count()
+    lines = page.locator("article li", has=page.locator("a")).all_inner_texts()
+    assert len(lines) == len(chapters())
+    told = [re.search(r": (\d+) exercises, (\d+) mistakes", line) for line in lines]
+    assert sum(int(found[2]) for found in told if found) == total
+    folds = page.locator("details.exercise-fold").count()
+    assert sum(int(found[1]) for found in told if found) == folds > 20
+    context.close()
+
+
 def test_a_missing_page_is_answered_at_any_depth(browser: Browser, server: str) -> None:
     for address in ("nothing.html", "deep/below/nothing.html"):
         page = browser.new_page()

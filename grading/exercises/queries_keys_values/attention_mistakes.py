@@ -74,6 +74,7 @@ MASKS: dict[str, tuple[Way | Instead, ...]] = {
     "SDPA-MASKINV": (
         Instead(masks.inverted(masks.filled()), empty=_empty_when_inverted),
         *(_masked(masks.inverted(masks.filled(number))) for number in (-math.inf, -1e9)),
+        *(_masked(masks.inverted_once(number)) for number in (masks.lowest, -math.inf, -1e9)),
     ),
     "SDPA-MASKSHAPE": (masks.whole_mask,),
     "SDPA-MASKNONE": (_masked(masks.ignored),),

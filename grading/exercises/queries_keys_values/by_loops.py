@@ -79,7 +79,7 @@ def _compose(do: Any) -> Any:
             exps = [math.exp(score - top) for score in scores]
             total = do.total(total, sum(exps))
             for s in range(len(key)):
-                output[t] += do.divide(exps[s], total) * value[s]
+                output[t] = do.collect(output[t], do.divide(exps[s], total) * value[s])
         return do.finish(output, total)
 
     return attend
@@ -135,6 +135,7 @@ STEPS = Pipeline(
         Step(name="total", right=_latest, wrong={
             "LOOP-SUMW": (_summed, _at_the_end(_summed), _at_the_end(_latest))}),
         Step(name="divide", right=_guarded),
+        Step(name="collect", right=_summed, wrong={"LOOP-LAST": (_latest,)}),
         Step(name="finish", right=lambda output, total: output),
     ),
 )  # fmt: skip
@@ -211,6 +212,9 @@ ATTENTION_BY_LOOPS = Exercise(
         mistake(STEPS, "LOOP-JI", (
             "The indices of query and key are exchanged: the score of query t and key s is "
             "query[t] · key[s].")),
+        mistake(STEPS, "LOOP-LAST", (
+            "What each key adds to the output takes the place of what was there before, so only "
+            "the last key is left. Add them up.")),
         mistake(STEPS, "LOOP-NOSCALE", "The scores are not divided by √D."),
         mistake(STEPS, "LOOP-TIMESROOT", (
             "The scores are multiplied by √D, where they have to be divided. D^(−½) is 1/√D "

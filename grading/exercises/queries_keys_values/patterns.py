@@ -50,24 +50,25 @@ def _judge(one: Seen) -> str | None:
     if any(len(shape) != 2 or shape[0] != size for shape in shapes) or len(set(shapes)) > 1:
         return f"query and key have to be ({size}, D) each, with one D; yours are {shapes}."
     if shapes[0][1] == 0:
-        return "query and key need at least one number a token."
+        return "query and key need at least one number per token."
     weights = _weights(one)[0]
     if not np.isfinite(weights).all():
-        return f"The weights of the pattern {pattern!r} are not finite: the scores overflow."
+        return f'The weights of the pattern "{pattern}" are not finite: the scores overflow.'
     wanted = _wanted(pattern, size)
     if pattern == "average":
         far = np.abs(weights - wanted).max()
         return None if far <= FLAT else (
-            f"For {pattern!r} every weight has to be within 0.01 of 1/{size}; one is {far:.3f} off."
+            f'For "{pattern}" every weight has to be within 0.01 of 1/{size}; one is {far:.3f} off.'
         )  # fmt: skip
     on_target = (weights * wanted).sum(-1)
     if (on_target >= SHARP).all():
         return None
     t = int(on_target.argmin())
+    target, most = int(wanted[t].argmax()), int(weights[t].argmax())
+    other = "" if most == target else f", and {weights[t].max():.3f} to key {most}"
     return (
-        f"For {pattern!r} query {t} has to give at least 0.99 to key {int(wanted[t].argmax())}; "
-        f"it gives {on_target[t]:.3f} there and most, {weights[t].max():.3f}, to key "
-        f"{int(weights[t].argmax())}."
+        f'For "{pattern}" query {t} has to give at least 0.99 to key {target}; '
+        f"it gives {on_target[t]:.3f} there{other}."
     )
 
 

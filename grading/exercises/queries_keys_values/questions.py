@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grading.exercise import Exercise, Misconception, Output
 from grading.exercises.shared.attention_steps import attention_with, over
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, weight_near
 from grading.late import late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
@@ -15,7 +15,7 @@ PREDICT = Exercise(
     name="predict_own_weight", slug="queries-keys-values", task="predict",
     title="A query of zeros", kind="predict", points=0.5, difficulty=1, importance=2, minutes=5,
     parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 0.2, equation="eq-weights", judge=band(0.2, 0.005), probes=asked,
+    reference=lambda: 0.2, equation="eq-weights", judge=weight_near(0.2, 0.005), probes=asked,
     next_rung="A query that asks nothing reads everyone equally.",
     misconceptions=(
         Misconception(code="ZERO-SELF", wrong=lambda: 1.0, recognise=near(1.0, 0.1), sentence=(

@@ -200,8 +200,8 @@ SDPA = Exercise(
             "Forbidden scores are made small but not small enough. Where every allowed score is "
             "lower still, or a forbidden one is very high, the forbidden key is read.")),
         mistake(STEPS, "SDPA-NANROW", (
-            "A query with nothing to read gives NaN: its weights are 0/0, which is also what a "
-            "softmax makes of a row of −∞. The contract asks for zeros in weights and output.")),
+            "A query with nothing to read gives NaN, as a softmax of nothing but −∞ does. The "
+            "contract asks for zeros in its weights and its output.")),
         Misconception(code="SDPA-NANGRAD", wrong=mended_late, shows="gradient", sentence=(
             "Where a query has nothing to read the gradient is NaN, and it spoils the keys, which "
             "all queries share. A NaN that is replaced behind the softmax has still passed through "

@@ -35,9 +35,9 @@ def _judge_variance(one: Seen) -> str | None:
     if not far(one.outputs[0], truth, _variance_noise(one.inputs)):
         return None
     return (
-        f"With D = {D} and scale = {scale:g} you measure {float(one.outputs[0]):.4g}. For "
-        "independent components of variance 1 it is another number, by more than the noise of "
-        "the draws."
+        f"With D = {D} and scale = {scale:g} you measure {float(one.outputs[0]):.4g}. Where all "
+        "components are independent and each has the variance 1, it is another number, by more "
+        "than the noise of the draws."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, weight_near
 from grading.late import Tensor, late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
@@ -16,7 +16,7 @@ PREDICT = Exercise(
     name="predict_largest_weight", slug="scaling", task="predict", title="The largest of 64",
     kind="predict", points=0.5, difficulty=1, importance=3, minutes=5,
     parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 0.79, equation="eq-saturation", judge=band(0.79, 0.12), probes=asked,
+    reference=lambda: 0.79, equation="eq-saturation", judge=weight_near(0.79, 0.12), probes=asked,
     next_rung="A head that reads noise with that much certainty has little left to learn from.",
     misconceptions=(
         Misconception(code="PRED-UNIFORM", wrong=lambda: 1 / 64, recognise=near(1 / 64, 0.03),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grading.exercise import Exercise, Inputs, LeftOut, Misconception, Output, Probe
+from grading.exercise import Exercise, Inputs, LeftOut, Output, Probe
+from grading.exercises.shared.stepwise import mistake
 from grading.late import late, torch
+from grading.steps import Instead, Pipeline, Step
 
 __all__ = ["SOFTMAX_SCALE"]
 
@@ -20,18 +22,51 @@ def _probe(name: str, head_dim: int, scalar: Any, factor: Any) -> Probe:
     return Probe(name=name, draw=draw, edge=True)
 
 
-def _scale(
-    size: Any = lambda head_dim, scalar: scalar or head_dim,
-    power: float = -0.5,
-    yarn: Any = lambda factor: (0.1 * math.log(factor) + 1) ** 2,
-) -> Any:
+def _compose(do: Any) -> Any:
+    """Put the steps in a row: what stands for D, its root, YaRN's factor."""
+
     def scale(
         head_dim: int, query_pre_attn_scalar: float | None = None, yarn_factor: float | None = None
     ) -> float:
-        sharper = yarn(yarn_factor) if yarn_factor else 1.0
-        return float(size(head_dim, query_pre_attn_scalar) ** power * sharper)
+        sharper = do.yarn(yarn_factor) if yarn_factor else 1.0
+        return float(do.root(do.size(head_dim, query_pre_attn_scalar)) * sharper)
 
     return scale
+
+
+def _divided(size: float) -> float:
+    return float(size**-0.5)
+
+
+def _width_of(heads: int) -> Any:
+    return lambda d, a: (a or d) * heads
+
+
+STEPS = Pipeline(
+    compose=_compose,
+    steps=(
+        Step(name="size", right=lambda d, a: a or d, wrong={
+            "SCL-HEADDIM": (lambda d, a: d,),
+            "SCL-BOTH": (lambda d, a: d * (a or 1), lambda d, a: d + (a or 0)),
+            "SCL-DMODEL": (
+                *(_width_of(heads) for heads in (8, 12, 16, 32, 64, 96)),
+                lambda d, a: 512, lambda d, a: 768),
+            # Whoever returns 1/8 took no root: no mistake about one goes with it.
+            "SCL-CONST8": (
+                Instead(lambda d, a: 64, root=_divided),
+                Instead(lambda d, a: 64, root=_divided, yarn=lambda factor: 1.0))}),
+        Step(name="root", right=_divided, wrong={
+            "SCL-NOROOT": (lambda size: 1 / size,),
+            "SCL-INVERSE": (lambda size: size**0.5,)}),
+        Step(name="yarn", given="yarn_factor",
+             right=lambda factor: (0.1 * math.log(factor) + 1) ** 2, wrong={
+            "SCL-YARNONCE": (lambda factor: 0.1 * math.log(factor) + 1,),
+            "SCL-YARNLOG": (lambda factor: (0.1 * math.log2(factor) + 1) ** 2,
+                            lambda factor: (0.1 * math.log10(factor) + 1) ** 2),
+            "SCL-YARNINV": (lambda factor: (0.1 * math.log(factor) + 1) ** -2,),
+            "SCL-NOYARN": (lambda factor: 1.0,)}),
+    ),
+)  # fmt: skip
 
 
 def _in_logarithms(
@@ -62,42 +97,29 @@ SOFTMAX_SCALE = Exercise(
         _probe("both: head_dim 128, scalar 144, YaRN factor 8", 128, 144, 8.0),
     ),
     misconceptions=(
-        Misconception(code="SCL-HEADDIM", wrong=_scale(size=lambda d, a: d), also=(
-            _scale(size=lambda d, a: d, yarn=lambda factor: 1.0),), sentence=(
-            "query_pre_attn_scalar is not used. Where a model names one, it stands under the root "
-            "instead of head_dim.")),
-        Misconception(code="SCL-BOTH", wrong=_scale(size=lambda d, a: d * (a or 1)), also=(
-            _scale(size=lambda d, a: d + (a or 0)),), sentence=(
-            "head_dim and query_pre_attn_scalar both stand under the root. Where a model names the "
-            "second, it takes the place of the first.")),
-        Misconception(code="SCL-DMODEL", wrong=_scale(size=lambda d, a: (a or d) * 8), also=tuple(
-            _scale(size=size) for size in (
-                *(lambda d, a, h=heads: (a or d) * h for heads in (12, 16, 32, 64, 96)),
-                lambda d, a: 512, lambda d, a: 768)), sentence=(
-            "The width of the whole model stands under the root. A score adds up the D products of "
-            "one head.")),
-        Misconception(code="SCL-CONST8", wrong=_scale(size=lambda d, a: 64), also=(
-            lambda d, a, f: 1 / 8,), sentence=(
-            "The root is that of 64, whatever the model's sizes are.")),
-        Misconception(code="SCL-YARNONCE", wrong=_scale(
-            yarn=lambda factor: 0.1 * math.log(factor) + 1), sentence=(
+        mistake(STEPS, "SCL-HEADDIM", (
+            "query_pre_attn_scalar is not used. Where a model names one, it takes the place of "
+            "head_dim.")),
+        mistake(STEPS, "SCL-BOTH", (
+            "head_dim and query_pre_attn_scalar both count. Where a model names the second, it "
+            "takes the place of the first.")),
+        mistake(STEPS, "SCL-DMODEL", (
+            "The width of the whole model is taken for D. A score adds up the D products of one "
+            "head.")),
+        mistake(STEPS, "SCL-CONST8", "The size is 64, whatever the model's sizes are."),
+        mistake(STEPS, "SCL-YARNONCE", (
             "YaRN's 0.1 ln f + 1 enters once. It multiplies the query and the key, so the score "
             "gets its square.")),
-        Misconception(code="SCL-YARNLOG", wrong=_scale(
-            yarn=lambda factor: (0.1 * math.log2(factor) + 1) ** 2), also=(
-            _scale(yarn=lambda factor: (0.1 * math.log10(factor) + 1) ** 2),), sentence=(
-            "YaRN's logarithm is the natural one.")),
-        Misconception(code="SCL-YARNINV", wrong=_scale(
-            yarn=lambda factor: (0.1 * math.log(factor) + 1) ** -2), sentence=(
+        mistake(STEPS, "SCL-YARNLOG", "YaRN's logarithm is the natural one."),
+        mistake(STEPS, "SCL-YARNINV", (
             "YaRN's factor divides instead of multiplying. Over longer texts the scores grow, to "
             "keep the softmax sharp.")),
-        Misconception(code="SCL-NOYARN", wrong=_scale(yarn=lambda factor: 1.0),
-                      sentence="yarn_factor is not used."),
-        Misconception(code="SCL-NOROOT", wrong=_scale(power=-1.0), sentence=(
-            "The root is missing: this is 1/D.")),
-        Misconception(code="SCL-INVERSE", wrong=_scale(power=0.5), sentence=(
-            "This is √D, what the scores are divided by. The function returns the factor that "
-            "multiplies them.")),
+        mistake(STEPS, "SCL-NOYARN", "yarn_factor is not used."),
+        mistake(STEPS, "SCL-NOROOT", "The root is missing: the size itself divides."),
+        mistake(STEPS, "SCL-INVERSE", (
+            "The root multiplies where it has to divide. The function returns the factor that "
+            "multiplies the scores.")),
     ),
-    alternatives=(_in_logarithms, _scale()),
+    steps=STEPS,
+    alternatives=(_in_logarithms, STEPS.answer()),
 )  # fmt: skip

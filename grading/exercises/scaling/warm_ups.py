@@ -10,6 +10,7 @@ from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, See
 from grading.exercises.shared.drawing import normal
 from grading.exercises.shared.fitting import shares
 from grading.late import Tensor, torch
+from grading.observation.values import Array, Other, described
 
 __all__ = ["CROSS_SHAPES", "WEIGHTED_SUM"]
 
@@ -57,6 +58,10 @@ WEIGHTED_SUM = Exercise(
             "The weights are transposed. Row t already lists the shares that query t takes.")),
         Misconception(code="SUM-MEAN", wrong=_mean, sentence=(
             "This is the plain mean of the values: the weights play no part.")),
+        Misconception(code="SUM-SOFTMAX", wrong=lambda weights, value: weights.softmax(-1) @ value,
+                      sentence=(
+            "A softmax is applied to the weights. Each row sums to 1 already: mix the values in "
+            "these proportions.")),
         Misconception(code="SUM-ELEM", wrong=lambda weights, value: weights * value, sentence=(
             "Weights and values are multiplied entry by entry. Every query needs a sum over all "
             "S values.")),
@@ -79,10 +84,21 @@ def _shapes(one: Seen) -> tuple[Any, ...]:
 def _judge(one: Seen) -> str | None:
     T, S, D, Dv = (one.inputs[letter] for letter in ("T", "S", "D", "Dv"))
     wanted_shapes = (("weights", (T, S)), ("output", (T, Dv)))
+    given = f"With T, S, D, Dv = {T}, {S}, {D}, {Dv} "
+    if all(isinstance(shape, int | float) for shape in one.outputs):
+        return f"{given}one shape came back, {tuple(one.outputs)}; two are asked for."
     for (name, wanted), shape in zip(wanted_shapes, one.outputs, strict=True):
-        if not isinstance(shape, tuple | list) or tuple(shape) != wanted:
-            return f"With T, S, D, Dv = {T}, {S}, {D}, {Dv} the shape of the {name} is not {shape}."
+        if not isinstance(shape, tuple | list):
+            return (
+                f"{given}the shape of the {name} is {_said(shape)}; a tuple of sizes is asked for."
+            )
+        if tuple(shape) != wanted:
+            return f"{given}the shape of the {name} is not {shape}."
     return None
+
+
+def _said(value: Any) -> str:
+    return described(value) if isinstance(value, Array | Other) else repr(value)
 
 
 CROSS_SHAPES = Exercise(

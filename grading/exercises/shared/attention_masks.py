@@ -15,8 +15,8 @@ from grading.late import Tensor, torch
 
 __all__ = [
     "added", "as_they_are", "as_without_a_mask", "blocked", "equal_shares", "filled",
-    "filled_after", "ignored", "inverted", "lowest", "multiplied", "nan_rows", "renormalised",
-    "to_nan", "whole_mask", "zero_rows",
+    "filled_after", "ignored", "inverted", "inverted_once", "lowest", "multiplied", "nan_rows",
+    "renormalised", "to_nan", "whole_mask", "zero_rows",
 ]  # fmt: skip
 
 Way = Callable[..., Any]
@@ -91,6 +91,11 @@ def blocked(scores: Tensor, may: Any, share: Way) -> Any:
 def inverted(mask: Way) -> Way:
     """Return a mask that is read the wrong way round."""
     return lambda scores, may, share: mask(scores, ~may, share)
+
+
+def inverted_once(number: Any) -> Way:
+    """Return a mask that fills the wrong way round, and zeroes the right weights behind it."""
+    return lambda scores, may, share: filled(number)(scores, ~may, share) * may
 
 
 # -- a query with nothing to read ------------------------------------------------------------------

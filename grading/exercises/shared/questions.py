@@ -13,7 +13,7 @@ from grading.exercise import Answer, Inputs, Misconception, Probe, Seen
 from grading.observation.seen import Error
 from grading.observation.values import Array, Other, as_arrays, described
 
-__all__ = ["BROKEN", "RIGHT", "Diagnosis", "asked", "band", "near"]
+__all__ = ["BROKEN", "RIGHT", "Diagnosis", "asked", "near", "weight_near"]
 
 Recogniser = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
@@ -26,13 +26,16 @@ def _nothing(generator: Any) -> Inputs:
 asked = (Probe(name="the question", draw=_nothing, edge=True),)
 
 
-def band(truth: float, tolerance: float) -> Callable[[Seen], str | None]:
-    """Accept a number within a tolerance; the measured value is shown by the next cell only."""
+def weight_near(truth: float, tolerance: float) -> Callable[[Seen], str | None]:
+    """Accept a weight within a tolerance; the measured value is shown by the next cell only."""
 
     def judge(one: Seen) -> str | None:
         value = float(one.outputs[0])
         if math.isfinite(value) and abs(value - truth) <= tolerance:
             return None
+        if not 0 <= value <= 1:
+            percent = " Is it meant in per cent?" if 1 < value <= 100 else ""
+            return f"A weight lies between 0 and 1; your prediction is {value:g}.{percent}"
         return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
 
     return judge
@@ -90,21 +93,23 @@ class Diagnosis:
         chosen, shown = one.returned
         if not isinstance(chosen, str) or chosen not in self.bugs:
             listed = ", ".join(f'"{code}"' for code in self.bugs)
-            words = described(chosen) if isinstance(chosen, Array | Other) else repr(chosen)
+            words = described(chosen) if isinstance(chosen, Array | Other) else f'"{chosen}"'
             return f"{words} is no code of the list. Choose one of {listed}."
         if chosen != self.code:
             return f'"{chosen}" is not the mistake: it would have left another trace.'
         trouble = self._trouble(shown)
         if trouble is not None:
-            return f"The mistake is named. But {trouble}"
+            return f"You chose the right mistake. But {trouble}"
         agree = self._agree(one, shown)
         if isinstance(agree, Error):
             reason = f"{agree.kinds[0]}: {agree.first_line}."
-            return f"The mistake is named. But with these inputs the functions raise {reason}"
+            return (
+                f"You chose the right mistake. But with these inputs the functions raise {reason}"
+            )
         if agree is None:
-            return "The mistake is named. Whether these inputs show it cannot be tried here."
+            return "You chose the right mistake. Whether these inputs show it cannot be tried here."
         if agree:
-            return "The mistake is named. But on these inputs the broken function is right."
+            return "You chose the right mistake. But on these inputs the broken function is right."
         return None
 
     def view(self, one: Seen) -> tuple[Any, ...]:
@@ -136,6 +141,7 @@ class Diagnosis:
         names = ", ".join(self.inputs)
         if not isinstance(shown, tuple | list):
             comma = " A tuple of one has a comma: `(x,)`." if len(self.inputs) == 1 else ""
+            names += "," if len(self.inputs) == 1 else ""
             return f"the inputs have to be a tuple, ({names}); yours is {described(shown)}.{comma}"
         if len(shown) != len(self.inputs):
             count = f"{len(self.inputs)} input{'s' if len(self.inputs) > 1 else ''}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grading.exercise import Exercise, Misconception, Output
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, band, near
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, weight_near
 from grading.late import Tensor, late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
@@ -14,7 +14,7 @@ PREDICT = Exercise(
     name="predict_shifted_weight", slug="softmax", task="predict", title="Ten more for everyone",
     kind="predict", points=0.5, difficulty=1, importance=3, minutes=5,
     parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 0.73, equation="eq-softmax", judge=band(0.731, 0.02), probes=asked,
+    reference=lambda: 0.73, equation="eq-softmax", judge=weight_near(0.731, 0.02), probes=asked,
     next_rung="Only differences of scores count. That is what lets us subtract the maximum.",
     misconceptions=(
         Misconception(code="SHIFT-SHARPER", wrong=lambda: 1.0, recognise=near(1.0, 0.05), sentence=(

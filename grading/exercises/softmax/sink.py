@@ -20,9 +20,9 @@ library = late("course_lib.softmax")
 
 
 def _column(scores: Tensor, sink: Any) -> Tensor:
-    logit = torch.as_tensor(sink, dtype=scores.dtype)
-    logit = logit[:, None, None] if logit.ndim else logit
-    return logit.expand(*scores.shape[:-1], 1)
+    extra = torch.as_tensor(sink, dtype=scores.dtype)
+    extra = extra[:, None, None] if extra.ndim else extra
+    return extra.expand(*scores.shape[:-1], 1)
 
 
 def _joined(scores: Tensor, sink: Any) -> Tensor:
@@ -68,8 +68,8 @@ def _nothing(scores: Tensor, column: Tensor) -> Tensor:
 
 def _along_queries(scores: Tensor, sink: Any) -> Tensor:
     """Lay one sink a head along the queries: an axis too few."""
-    logit = torch.as_tensor(sink, dtype=scores.dtype)
-    return logit[None, :, None] if logit.ndim else _column(scores, sink)
+    extra = torch.as_tensor(sink, dtype=scores.dtype)
+    return extra[None, :, None] if extra.ndim else _column(scores, sink)
 
 
 def _along_keys(scores: Tensor, sink: Any) -> Tensor:
@@ -93,7 +93,7 @@ def _unshifted(column: Tensor, top: Tensor) -> Tensor:
     return column.exp()
 
 
-def _logit_itself(column: Tensor, top: Tensor) -> Tensor:
+def _sink_itself(column: Tensor, top: Tensor) -> Tensor:
     return column
 
 
@@ -117,7 +117,7 @@ STEPS = Pipeline(
             "SINK-UNSHIFTED": (Instead(_unshifted, top=_of_scores), _unshifted),
             "SINK-TWICE": (lambda column, top: 2 * _power(column, top),),
             "SINK-NOEXP": (
-                Instead(_logit_itself, top=_of_scores), Instead(_logit_itself, top=_nothing))}),
+                Instead(_sink_itself, top=_of_scores), Instead(_sink_itself, top=_nothing))}),
         Step(name="give", right=lambda weights, sink_weight: weights, wrong={
             "SINK-KEEP": (lambda weights, rest: torch.cat([weights, rest], -1),),
             "SINK-FIRST": (lambda weights, rest: torch.cat([rest, weights], -1)[..., :-1],)}),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, CONTEXT, L, make_pair
+from tiny_models import ARCHITECTURES, CONTEXT, EXPERTS, L, make_pair
 from torch import Tensor
 
 from course_lib.checkpoints.bert import from_bert
@@ -20,7 +20,9 @@ from course_lib.checkpoints.mpt import from_mpt
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.config.arrangement import PostNorm
 from course_lib.config.decoder import Unembedding
+from course_lib.config.experts import ClampedMixtureConfig
 from course_lib.model.decoder import Decoder
+from course_lib.zoo.gpt_oss import GPT_OSS_20B, gpt_oss_layers
 
 NAMES = sorted(ARCHITECTURES)
 TIED = [name for name in NAMES if ARCHITECTURES[name].ours.is_tied]
@@ -219,3 +221,86 @@ def test_matrices_are_turned() -> None:
     checkpoint = Checkpoint({"layer.weight": weight})
     assert torch.equal(checkpoint.matrix("layer"), weight.T)
     checkpoint.finish()
+
+
+@pytest.mark.parametrize(
+    ("name", "router", "expert", "parts"),
+    [
+        ("Qwen3 MoE", "mlp.gate", "mlp.experts.{}", ("gate_proj", "up_proj", "down_proj")),
+        ("Mixtral", "block_sparse_moe.gate", "block_sparse_moe.experts.{}", ("w1", "w3", "w2")),
+    ],
+)
+def test_experts_that_are_stored_one_by_one(
+    name: str, router: str, expert: str, parts: tuple[str, str, str]
+) -> None:
+    """Store the experts of a model each by itself, as the release does, and load both."""
+    theirs, ours = make_pair(name)
+    state = theirs.state_dict()
+    for layer in range(L):
+        start = f"model.layers.{layer}."
+        state[f"{start}{router}.weight"] = state.pop(f"{start}mlp.gate.weight")
+        gate, up = state.pop(f"{start}mlp.experts.gate_up_proj").chunk(2, dim=1)
+        down = state.pop(f"{start}mlp.experts.down_proj")
+        for e in range(EXPERTS):
+            for part, tensor in zip(parts, (gate, up, down), strict=True):
+                state[f"{start}{expert.format(e)}.{part}.weight"] = tensor[e]
+    loaded = from_llama(state, ARCHITECTURES[name].ours)
+    assert all(torch.equal(loaded[key], tensor) for key, tensor in ours.state_dict().items())
+    lost = f"model.layers.2.{expert.format(5)}.{parts[1]}.weight"
+    shorter = {key: tensor for key, tensor in state.items() if key != lost}
+    with pytest.raises(ValueError, match=re.escape(f"'{lost}' is missing")):
+        from_llama(shorter, ARCHITECTURES[name].ours)
+
+
+def test_the_experts_of_gpt_oss_in_four_bits() -> None:
+    """Blocks of 32 numbers: 16 bytes of two fours, and a scale, as the released file has them."""
+    heads = replace(GPT_OSS_20B.layers[0].attention, num_heads=2, num_kv_heads=1)
+    experts = ClampedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=64)
+    config = replace(
+        GPT_OSS_20B, vocab_size=5, d_model=32, layers=gpt_oss_layers(2, heads, experts, window=4)
+    )
+    generator = torch.Generator().manual_seed(0)
+    state = {
+        "model.embed_tokens.weight": torch.randn(5, 32, generator=generator),
+        "lm_head.weight": torch.randn(5, 32, generator=generator),
+        "model.norm.weight": torch.ones(32),
+    }
+    for layer in range(2):
+        start = f"model.layers.{layer}."
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            state[f"{start}{norm}.weight"] = torch.ones(32)
+        for letter, (rows, columns) in zip(
+            "qkvo", ((128, 32), (64, 32), (64, 32), (32, 128)), strict=True
+        ):
+            name = f"{start}self_attn.{letter}_proj"
+            state[f"{name}.weight"] = torch.randn(rows, columns, generator=generator)
+            state[f"{name}.bias"] = torch.randn(rows, generator=generator)
+        state[f"{start}self_attn.sinks"] = torch.randn(2, generator=generator)
+        state[f"{start}mlp.router.weight"] = torch.randn(3, 32, generator=generator)
+        state[f"{start}mlp.router.bias"] = torch.randn(3, generator=generator)
+        for part, (out, blocks) in (("gate_up_proj", (128, 1)), ("down_proj", (32, 2))):
+            name = f"{start}mlp.experts.{part}"
+            state[f"{name}_bias"] = torch.randn(3, out, generator=generator)
+            shape = (3, out, blocks)
+            codes = torch.randint(0, 256, (*shape, 16), generator=generator)
+            state[f"{name}_blocks"] = codes.to(torch.uint8)
+            scales = torch.randint(120, 130, shape, generator=generator)
+            state[f"{name}_scales"] = scales.to(torch.uint8)
+    ours = Decoder(config)
+    ours.load_state_dict(from_llama(state, config))
+    experts_of_last = ours.state_dict()["blocks.1.feed_forward.w_down"]
+    assert experts_of_last.shape == (3, 64, 32)
+    # By hand: of expert 2, the second block of row 7 is 32 of its 64 inputs to output 7.
+    name = "model.layers.1.mlp.experts.down_proj"
+    codes = state[f"{name}_blocks"][2, 7, 1].tolist()
+    scale = 2.0 ** (state[f"{name}_scales"][2, 7, 1].item() - 127)
+    values = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+    numbers = [
+        scale * values[code & 7] * (-1 if code & 8 else 1)
+        for byte in codes
+        for code in (byte & 15, byte >> 4)
+    ]
+    assert experts_of_last[2, 32:, 7].tolist() == numbers
+    state.pop(f"{name}_scales")
+    with pytest.raises(ValueError, match="down_proj_scales' is missing"):
+        from_llama(state, config)

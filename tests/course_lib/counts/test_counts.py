@@ -8,18 +8,23 @@ from course_lib.config.attention_parts import Everything, QueryPreAttnScalar, Wi
 from course_lib.config.rope import NoRope
 from course_lib.counts.attention import attention_parameters
 from course_lib.counts.decoder import (
+    active_parameters,
     cache_bytes,
     cache_elements_per_token,
     decoder_parameters,
     layer_parameters,
 )
-from course_lib.counts.feed_forward import feed_forward_parameters
+from course_lib.counts.feed_forward import (
+    active_feed_forward_parameters,
+    feed_forward_parameters,
+)
 from course_lib.model.decoder import Decoder
 from course_lib.model.initialise import num_parameters
 from course_lib.zoo.dense import DENSE_MODELS
 from course_lib.zoo.gemma import GEMMA3_27B
 from course_lib.zoo.gpt import gpt_config
 from course_lib.zoo.llama import LLAMA3_8B, LLAMA32_1B, MISTRAL_7B_V01
+from course_lib.zoo.mixtures import MIXTURES
 from course_lib.zoo.qwen import QWEN3_8B
 
 #: Name -> parameters; those of litgpt's, nanoGPT's and google/gemma_pytorch's sizes.
@@ -115,6 +120,50 @@ def test_cache_per_token(name: str) -> None:
     assert cache_bytes(config, 1) == CACHED[name]
     assert 2 * cache_elements_per_token(config) == CACHED[name]
     assert cache_bytes(config, 500, bytes_per_element=1) == 250 * CACHED[name]  # below any window
+
+
+#: Name -> all parameters; those that a token meets, the embedding left out; cache per token.
+MIXED = {
+    "Mixtral 8x7B": (46_702_792_704, 12_748_853_248, 131_072),
+    "Mixtral 8x22B": (140_630_071_296, 38_960_142_336, 229_376),
+    "Qwen3 30B-A3B": (30_532_122_624, 3_041_867_776, 98_304),
+    "Qwen3 235B-A22B": (235_093_634_560, 21_568_433_664, 192_512),
+    "gpt-oss-20b": (20_914_757_184, 3_608_307_264, 49_152),
+    "gpt-oss-120b": (116_829_156_672, 5_132_849_472, 73_728),
+}
+
+
+def test_every_mixture_of_the_zoo_is_counted() -> None:
+    assert list(MIXED) == list(MIXTURES)
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_parameters_of_mixtures(name: str) -> None:
+    config, (everything, active, cached) = MIXTURES[name], MIXED[name]
+    assert decoder_parameters(config) == everything
+    assert active_parameters(config) == active
+    assert cache_bytes(config, 1) == cached
+    with torch.device("meta"):
+        model = Decoder(config)
+    assert num_parameters(model) == everything
+
+
+def test_without_experts_all_but_the_embedding_are_active() -> None:
+    dense = DENSE_MODELS["Llama 3 8B"]
+    assert active_parameters(dense) == decoder_parameters(dense) - 128_256 * 4096
+    assert active_parameters(LLAMA32_1B) == decoder_parameters(LLAMA32_1B)  # one table
+    network = dense.layers[0].feed_forward
+    assert active_feed_forward_parameters(network, 4096) == feed_forward_parameters(network, 4096)
+    mixed = MIXTURES["Mixtral 8x7B"].layers[0].feed_forward
+    expert, router = 3 * 4096 * 14336, 8 * 4096
+    assert active_feed_forward_parameters(mixed, 4096) == 2 * expert + router
+    assert feed_forward_parameters(mixed, 4096) == 8 * expert + router
+
+
+def test_windows_of_gpt_oss_halve_its_cache() -> None:
+    config = MIXTURES["gpt-oss-20b"]
+    assert cache_bytes(config, 131_072) == 3_224_371_200
+    assert 131_072 * 2 * cache_elements_per_token(config) == 6_442_450_944
 
 
 def test_cache_in_bytes() -> None:

@@ -119,12 +119,16 @@ def test_the_seed_decides() -> None:
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
 def test_every_matrix_is_drawn(name: str) -> None:
     model = Decoder(ARCHITECTURES[name].ours)
+    biases = [weight for name, weight in model.named_parameters() if "feed_forward.b_" in name]
     with torch.no_grad():
         for weight in model.parameters():
             if weight.ndim > 1:
                 weight.fill_(torch.nan)
+        for bias in biases:
+            bias.fill_(3.0)
     initialise(model, torch.Generator().manual_seed(0))
     assert all(weight.isfinite().all() for weight in model.parameters())
+    assert all((bias == 3.0).all() for bias in biases)  # those of experts are tables
 
 
 def test_the_loss_starts_near_the_logarithm_of_the_vocabulary() -> None:

@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from course_lib.plotting import colors
-from course_lib.plotting.bars import bar_panels, bars, histograms
-from course_lib.plotting.curves import curves, points, steps
+from course_lib.plotting.bars import bar_panels, bars, bars_compared, histograms
+from course_lib.plotting.curves import curves, points, steps, walks
 from course_lib.plotting.grids import weights_heatmap
 from course_lib.plotting.standard import (
     NARROW,
@@ -51,8 +51,19 @@ def figures() -> dict[str, StaticFigure]:
         ),
         "named curves": curves([1, 2, 4], LINES, x_label="τ", y_label="weight", label_at=2),
         "steps": steps([1, 2, 3], LINES, x_label="blocks", y_label="so far"),
+        "walks": walks(
+            [0, 1, 2],
+            [[0, 1, 2], [0, -1, 0]],
+            [0, 1, 1.4],
+            names=("one", "√d"),
+            x_label="d",
+            y_label="sum",
+        ),
         "points": points([4, 16, 64], LINES, x_label="D", y_label="variance", log="x"),
         "bars": bars({"it": 0.25, "animal": 0.75}, label="weight", limit=(0.5, "one half")),
+        "compared": bars_compared(
+            {"one": {"it": 0.25, "animal": 0.75}, "two": {"it": 0.5, "animal": 0.1}}, label="weight"
+        ),
         "panels": bar_panels(LINES, [1, 2, 3], x_label="key position s", y_label="weight"),
         "histograms": histograms({"noise": noise, "more": 2 * noise}, x_label="score"),
     }
@@ -301,6 +312,20 @@ def test_a_note_is_a_point_and_its_words() -> None:
     assert words.get_ha() == "left"
 
 
+def test_a_few_bars_of_a_panel_show_their_numbers_and_many_an_axis() -> None:
+    lines = {"a": [0.25, -0.5, 0.125], "b": [0.0, 1.0, 2.0]}
+    few = bar_panels(lines, [1, 2, 3], x_label="s", y_label="y").drawn()
+    said = [[text.get_text() for text in axes.texts] for axes in few.axes]
+    assert said == [["0.25", "−0.50", "0.12"], ["0.00", "1.00", "2.00"]]
+    # A line at 0 in each panel, from which negative bars hang, and no other at their ends.
+    assert [[*axes.lines[-1].get_ydata()] for axes in few.axes] == [[0, 0], [0, 0]]
+    assert not any(axes.spines["bottom"].get_visible() for axes in few.axes)
+    many = bar_panels({"a": [1.0] * 5}, range(5), x_label="s", y_label="y").drawn()
+    assert not many.axes[0].texts
+    assert not many.axes[0].lines
+    assert many.axes[0].spines["bottom"].get_visible()
+
+
 def test_a_small_grid_shows_its_numbers_and_a_large_one_those_that_count() -> None:
     words = [text.get_text() for text in figures()["small grid"].drawn().axes[0].texts]
     assert words == [f"{weight:.2f}" for weight in WEIGHTS.flatten().tolist()]
@@ -333,6 +358,20 @@ def test_runs_of_one_shade_are_one_piece() -> None:
     # Two rows, each a closed rectangle of five vertices.
     assert len(patch.get_path().vertices) == 2 * 5
     assert patch.get_path().get_extents().width == 5
+
+
+def test_walks_are_steps_between_the_two_sides_of_the_edge_and_the_first_is_strong() -> None:
+    figure = figures()["walks"].drawn()
+    lines = figure.axes[0].lines
+    said = {word.get_text(): word.xy for word in figure.axes[0].texts}
+    assert said == {"one": (2, 2), "√d": (2, 1.4), "−√d": (2, -1.4)}
+    paths = [line for line in lines if line.get_drawstyle() == "steps-post"]
+    assert [list(line.get_ydata()) for line in paths] == [[0, -1, 0], [0, 1, 2]]
+    assert paths[1].get_linewidth() > 2 * paths[0].get_linewidth()
+    ends = [line.get_xydata().tolist() for line in lines if line.get_marker() == "o"]
+    assert ends == [[[2, 0]], [[2, 2]]]
+    edges = [line.get_ydata() for line in lines if line.get_linestyle() == "--"]
+    assert [list(edge) for edge in edges] == [[0, 1, 1.4], [0, -1, -1.4]]
 
 
 def test_curves_are_lines_steps_are_steps_and_points_have_none_between() -> None:
@@ -380,6 +419,29 @@ def test_histograms_share_one_axis_and_lose_no_number() -> None:
     assert panels[-1].get_xlabel() == "score"
 
 
+def ticks(y: list[float], log: str = "y") -> list[str]:
+    """Return the ticks in sight of the axis that is logarithmic."""
+    axes = curves(y, {"a": y}, x_label="x", y_label="y", log=log).drawn().axes[0]
+    axes.figure.draw_without_rendering()
+    axis = axes.yaxis if log == "y" else axes.xaxis
+    low, high = sorted(axis.get_view_interval())
+    every = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+    return [label.get_text() for place, label in every if low <= place <= high]
+
+
+def test_the_ticks_of_an_axis_have_one_form() -> None:
+    assert ticks([1e-9, 1.0])[-3:] == ["10⁻⁴", "10⁻²", "10⁰"]
+    assert all(label.startswith("10") for label in ticks([1e-9, 1.0]))
+    assert ticks([1.0, 1e7])[0] == "10⁰"
+    # Nothing beyond four figures behind the point: plain, also where a tick out of sight is less.
+    assert ticks([0.001, 100.0]) == ["0.001", "0.01", "0.1", "1", "10", "100"]
+    # What is no power of ten is never written as one.
+    assert ticks([2.0**n for n in (12, 16, 20, 24)], "x") == [
+        "4,096", "32,768", "262,144", "2,097,152", "16,777,216"
+    ]  # fmt: skip
+    assert ticks([2.0**-n for n in (20, 10, 0)], "x")[0] == "1/1,048,576"
+
+
 def test_ticks_are_values_in_plain_figures() -> None:
     for x, log, wanted in (
         ([2.0 ** (n / 4) for n in range(-16, 25)], "x", ["1/16", "1/4", "1", "4", "16", "64"]),
@@ -415,6 +477,22 @@ def test_marks_that_are_no_query_key_or_value_have_not_their_colours() -> None:
 # -- errors ----------------------------------------------------------------------------------------
 
 
+def test_compared_bars_lie_on_one_scale_with_a_name_each_in_the_same_order() -> None:
+    given = {"one": {"b": 0.25, "a": 0.75}, "two": {"b": 0.5, "a": 0.125}}
+    figure = bars_compared(given, label="weight").drawn()
+    for axes, (title, lengths) in zip(figure.axes, given.items(), strict=True):
+        assert axes.get_title(loc="left") == title
+        assert [bar.get_width() for bar in axes.patches] == list(lengths.values())
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        assert names == ["b", "a"]
+        assert axes.yaxis_inverted(), "the first bar stands at the top"
+    assert [word.get_text() for word in figure.axes[1].texts] == ["0.50", "0.12"]
+    scales = {axes.get_xlim() for axes in figure.axes}
+    assert len(scales) == 1
+    assert scales.pop()[0] == 0
+    assert figure.axes[1].get_xlabel() == "weight"
+
+
 @pytest.mark.parametrize(
     ("call", "parts"),
     [
@@ -425,12 +503,32 @@ def test_marks_that_are_no_query_key_or_value_have_not_their_colours() -> None:
         (lambda: curves([1, 2], {"a": [1]}, x_label="", y_label=""), ("'a'", "2", "1")),
         (lambda: steps([1, 2], {"b": [1]}, x_label="", y_label=""), ("'b'", "2", "1")),
         (
+            lambda: walks([1, 2], [[1, 2], [1]], [1, 2], names=("", "e"), x_label="", y_label=""),
+            ("'path 1'", "2", "1"),
+        ),
+        (
+            lambda: walks([1, 2], [[1, 2]], [3], names=("", "e"), x_label="", y_label=""),
+            ("'e'", "2", "1"),
+        ),
+        (
             lambda: points([1], {str(n): [1] for n in range(5)}, x_label="", y_label=""),
             ("at most 4", "5"),
         ),
         (
             lambda: bar_panels({"c": [1, 2, 3]}, [1, 2], x_label="", y_label=""),
             ("one height", "x has 2", "'c' 3"),
+        ),
+        (
+            lambda: bars_compared({"a": {"x": 1, "y": 2}, "b": {"y": 1, "x": 2}}, label=""),
+            ("same names", "['x', 'y']", "'b' ['y', 'x']"),
+        ),
+        (
+            lambda: bars_compared({"a": {"x": 1, "y": -2.5}}, label=""),
+            ("begin at 0", "'a' has -2.5"),
+        ),
+        (
+            lambda: bars_compared({str(n): {"x": 1} for n in range(5)}, label=""),
+            ("at most 4", "5"),
         ),
         (
             lambda: histograms({str(n): torch.ones(2) for n in range(5)}, x_label=""),

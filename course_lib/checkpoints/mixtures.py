@@ -1,0 +1,87 @@
+"""Experts in released checkpoints: one by one or stacked, in full precision or in MXFP4."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from course_lib.checkpoints.names import Checkpoint
+from course_lib.config.experts import GatedMixtureConfig
+from course_lib.number_formats.mxfp4 import mxfp4_dequantize
+
+__all__ = ["clamped_mixture", "gated_mixture"]
+
+#: What each release calls the router, and an expert's gate, what it gates, and the way down.
+_ONE_BY_ONE = (
+    ("mlp.gate", "mlp.experts.{}", ("gate_proj", "up_proj", "down_proj")),  # Qwen3
+    ("block_sparse_moe.gate", "block_sparse_moe.experts.{}", ("w1", "w3", "w2")),  # Mixtral
+)
+
+
+def gated_mixture(
+    source: Checkpoint, config: GatedMixtureConfig, theirs: str
+) -> dict[str, Float[Tensor, "..."]]:
+    """Take the router and the experts of a SwiGLU mixture, however they are stored.
+
+    Args:
+        source: the checkpoint.
+        config: how many experts there are.
+        theirs: the layer's name in the checkpoint.
+
+    Returns:
+        Our names -> tensors: three stacks of E matrices, and the router's.
+
+    Raises:
+        ValueError: if the checkpoint has none of the three layouts, or one of its tensors is
+            missing.
+
+    Source: the names of Mixtral's and Qwen3's released files, and transformers' of both, in which
+    the gate and what it gates are the halves of one matrix.
+    """
+    stacked = f"{theirs}.mlp.experts.gate_up_proj"
+    if stacked in source.tensors:
+        router = source.matrix(f"{theirs}.mlp.gate")
+        gate, up = source.take(stacked).mT.chunk(2, -1)
+        down = source.take(f"{theirs}.mlp.experts.down_proj").mT
+    else:
+        layouts = [
+            layout for layout in _ONE_BY_ONE if f"{theirs}.{layout[0]}.weight" in source.tensors
+        ]
+        foreign, expert, parts = layouts[0] if layouts else _ONE_BY_ONE[0]
+        router = source.matrix(f"{theirs}.{foreign}")
+        names = [f"{theirs}.{expert.format(e)}" for e in range(config.num_experts)]
+        gate, up, down = (
+            torch.stack([source.matrix(f"{name}.{part}") for name in names]) for part in parts
+        )
+    ours = {"w_router": router, "w_gate": gate, "w_up": up, "w_down": down}
+    return {f"feed_forward.{name}": tensor.contiguous() for name, tensor in ours.items()}
+
+
+def clamped_mixture(source: Checkpoint, theirs: str) -> dict[str, Float[Tensor, "..."]]:
+    """Take the router and the experts of gpt-oss, in bfloat16 or in MXFP4.
+
+    Args:
+        source: the checkpoint.
+        theirs: the layer's name in the checkpoint.
+
+    Returns:
+        Our names -> tensors; of gates and what they gate, the columns stay in turn.
+
+    Raises:
+        ValueError: if one of its tensors is missing, or a block has not 16 bytes.
+
+    Source: the index of the files of openai/gpt-oss-20b; transformers' GptOss.
+    """
+    ours = {
+        "w_router": source.matrix(f"{theirs}.mlp.router"),
+        "b_router": source.take(f"{theirs}.mlp.router.bias"),
+    }
+    for name, foreign in (("gate_up", "gate_up_proj"), ("down", "down_proj")):
+        whole = f"{theirs}.mlp.experts.{foreign}"
+        ours[f"b_{name}"] = source.take(f"{whole}_bias")
+        if f"{whole}_blocks" in source.tensors:
+            # Stored as [E, out, in / 32, 16 bytes].
+            blocks, scales = source.packed(f"{whole}_blocks"), source.packed(f"{whole}_scales")
+            ours[f"w_{name}"] = mxfp4_dequantize(blocks, scales).mT.contiguous()
+        else:
+            ours[f"w_{name}"] = source.take(whole)
+    return {f"feed_forward.{name}": tensor for name, tensor in ours.items()}

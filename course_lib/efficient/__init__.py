@@ -1,0 +1,1 @@
+"""Another cost, another result: attention that reads less, or reads something smaller."""

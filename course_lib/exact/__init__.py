@@ -1,0 +1,1 @@
+"""Another cost, the same result: attention in blocks, in parts that are merged, in pages."""

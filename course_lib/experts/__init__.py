@@ -1,0 +1,1 @@
+"""Many feed-forward networks, of which a token uses a few: routers, dispatch, balance."""

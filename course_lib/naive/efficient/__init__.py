@@ -1,0 +1,1 @@
+"""Efficient attention in loops; one idea a module."""

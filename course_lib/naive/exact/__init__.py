@@ -1,0 +1,1 @@
+"""Attention in parts, one query and one key at a time."""

@@ -1,0 +1,1 @@
+"""Experts, one token and one choice at a time."""

@@ -1,0 +1,20 @@
+"""Pair by pair."""
+
+import math
+
+import numpy as np
+from jaxtyping import Float64
+
+__all__ = ["oai_swiglu"]
+
+
+def oai_swiglu(
+    x: Float64[np.ndarray, "T _"], alpha: float = 1.702, limit: float = 7.0
+) -> Float64[np.ndarray, "T F"]:
+    """A gate and what it gates, one number each."""
+    result = np.zeros((len(x), x.shape[1] // 2))
+    for t, row in enumerate(x):
+        for i in range(x.shape[1] // 2):
+            gate, up = min(row[2 * i], limit), max(-limit, min(row[2 * i + 1], limit))
+            result[t, i] = gate / (1 + math.exp(-alpha * gate)) * (up + 1)
+    return result

@@ -1,0 +1,1 @@
+"""Numbers of few bits, as released checkpoints store them."""

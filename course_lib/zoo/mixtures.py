@@ -1,0 +1,16 @@
+"""The models with mixtures of experts by their names."""
+
+from course_lib.config.decoder import DecoderConfig
+from course_lib.zoo import gpt_oss, mixtral, qwen
+
+__all__ = ["MIXTURES"]
+
+#: Name -> configuration, family by family, smaller sizes first.
+MIXTURES: dict[str, DecoderConfig] = {
+    "Mixtral 8x7B": mixtral.MIXTRAL_8X7B,
+    "Mixtral 8x22B": mixtral.MIXTRAL_8X22B,
+    "Qwen3 30B-A3B": qwen.QWEN3_30B_A3B,
+    "Qwen3 235B-A22B": qwen.QWEN3_235B_A22B,
+    "gpt-oss-20b": gpt_oss.GPT_OSS_20B,
+    "gpt-oss-120b": gpt_oss.GPT_OSS_120B,
+}
