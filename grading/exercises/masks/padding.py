@@ -202,6 +202,7 @@ def _needs_one_shape(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
 COMBINE = Exercise(
     name="combine", slug="masks", task="combine", title="Several masks at once", kind="implement",
     points=0.5, difficulty=1, importance=3, minutes=10, parameters=NAMES,
+    several="masks",
     outputs=(Output(name="may_attend", axes="... T S", dtype="bool"),),
     reference=lambda *masks: library.combine(*masks), equation="eq-combine",
     part="course_lib.masks.combine",
