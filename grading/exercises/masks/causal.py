@@ -104,9 +104,12 @@ CAUSAL_MASK = Exercise(
         Misconception(code="MASK-OFF1", wrong=_with(lambda T, S: S - T + 1), sentence=(
             "Each query reads one position too many, the next one. That is the token which a model "
             "has to predict.")),
-        Misconception(code="MASK-FUTURE", wrong=_future, also=(_inverted,), sentence=(
-            "The later positions are allowed and the earlier ones are not. True means that a key "
-            "may be read, and a query may read what came before it.")),
+        Misconception(code="MASK-FUTURE", wrong=_future, also=(
+            _inverted, _turned(_with(lambda T, S: S - T)), _turned(_with(lambda T, S: 0))),
+            sentence=(
+            "True stands on the wrong side of the diagonal: what is later is allowed and what is "
+            "earlier is not. True means that a key may be read, row t belongs to query t, and a "
+            "query may read what came before it.")),
         Misconception(code="MASK-TOPLEFT", wrong=_with(lambda T, S: 0), sentence=(
             "The first query sits at the first key. With a cache the T queries are the last of S "
             "positions: a single new token would read the first key alone. Let the last query sit "
@@ -120,10 +123,6 @@ CAUSAL_MASK = Exercise(
         Misconception(code="MASK-SQUARE", wrong=_square, also=(_square_of_keys,), sentence=(
             "The mask is square. It has one row a query and one column a key, T × S, and with a "
             "cache there are more keys than queries.")),
-        Misconception(code="MASK-TURNED", wrong=_turned(_with(lambda T, S: S - T)), also=(
-            _turned(_with(lambda T, S: 0)),), sentence=(
-            "Rows and columns are exchanged. Row t belongs to a query and says which keys it may "
-            "read.")),
         Misconception(code="MASK-ALL", wrong=_all, sentence=(
             "Everything is allowed, also what lies ahead.")),
     ),

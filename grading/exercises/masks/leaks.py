@@ -33,9 +33,9 @@ PROBES = (
             [2.0, 0.0, 1.0, 1.0]],
            [[1.0, 0.0, 2.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]]),
     _probe("a position that does not read itself",
-           [[0.0, 0.0, 0.0, 0.0, 2.0], [1.0, 1.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0, 0.0],
-            [0.0, 0.0, 3.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0, 1.0]],
-           [[1.0, 2.0], [1.0, 1.0], [2.0, 1.0], [1.0, 3.0]]),
+           [[0.0, 0.0, 0.0, 2.0], [1.0, 1.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0],
+            [0.0, 0.0, 3.0, 1.0]],
+           [[1.0, 2.0], [1.0, 1.0], [2.0, 1.0], [1.0, 3.0], [0.0, 1.0]]),
     _probe("a weight of 1e-9",
            [[1.0, 0.0, 0.0, 0.0], [2.0, 1.0, 0.0, 0.0], [1.0, 1e-9, 1.0, 0.0],
             [0.0, 1.0, 0.0, 1.0]],
@@ -125,7 +125,8 @@ def _own(found: Tensor) -> Tensor:
 
 
 def _by_jacobian(f: Any, x: Tensor) -> Tensor:
-    return (torch.autograd.functional.jacobian(f, x) != 0).any(-1).any(1)
+    jacobian: Tensor = torch.func.jacrev(f)(x)
+    return (jacobian != 0).any(-1).any(1)
 
 
 def _row_by_row(f: Any, x: Tensor) -> Tensor:

@@ -73,7 +73,7 @@ def _by_lists(B: int, S: int, n: int, generator: torch.Generator) -> float:
     for lengths in torch.randint(1, S + 1, (n, B), generator=generator).tolist():
         longest = max(lengths)
         shares.append(sum(longest - length for length in lengths) / (B * longest))
-    return sum(shares) / n
+    return float(sum(shares) / n)
 
 
 def _own_seed(B: int, S: int, n: int, generator: torch.Generator) -> Any:
