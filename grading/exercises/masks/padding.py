@@ -177,6 +177,33 @@ def _counted(*masks: Tensor) -> Tensor:
     return forbidding == 0
 
 
+#: By the probe's name: the masks' shapes, and what each letter is.
+DRAWN: dict[str, tuple[tuple[tuple[int, ...], ...], dict[str, int]]] = {
+    SAME: (((4, 6), (4, 6)), {"T": 4, "S": 6}),
+    "masks of the shapes (T, S), (B, 1, S) and (B, T, S)": (
+        ((4, 6), (3, 1, 6), (3, 4, 6)), {"B": 3, "T": 4, "S": 6}),
+    "masks of the shapes (B, 1, S) and (T, S)": (
+        ((2, 1, 7), (5, 7)), {"B": 2, "T": 5, "S": 7}),
+    "masks of the shapes (B, T, S) and (1, S)": (
+        ((3, 2, 4), (1, 4)), {"B": 3, "T": 2, "S": 4}),
+    "masks of the shapes (T, 1) and (1, S)": (((5, 1), (1, 3)), {"T": 5, "S": 3}),
+    ALONE: (((3, 5),), {"T": 3, "S": 5}),
+    "three masks of one shape": (((2, 5),) * 3, {"T": 2, "S": 5}),
+}  # fmt: skip
+
+
+def _is_alike(name: str) -> bool:
+    return len(set(DRAWN[name][0])) == 1
+
+
+def _needs_one_shape(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
+    """Recognise what raises where the shapes differ, there alone, and is right elsewhere."""
+    return all(
+        is_right(seen[name], truth[name]) if _is_alike(name) else isinstance(seen[name], Error)
+        for name in truth
+    )
+
+
 COMBINE = Exercise(
     name="combine", slug="masks", task="combine", title="Several masks at once", kind="implement",
     points=0.5, difficulty=1, importance=3, minutes=10, parameters=NAMES,
