@@ -110,6 +110,11 @@ def _in_place(scores: Tensor, may_attend: Tensor) -> Tensor:
     return weights * may_attend
 
 
+def _without_room(scores: Tensor, may_attend: Tensor) -> Tensor:
+    """Fill with a number that float16 does not hold; PyTorch refuses to."""
+    return scores.masked_fill(~may_attend, -1e9).softmax(-1) * may_attend
+
+
 def _mended_late(scores: Tensor, may_attend: Tensor) -> Tensor:
     return (scores + may_attend.to(scores.dtype).log()).softmax(-1).nan_to_num(nan=0.0)
 
@@ -198,10 +203,10 @@ MASKED_SOFTMAX = Exercise(
             "The softmax does not run over the keys, the last axis. Each query shares out its own "
             "attention.")),
         Misconception(code="ROW-FP16", wrong=filled_by_hand(-1e9), also=(
-            added_by_hand(-1e9), added_by_hand(-1e30), filled_by_hand(-1e30)), sentence=(
-            "The number that hides a key is too large for float16, which ends at 65504: −1e9 is "
-            "−∞ there, and a row of nothing else is NaN. torch.finfo(scores.dtype).min is the "
-            "lowest number of each dtype.")),
+            added_by_hand(-1e9), added_by_hand(-1e30), filled_by_hand(-1e30), _without_room), sentence=(
+            "The number that hides a key is too large for float16, which ends at 65504. There −1e9 "
+            "is −∞, and a row of nothing else is NaN; masked_fill refuses it. "
+            "torch.finfo(scores.dtype).min is the lowest number of each dtype.")),
         Misconception(code="ROW-INPLACE", wrong=_in_place, shows="inputs", sentence=(
             "The scores of the caller are filled in: masked_fill_ and an assignment to scores[…] "
             "write into them.")),
