@@ -203,7 +203,8 @@ MASKED_SOFTMAX = Exercise(
             "The softmax does not run over the keys, the last axis. Each query shares out its own "
             "attention.")),
         Misconception(code="ROW-FP16", wrong=filled_by_hand(-1e9), also=(
-            added_by_hand(-1e9), added_by_hand(-1e30), filled_by_hand(-1e30), _without_room), sentence=(
+            added_by_hand(-1e9), added_by_hand(-1e30), filled_by_hand(-1e30), _without_room),
+            sentence=(
             "The number that hides a key is too large for float16, which ends at 65504. There −1e9 "
             "is −∞, and a row of nothing else is NaN; masked_fill refuses it. "
             "torch.finfo(scores.dtype).min is the lowest number of each dtype.")),

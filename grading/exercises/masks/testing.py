@@ -126,16 +126,20 @@ TEST_MASKED = Exercise(
             _compares(_plain, _stretched, _far),
         ),
         matched(
-            "TEST-MILD", "Functions pass that need a mask of the shape of the scores, or make a "
-            "forbidden score low and not low enough, or fail in float16. Let a mask broadcast, let "
-            "a forbidden score lie far above the others, and call it once in float16.",
-            _compares(_plain, _empty), _compares(_empty), _compares(_empty, _far),
-            _compares(_empty, _stretched), _compares(_empty, _stretched, _far),
-            _compares(_plain, _empty, _stretched, _far), _compares(_half), _compares(_plain, _half),
+            "TEST-MILD", "Functions pass that need a mask of the shape of the scores, and such "
+            "that make a forbidden score low and not low enough. Let a mask broadcast, and let a "
+            "forbidden score lie far above the others.",
+            _compares(_plain, _empty), _compares(_empty), _compares(_half),
+            _compares(_plain, _half),
         ),
         matched(
-            "TEST-SUMS", "Functions pass whose rows sum to 1 and are wrong all the same. Say what "
-            "a single weight has to be.",
+            "TEST-HALF", "A function passes that is right in float64 and fails in float16. Call "
+            "the candidate with such scores too, and let a row have nothing to read.",
+            _compares(_empty, _stretched, _far), _compares(_plain, _empty, _stretched, _far),
+        ),
+        matched(
+            "TEST-ROWSUMS", "Functions pass whose rows sum to 1 and are wrong all the same. Say "
+            "what a single weight has to be.",
             _sums(_plain), _sums(_plain, _empty), _sums(_plain, _empty, _stretched, _far, _half),
         ),
         Misconception(
