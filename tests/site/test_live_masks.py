@@ -137,9 +137,9 @@ def test_a_cell_is_switched_by_a_click_or_a_tap_and_by_the_controls(
         box = cell.bounding_box()
         assert box is not None
         assert min(box["width"], box["height"]) >= 24, "smaller than a finger"
-    page.locator(f"{FIGURE} select[data-name='query']").select_option("1")
+    page.locator(f"{FIGURE} select[data-name='query']").select_option(value="1")
     demand(page, mask, 3, 1, 0)
-    page.locator(f"{FIGURE} select[data-name='key']").select_option("5")
+    page.locator(f"{FIGURE} select[data-name='key']").select_option(value="5")
     demand(page, mask, 3, 1, 5)
     page.locator(f"{FIGURE} input[data-name='may']").check()
     mask[1, 5] = True
