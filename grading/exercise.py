@@ -189,7 +189,7 @@ class Exercise:
         noise: how far a measure's results with many seeds lie apart on its last probe, by inputs.
         largest: the most elements that a tensor or array made on the way may have, by inputs.
         loops: whether an answer without any loop is refused.
-        equation: the label of the equation to read, "eq-sink", or another chapter's, "softmax#eq-sink".
+        equation: the label of the equation to read, "eq-sink" or "softmax#eq-sink".
         next_rung: one sentence shown on success: what to try next.
         part: the library's function for which an answer can stand; or "".
         steps: what it consists of (`grading.steps`), so that two mistakes at once are named.
