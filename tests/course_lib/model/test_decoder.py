@@ -68,7 +68,8 @@ def test_no_position_reads_its_future(name: str) -> None:
             changed = tokens.clone()
             changed[:, t] = (changed[:, t] + 1) % V
             result = model(changed)
-            assert torch.equal(result[:, :t], expected[:, :t])
+            # Experts read a batch's tokens together: other companions, another order of a sum.
+            assert_close(result[:, :t], expected[:, :t], rtol=0, atol=1e-12)
             assert (result[:, t] - expected[:, t]).abs().max() > 1e-3
 
 
@@ -90,7 +91,7 @@ def test_any_cut_into_chunks_gives_the_same_logits(name: str, data: st.DataObjec
 def test_every_layer_makes_its_cache_and_the_count_is_what_it_holds(name: str) -> None:
     model, tokens = MODELS[name], ids()
     caches = model.new_caches()
-    assert len(caches) == L
+    assert len(caches) == len(model.config.layers)
     with torch.no_grad():
         model(tokens, caches)
     held = sum(cache.nbytes for cache in caches)
