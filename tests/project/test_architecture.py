@@ -93,12 +93,19 @@ WITHOUT_TWIN = {
     "call it, which have twins",
     "course_lib.exact.blockwise_backward": "a gradient; compared with those of two plain forms",
     "course_lib.exact.once": "it refuses; the tests of its callers match its words",
+    "course_lib.exact.ring": "processes; compared with one process's attention and its gradients",
+    "course_lib.processes": "it starts and sends; there is no formula",
     "course_lib.experts.fitting": "it refuses; the tests of its callers match its words",
     "course_lib.experts.routed": "the mixtures call it, which have twins",
 }
 #: Functions, or whole modules, that no oracle names: the reason.
 WITHOUT_ORACLE = {
     "course_lib.exact.once": "it refuses; nobody else has these words",
+    "course_lib.exact.ring": "all its ranks together are compared with the fused kernel",
+    "course_lib.exact.shards.ring_schedule": "an order; the ring that follows it has an oracle",
+    "course_lib.exact.shards.shard": "it cuts; the ring that holds the parts has an oracle",
+    "course_lib.exact.shards.tiles_of_rank": "it counts, judged by its twin and by its sum",
+    "course_lib.processes.neighbours": "torch.distributed itself; its tests stall and mislead ranks",
     "course_lib.experts.fitting": "it refuses; nobody else has these words",
     "course_lib.experts.balance.bias_update": "the step of a sign; judged by its twin and by the "
     "balance that it brings",
@@ -350,7 +357,7 @@ def test_docstrings_name_every_argument(path: Path, name: str) -> None:
         assert re.search(rf"^    \**{parameter}: \S", docstring, re.MULTILINE), parameter
     assert "Returns:\n" in docstring
     raises = any(isinstance(inner, ast.Raise) for inner in ast.walk(node))
-    assert not raises or re.search(r"Raises:\n    (Value|Type)Error: ", docstring)
+    assert not raises or re.search(r"Raises:\n    (Value|Type|Runtime)Error: ", docstring)
 
 
 # What every public function has
