@@ -105,7 +105,7 @@ WITHOUT_ORACLE = {
     "course_lib.exact.shards.ring_schedule": "an order; the ring that follows it has an oracle",
     "course_lib.exact.shards.shard": "it cuts; the ring that holds the parts has an oracle",
     "course_lib.exact.shards.tiles_of_rank": "it counts, judged by its twin and by its sum",
-    "course_lib.processes.neighbours": "torch.distributed itself; its tests stall and mislead ranks",
+    "course_lib.processes.neighbours": "torch.distributed; its tests stall and mislead ranks",
     "course_lib.experts.fitting": "it refuses; nobody else has these words",
     "course_lib.experts.balance.bias_update": "the step of a sign; judged by its twin and by the "
     "balance that it brings",
