@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["OnTheWay", "require_same_on_each_rank", "send_on"]
+__all__ = ["OnTheWay", "lost", "require_same_on_each_rank", "send_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class OnTheWay:
             for request in self.requests:
                 request.wait()
         except RuntimeError as error:
-            raise _lost(self.group, error) from error
+            raise lost(self.group, error) from error
         return self.received
 
 
@@ -68,7 +68,7 @@ def send_on(tensors: tuple[Tensor, ...], group: dist.ProcessGroup | None) -> OnT
     try:
         requests = tuple(dist.batch_isend_irecv(operations))
     except RuntimeError as error:
-        raise _lost(group, error) from error
+        raise lost(group, error) from error
     return OnTheWay(received, sent, requests, group)
 
 
@@ -97,7 +97,7 @@ def require_same_on_each_rank(
     try:
         dist.all_gather(everybody, own, group=group)
     except RuntimeError as error:
-        raise _lost(group, error) from error
+        raise lost(group, error) from error
     by_rank = [dict(zip(sizes, told.tolist(), strict=True)) for told in everybody]
     for name in sizes:
         told = [of_rank[name] for of_rank in by_rank]
@@ -106,7 +106,16 @@ def require_same_on_each_rank(
             raise ValueError(f"{rule}; {listed}")
 
 
-def _lost(group: dist.ProcessGroup | None, error: RuntimeError) -> RuntimeError:
+def lost(group: dist.ProcessGroup | None, error: RuntimeError) -> RuntimeError:
+    """Say in words what torch.distributed's error means.
+
+    Args:
+        group: the ranks; None for all.
+        error: what came.
+
+    Returns:
+        An error that names this rank and how many there are, to be raised from the first.
+    """
     rank, num_ranks = dist.get_rank(group), dist.get_world_size(group)
     return RuntimeError(
         f"rank {rank} of {num_ranks} lost a neighbour: it is gone, or it did not answer within "

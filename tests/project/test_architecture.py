@@ -97,6 +97,7 @@ WITHOUT_TWIN = {
     "course_lib.processes": "it starts and sends; there is no formula",
     "course_lib.experts.fitting": "it refuses; the tests of its callers match its words",
     "course_lib.experts.routed": "the mixtures call it, which have twins",
+    "course_lib.experts.parallel": "processes; compared with through_experts in one",
 }
 #: Functions, or whole modules, that no oracle names: the reason.
 WITHOUT_ORACLE = {
@@ -106,7 +107,10 @@ WITHOUT_ORACLE = {
     "course_lib.exact.shards.shard": "it cuts; the ring that holds the parts has an oracle",
     "course_lib.exact.shards.tiles_of_rank": "it counts, judged by its twin and by its sum",
     "course_lib.processes.neighbours": "torch.distributed; its tests stall and mislead ranks",
+    "course_lib.processes.exchange": "torch.distributed; the experts that use it are compared",
     "course_lib.experts.fitting": "it refuses; nobody else has these words",
+    "course_lib.experts.parallel": "its ranks are compared with through_experts, which has one",
+    "course_lib.experts.routed.require_routed": "it refuses; nobody else has these words",
     "course_lib.experts.balance.bias_update": "the step of a sign; judged by its twin and by the "
     "balance that it brings",
     "course_lib.experts.balance.max_violation": "one quotient; judged by its twin and its limits",
