@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.checkpoints.mixtures import clamped_mixture, gated_mixture
+from course_lib.checkpoints.mixtures import affinity_mixture, clamped_mixture, gated_mixture
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.config.arrangement import Arrangement
 from course_lib.config.attention import AlibiAttentionConfig, CausalAttentionConfig
 from course_lib.config.attention_parts import Softmax
 from course_lib.config.decoder import DecoderConfig, EmbeddingNorm, LayerConfig, LogitBias
-from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.experts import (
+    AffinityMixtureConfig,
+    ClampedMixtureConfig,
+    GatedMixtureConfig,
+)
 from course_lib.config.feed_forward import (
     FeedForwardConfig,
     GatedFeedForwardConfig,
@@ -160,6 +164,8 @@ def _feed_forward(
             return gated_mixture(source, network, theirs)
         case ClampedMixtureConfig():
             return clamped_mixture(source, theirs)
+        case AffinityMixtureConfig():
+            return affinity_mixture(source, network, theirs)
     ours: dict[str, Tensor] = {}
     for part, foreign in names.feed_forward.items():
         name = f"{theirs}.{foreign}"

@@ -89,6 +89,7 @@ def shard(
     >>> shard(torch.arange(8), 1, 2, Zigzag(), axis=0)
     tensor([2, 3, 4, 5])
     """
+    require_whole(axis=axis)
     held = layout.chunks(rank, num_ranks)
     count = len(held) * num_ranks
     length = x.shape[axis]
@@ -118,6 +119,7 @@ def unshard(
     Raises:
         ValueError: if there is no part.
     """
+    require_whole(axis=axis)
     require_positive(parts=len(parts))
     by_chunk: dict[int, Tensor] = {}
     for rank, part in enumerate(parts):

@@ -52,7 +52,7 @@ from course_lib.efficient import (
 )
 from course_lib.efficient import reach as layer_reach
 from course_lib.entropy import entropy
-from course_lib.exact import blockwise, blockwise_forward, reach, splits
+from course_lib.exact import blockwise, blockwise_forward, reach, shards, splits
 from course_lib.exact.blockwise_backward import blockwise_backward
 from course_lib.exact.feed_forward import blockwise_feed_forward
 from course_lib.exact.fused import attend_then_feed
@@ -106,6 +106,7 @@ QUERY = torch.ones(1, 2, 3, 4)
 QKV = {"query": QUERY, "key": QUERY, "value": QUERY}
 HEADS = attention.CausalAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
 SWIGLUS = experts_config.GatedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
+AFFINE = experts_config.AffinityMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
 MIXED = experts_config.ClampedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
 ALIBI = attention.AlibiAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
 ROPE = rope.RopeConfig(base=10.0, rotary_dim=4)
@@ -323,6 +324,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     encoder_model.sequence_mask: {"lengths": IDS[0], "num_sequences": 3, "num_keys": 3},
     mixture_modules.GatedMixture: {"config": SWIGLUS, "d_model": 8},
     mixture_modules.ClampedMixture: {"config": MIXED, "d_model": 8},
+    mixture_modules.AffinityMixture: {"config": AFFINE, "d_model": 8},
     feed_forward_modules.GatedFeedForward: {"config": GATED, "d_model": 8},
     feed_forward_modules.PlainFeedForward: {"config": PLAIN, "d_model": 8},
     feed_forward_modules.feed_forward_module: {"config": PLAIN, "d_model": 8},
@@ -413,6 +415,11 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     },
     experts_config.GatedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
     experts_config.ClampedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
+    shards.ring_schedule: {"num_ranks": 2},
+    shards.tiles_of_rank: {"rank": 0, "num_ranks": 2, "layout": shards.Contiguous()},
+    shards.shard: {"x": X, "rank": 0, "num_ranks": 3, "layout": shards.Contiguous(), "axis": 1},
+    shards.unshard: {"parts": [X, X], "layout": shards.Contiguous(), "axis": 1},
+    experts_config.AffinityMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
     feed_forward_counts.active_feed_forward_parameters: {"config": MIXED, "d_model": 8},
     gpt.gpt_config: {
         "num_layers": 1, "num_heads": 2, "d_model": 8, "vocab_size": 7, "context_length": 9,
@@ -436,6 +443,9 @@ NO_CHECK = {
     "course_lib.training.recipes.Recipe": "follow hands its numbers to train",
     "course_lib.training.recipes.byte_recipe": "follow hands its numbers to train",
     "course_lib.tokenizer.bpe.merge_pair": "ids may be anything that is equal to itself",
+    "course_lib.processes": "they run in ranks, and their tests ask wrongly there",
+    "course_lib.exact.ring": "it runs in ranks, and its tests ask wrongly there",
+    "course_lib.experts.parallel": "it runs in ranks, and its tests ask wrongly there",
     "course_lib.shapes.require_entries": "softmax and the others call it",
 }
 
