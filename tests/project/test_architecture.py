@@ -141,6 +141,8 @@ WITHOUT_ORACLE = {
     "course_lib.zoo.vaswani.vaswani_config": "sizes; the count has an oracle",
     "course_lib.checkpoints.names.under_new_names": "from_bert and from_gpt2 call it; see gpt2",
     "course_lib.checkpoints.mixtures": "from_llama calls it for three models of transformers",
+    "course_lib.counts.paths.sequential_ops": "T or 1; judged by its twin's schedule",
+    "course_lib.counts.capacity": "one quotient; judged by counting all sequences and states",
     "course_lib.counts.feed_forward.active_feed_forward_parameters": "a summand of "
     "active_parameters, which has an oracle",
     "course_lib.checkpoints.gpt2": "tests/tiny_models.py loads every model that is compared by it",
