@@ -56,6 +56,7 @@ WITHOUT_TWIN = {
     "course_lib.tokenizer.pre_tokens.require_text": "it refuses; the tokenizer's tests match it",
     "course_lib.recurrence.seq2seq.draw": "it draws; its test matches bounds, seed and spread",
     "course_lib.trained.pronouncer": "it reads arrays and calls the GRU, which has a twin",
+    "course_lib.trained.spoken_words": "it reads a file; there is no formula",
     "course_lib.model.blocks": "it picks a class; the tests write each class's formula once more",
     "course_lib.model.encoder.sequence_mask": "padding_mask, which has a twin, with one more axis",
     "course_lib.generation.translation": "a loop around a model; compared with a plain re-run",
