@@ -48,7 +48,6 @@ STEPS = Pipeline(
         Step(name="bits", right=_all_bits, wrong={
             "CAP-UNITS": (lambda bits_per_unit, N: N,),
             "CAP-ONEUNIT": (lambda bits_per_unit, N: bits_per_unit,),
-            "CAP-POWER": (lambda bits_per_unit, N: 2.0 ** (bits_per_unit * N),),
         }),
         Step(name="token", right=lambda vocab: math.log2(vocab), wrong={
             "CAP-LOG": (lambda vocab: vocab, lambda vocab: 1),
@@ -113,9 +112,6 @@ COPY_CAPACITY = Exercise(
             "The bits of a unit are not used: each unit is taken to hold one bit.")),
         mistake(STEPS, "CAP-ONEUNIT", (
             "This is the room of one unit. The state has N of them.")),
-        mistake(STEPS, "CAP-POWER", (
-            "The number of states is divided, 2 to the power of the bits. Compare states with "
-            "sequences, V to the power of T, or the logarithms of both.")),
     ),
     alternatives=(
         lambda bits_per_unit, N, vocab: int(bits_per_unit * N / math.log2(vocab)),

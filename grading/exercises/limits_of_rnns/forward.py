@@ -83,7 +83,8 @@ STEPS = Pipeline(
             "RNN-NOTANH": (lambda z: z,),
             "RNN-OTHER": (lambda z: torch.sigmoid(z), lambda z: torch.relu(z)),
         }),
-        Step(name="carry", right=_new, wrong={"RNN-REUSE": (lambda first, h: first,)}),
+        Step(name="carry", right=_new, wrong={
+            "RNN-REUSE": (Instead(lambda first, h: first, start=_given),)}),
         Step(name="give", right=_all_rows, wrong={
             "RNN-SHIFT": (lambda first, rows: torch.stack([first, *rows[:-1]], dim=-2),),
             "RNN-WITHH0": (lambda first, rows: torch.stack([first, *rows], dim=-2),),

@@ -36,12 +36,16 @@ def _probe(name: str, C: int, N: int, *leading: int, **more: Any) -> Probe:
 
 
 def _fitted(inputs: Inputs) -> Inputs:
-    """Cut the weights to C + N rows and 4 N columns."""
+    """Cut the weights to the rows and columns of the numbers that are left of x and h."""
     C, N = inputs["x"].shape[-1], inputs["h"].shape[-1]
     w, b = inputs["w"], inputs["b"]
+    units = b.shape[-1] // 4
+    first_of_h = w.shape[0] - units
+    rows = [*range(C), *range(first_of_h, first_of_h + N)]
+    columns = [gate * units + unit for gate in range(4) for unit in range(N)]
     return inputs | {
-        "w": w.holding(w.numbers[: C + N, : 4 * N]),
-        "b": b.holding(b.numbers[: 4 * N]),
+        "w": w.holding(w.numbers[rows][:, columns]),
+        "b": b.holding(b.numbers[columns]),
     }
 
 
