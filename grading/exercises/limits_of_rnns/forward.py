@@ -123,7 +123,7 @@ def _linear(x: Tensor, h0: Tensor, w_x: Tensor, w_h: Tensor, b: Tensor) -> Any:
 
 RNN_FORWARD = Exercise(
     name="rnn_forward", slug="limits-of-rnns", task="forward", title="A state, step by step",
-    kind="implement", points=1.5, difficulty=2, importance=3, minutes=25,
+    kind="implement", points=1.25, difficulty=2, importance=3, minutes=25,
     parameters=("x", "h0", "w_x", "w_h", "b"),
     outputs=(Output(name="states", axes="... T N"),),
     axes={"x": "... T C", "h0": "... N", "w_x": "C N", "w_h": "N N", "b": "N"},

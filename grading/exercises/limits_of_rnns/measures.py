@@ -13,11 +13,11 @@ __all__ = ["GRADIENT_GROWTH", "GROWTH"]
 
 # Mean and spread of ln |g_T| / T by (N, T, gain), over 400,000 matrices; the tests measure again.
 GROWTH = {
-    (12, 6, 0.6): (-0.5420, 0.1203), (20, 3, 1.5): (0.3807, 0.0994),
-    (5, 10, 0.8): (-0.2720, 0.2311), (6, 8, 1.2): (0.1353, 0.2004),
+    (12, 6, 0.6): (-0.5421, 0.1204), (20, 3, 1.5): (0.3808, 0.0995),
+    (8, 6, 0.9): (-0.1506, 0.1622), (6, 8, 1.2): (0.1353, 0.2004),
 }  # fmt: skip
 #: So many matrices, but few for the last key.
-MANY, FEW = 1500, 30
+MANY, FEW = 4000, 30
 
 
 def _probe(N: int, T: int, gain: float) -> Probe:
@@ -149,10 +149,10 @@ def _always_as_many(N: int, T: int, gain: float, n: int, generator: torch.Genera
 
 GRADIENT_GROWTH = Exercise(
     name="gradient_growth", slug="limits-of-rnns", task="growth",
-    title="Growth per step", kind="measure", points=0.75, difficulty=2,
+    title="Growth per step", kind="measure", points=0.5, difficulty=2,
     importance=2, minutes=15, parameters=("N", "T", "gain", "n", "generator"),
     outputs=(Output(name="growth", kind="number"),), reference=_measure(),
-    equation="eq-jacobian", judge=_judge, noise=_noise, alike=Tolerance(rtol=0.05, atol=0.008),
+    equation="eq-jacobian", judge=_judge, noise=_noise, alike=Tolerance(rtol=0.01, atol=0.006),
     next_rung="A gain of 1 keeps the mean square and still fades: most vectors shrink, a few grow.",
     probes=tuple(_probe(*key) for key in GROWTH),
     misconceptions=(
@@ -164,8 +164,7 @@ GRADIENT_GROWTH = Exercise(
                       sentence=(
             "This is the growth over all T steps. Per step it is that, divided by T.")),
         Misconception(code="GROWTH-MEANFIRST", wrong=_measure(
-            lambda norms, T: norms.mean().log() / T), also=(
-            _measure(lambda norms, T: norms.square().mean().log() / (2 * T)),), sentence=(
+            lambda norms, T: norms.mean().log() / T), sentence=(
             "The lengths are averaged first, and then the logarithm is taken. A few long vectors "
             "rule such a mean. Take the logarithm of each length, then the mean.")),
         Misconception(code="GROWTH-FACTOR", wrong=_measure(

@@ -117,10 +117,11 @@ PATH_LENGTH = Exercise(
     equation="eq-path", part="course_lib.counts.paths.path_length", steps=STEPS,
     next_rung="Doubling the text doubles two of the three. Attention's stays 1.",
     probes=(
-        _ways("rnn", 4, 11, LeftOut()), _ways("rnn", 9, 3, None), _ways("rnn", 6, 7, 3),
+        _ways("rnn", 4, 11, LeftOut()), _ways("rnn", 9, 3, None), _ways("rnn", 6, 12, 3),
         _ways("conv", 2, 13, 4), _ways("conv", 12, 5, 3), _ways("conv", 0, 20, 5),
         _ways("conv", 31, 1, 7), _ways("conv", 8, 9, 2),
         _ways("attention", 12, 2, LeftOut()), _ways("attention", 3, 17, None),
+        _ways("attention", 1, 18, 4),
     ),
     misconceptions=(
         mistake(STEPS, "PATH-SIGN", (

@@ -85,7 +85,7 @@ _DIAGNOSIS = Diagnosis(code="ONE-TENSOR", bugs=BUGS, inputs=("x",), shown=_three
 
 FIND_THE_BUG = Exercise(
     name="diagnose_states", slug="limits-of-rnns", task="bug", title="Find the bug", kind="bug",
-    points=0.75, difficulty=2, importance=2, minutes=15, parameters=(),
+    points=0.5, difficulty=2, importance=2, minutes=15, parameters=(),
     outputs=(Output(name="code", kind="any"), Output(name="inputs", kind="any")),
     reference=_DIAGNOSIS.answer(), equation="eq-rnn", probes=asked,
     judge=_DIAGNOSIS.judge, view=_DIAGNOSIS.view,
