@@ -14,7 +14,7 @@ __all__ = ["GRADIENT_GROWTH", "GROWTH"]
 # Mean and spread of ln |g_T| / T by (N, T, gain), over 400,000 matrices; the tests measure again.
 GROWTH = {
     (12, 6, 0.6): (-0.5421, 0.1204), (20, 3, 1.5): (0.3808, 0.0995),
-    (8, 6, 0.9): (-0.1506, 0.1622), (6, 8, 1.2): (0.1353, 0.2004),
+    (8, 6, 0.4): (-0.9615, 0.1622), (6, 8, 1.2): (0.1353, 0.2004),
 }  # fmt: skip
 #: So many matrices, but few for the last key.
 MANY, FEW = 4000, 30
@@ -152,7 +152,7 @@ GRADIENT_GROWTH = Exercise(
     title="Growth per step", kind="measure", points=0.5, difficulty=2,
     importance=2, minutes=15, parameters=("N", "T", "gain", "n", "generator"),
     outputs=(Output(name="growth", kind="number"),), reference=_measure(),
-    equation="eq-jacobian", judge=_judge, noise=_noise, alike=Tolerance(rtol=0.01, atol=0.006),
+    equation="eq-jacobian", judge=_judge, noise=_noise, alike=Tolerance(rtol=0.012, atol=0.006),
     next_rung="A gain of 1 keeps the mean square and still fades: most vectors shrink, a few grow.",
     probes=tuple(_probe(*key) for key in GROWTH),
     misconceptions=(
