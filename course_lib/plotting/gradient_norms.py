@@ -43,9 +43,7 @@ def gradient_norms(norms: Norms, sigmas: Sequence[float], steps_back: Sequence[i
             f"{len(missing)} of {len(matrices) * len(functions)} are missing: {missing[0]}"
         )
     for name, table in norms.items():
-        if {len(table), *map(len, table)} != {len(sigmas), len(steps_back)} or len(table) != len(
-            sigmas
-        ):
+        if len(table) != len(sigmas) or {*map(len, table)} != {len(steps_back)}:
             raise ValueError(
                 "a table has a row for each sigma and a norm for each distance; "
                 f"there are {len(sigmas)} sigmas and {len(steps_back)} distances, and {name} has "
@@ -79,7 +77,8 @@ def _controls(
         min=sigmas[0], max=sigmas[-1], step=round(sigmas[1] - sigmas[0], 9),
         name="Largest singular value σ₁ "))  # fmt: skip
     length = alt.param(name="length", value=steps_back[-1], bind=alt.binding_range(
-        min=steps_back[1], max=steps_back[-1], step=steps_back[1], name="Steps back, T − t "))  # fmt: skip
+        min=steps_back[1], max=steps_back[-1], step=steps_back[1],
+        name="Steps back, T − t "))  # fmt: skip
     return [
         choice("matrix", matrices, "Recurrent matrix "),
         choice("squash", functions, "Nonlinearity "),
