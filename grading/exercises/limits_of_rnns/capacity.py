@@ -86,7 +86,7 @@ COPY_CAPACITY = Exercise(
     next_rung="A trained state holds far less: a unit that noise moves is no memory of 32 bits.",
     probes=(
         _state(1.5, 7, 3), _state(2.5, 13, 29), _state(1, 24, 8), _state(0.5, 27, 10),
-        _state(2, 10, 5), _state(0.75, 3, 50),
+        _state(2, 10, 5), _state(0.75, 3, 50), _state(16, 3, 6),
     ),
     misconceptions=(
         mistake(STEPS, "CAP-LOG", (
