@@ -47,7 +47,8 @@ ROWS: tuple[tuple[str, Any], ...] = (
     ("lstm_step", through_a_gate), ("lstm_step", lambda x, h, c, w, b: (h, c)),
     ("path_length", lambda kind, i, j, kernel=None: 2), ("path_length", lambda *four: 0),
     ("sequential_ops", lambda kind, T: 0), ("sequential_ops", lambda kind, T: 2 * T),
-    ("copy_capacity", lambda bits, N, vocab: N + vocab), ("copy_capacity", lambda bits, N, vocab: 0),
+    ("copy_capacity", lambda bits, N, vocab: N + vocab),
+    ("copy_capacity", lambda bits, N, vocab: 0),
     ("gradient_growth", lambda N, T, gain, n, generator: float(
         torch.randn(n, generator=generator).mean())),
     ("predict_gradient_norm", lambda: 0.6), ("predict_gradient_norm", lambda: -1.0),
