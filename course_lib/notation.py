@@ -97,6 +97,11 @@ SYMBOLS: tuple[Symbol, ...] = (
     _symbol("O", "output", "T Dv", "what each query reads: the weighted sum of values", "输出"),
     _symbol(r"\sigma", "sink", "H", "a score that takes weight and hands nothing over", "汇聚分数"),
     _symbol("u_t", "position", "C", "the vector of position t", "位置向量"),
+    _symbol("h_t", "h", "N", "the state of a recurrent network after step t", "状态"),
+    _symbol("W_x", "w_x", "C N", "what a recurrent network makes of its input", "输入矩阵"),
+    _symbol("W_h", "w_h", "N N", "what it makes of its old state", "循环矩阵"),
+    _symbol("J_t", "jacobian", "N N", "the derivatives of state t by the one before", "雅可比矩阵"),
+    _symbol(r"\sigma_1", "largest_singular_value", "", "the size of a matrix", "最大奇异值"),
     _symbol("c", "scale", "", "the factor on q · k before the softmax", "缩放因子"),
     _symbol(
         "a",

@@ -21,6 +21,7 @@ from grading.exercises import parts
 REFUSAL = "a part refuses nothing: how the library refuses is its own"
 EMPTY = "what a row without a finite score gives is asked of log-sum-exp alone, and no gradient"
 DRAWS = "draws in an order and a dtype of its own; the other tests hold it to the closed form"
+ONE = "the task asks for one sequence, and the library takes a batch of them"
 #: What the library promises and the exercise does not ask for: each of these fails, and says why.
 BEYOND = {
     r"test_refusals_name_.*": REFUSAL,
@@ -34,6 +35,13 @@ BEYOND = {
     r"test_gradient_is_finite_where_nothing_is_read\[(logsumexp|<lambda>[13])\]": EMPTY,
     r"test_(score_variance|saturation)_equals_its_loops.*": DRAWS,
     r"test_saturation_has_its_limits": DRAWS,
+    r"test_a_sequence_without_a_step_is_refused\[rnn_forward\]": REFUSAL,
+    r"test_a_first_state_of_another_batch_is_refused\[rnn_forward\]": REFUSAL,
+    r"test_a_(path|state)_that_cannot_be_is_refused.*": REFUSAL,
+    r"test_steps_of_nothing_are_refused": REFUSAL,
+    r"test_gradients_equal_their_loops.*": ONE,
+    r"test_norms_of_a_batch_do_not_mix": ONE,
+    r"test_the_dtype_of_the_norms_follows_the_inputs.*": ONE,
     r"test_make_qk_for_equals_its_loops\[(identity|previous token|first token)-.*": (
         "the queries may be longer or shorter; the weights that they give are tested"
     ),

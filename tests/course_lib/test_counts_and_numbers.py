@@ -35,9 +35,11 @@ from course_lib.config import experts as experts_config
 from course_lib.config import latent as latent_config
 from course_lib.counts import attention as attention_counts
 from course_lib.counts import cache as cache_counts
+from course_lib.counts import capacity as state_capacity
 from course_lib.counts import decoder as decoder_counts
 from course_lib.counts import feed_forward as feed_forward_counts
 from course_lib.counts import norms as norm_counts
+from course_lib.counts import paths
 from course_lib.efficient import (
     block_sparse,
     chunked_feed_forward,
@@ -250,6 +252,9 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     decoder_counts.layer_parameters: BLOCK,
     feed_forward_counts.feed_forward_parameters: {"config": PLAIN, "d_model": 8},
     norm_counts.norm_parameters: {"config": NORM, "size": 8},
+    paths.path_length: {"kind": "conv", "i": 2, "j": 5, "kernel": 3},
+    paths.sequential_ops: {"kind": "rnn", "T": 4},
+    state_capacity.copy_capacity: {"bits_per_unit": 1.0, "N": 6, "vocab": 4},
     block_sparse.block_sparse_attention: {
         **QKV, "may_attend": torch.ones(3, 3).bool(), "block": 2,
     },

@@ -5,6 +5,7 @@ of a contract, the rows that are marked ACCEPTED earned full points.
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -378,7 +379,11 @@ def test_an_answer_that_ignores_a_word_of_the_contract_is_refused(
 
 def test_each_exercise_has_three_such_answers() -> None:
     # What a learner writes as a test has its own catalogue of tests that ignore a word.
-    for exercise in (one for one in all_exercises() if one.kind not in ("test", "bug")):
+    # So have the chapters whose answers stand in a file of their own, beside this one.
+    files = Path(__file__).parent.glob("test_word_by_word_*.py")
+    own = {path.stem.removeprefix("test_word_by_word_").replace("_", "-") for path in files}
+    here = (one for one in all_exercises() if one.slug not in own)
+    for exercise in (one for one in here if one.kind not in ("test", "bug")):
         assert sum(row[0] == exercise.name for row in ROWS) >= 3, exercise.name
 
 

@@ -56,6 +56,7 @@ WITHOUT_TWIN = {
     "course_lib.tokenizer.pre_tokens.require_text": "it refuses; the tokenizer's tests match it",
     "course_lib.recurrence.seq2seq.draw": "it draws; its test matches bounds, seed and spread",
     "course_lib.trained.pronouncer": "it reads arrays and calls the GRU, which has a twin",
+    "course_lib.trained.spoken_words": "it reads a file; there is no formula",
     "course_lib.model.blocks": "it picks a class; the tests write each class's formula once more",
     "course_lib.model.encoder.sequence_mask": "padding_mask, which has a twin, with one more axis",
     "course_lib.generation.translation": "a loop around a model; compared with a plain re-run",
@@ -152,6 +153,8 @@ WITHOUT_ORACLE = {
     "course_lib.zoo.vaswani.vaswani_config": "sizes; the count has an oracle",
     "course_lib.checkpoints.names.under_new_names": "from_bert and from_gpt2 call it; see gpt2",
     "course_lib.checkpoints.mixtures": "from_llama calls it for three models of transformers",
+    "course_lib.counts.paths.sequential_ops": "T or 1; judged by its twin's schedule",
+    "course_lib.counts.capacity": "one quotient; judged by counting all sequences and states",
     "course_lib.counts.feed_forward.active_feed_forward_parameters": "a summand of "
     "active_parameters, which has an oracle",
     "course_lib.checkpoints.gpt2": "tests/tiny_models.py loads every model that is compared by it",
