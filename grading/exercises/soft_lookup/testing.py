@@ -152,7 +152,8 @@ TEST_SOFT_LOOKUP = Exercise(
             _compares(0.5, 3.0, far=400.0, near=1.0), _compares(0.5, 3.0, far=400.0, near=0.5),
         ),
         Misconception(
-            code="TEST-EXACT", wrong=_exactly([2.0], [4.0]), also=(_exactly([1.0, 2.0], [3.0, 8.0]),),
+            code="TEST-EXACT", wrong=_exactly([2.0], [4.0]),
+            also=(_exactly([1.0, 2.0], [3.0, 8.0]),),
             recognise=_CANDIDATES.exact(), sentence=(
             "It accepts a right function and refuses another whose results differ from it in "
             "the last digit alone, as they do when numbers are added in another order. "
