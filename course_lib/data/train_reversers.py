@@ -4,7 +4,7 @@ Run from the repository's root; it takes a minute of one core::
 
     python course_lib/data/train_reversers.py
 
-Both networks see the same words with the same number of units and of steps, from the same seed.
+Both networks have as many units and see as many words in as many steps, from the same seed.
 The digits depend on the processor, so the arrays are committed and the tests ask for bands.
 """
 
