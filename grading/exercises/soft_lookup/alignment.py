@@ -143,8 +143,8 @@ ALIGN_STEP = Exercise(
             "The scores of the padding are set to 0. That is an ordinary score, e⁰ = 1, and the "
             "padding is still read. −∞ is the score of what is not there.")),
         mistake(STEPS, "ALIGN-LEN0", (
-            "A source without a token is not given zeros: a softmax of −∞ alone is NaN, and of one "
-            "low number everywhere it shares out 1 over the padding.")),
+            "A source without a token is not given zeros. Its weights are 0/0 there, which is NaN, "
+            "or 1 is shared out over the padding. Mend that row.")),
         mistake(STEPS, "ALIGN-PROJECTED", (
             "The projected states are mixed. The projection is there to compare; the context is a "
             "mean of the encoder's states themselves.")),
