@@ -1,4 +1,4 @@
-"""The two live figures of a soft lookup: the same bytes on every run, right numbers, honest errors."""
+"""The live figures of a soft lookup: the same bytes every time, right numbers, honest errors."""
 
 import re
 from typing import Any
@@ -85,6 +85,7 @@ def test_every_control_says_its_value() -> None:
         assert {"power", "power_said", "query", "query_said"} <= names
 
 
+@pytest.mark.usefixtures("without_annotations")
 def test_pairs_that_do_not_fit_are_refused() -> None:
     few: Any = [20, 50]
     with pytest.raises(ValueError, match="there are 3 keys and 2 values"):
