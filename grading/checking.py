@@ -13,8 +13,9 @@ from grading.observation.values import Array, LeftOut, described
 from grading.verdict.judge import Verdict, judge
 from grading.verdict.record import UNJUDGED, Record
 from grading.witness.calling import call
-from grading.witness.conversion import given, plain
+from grading.witness.conversion import plain
 from grading.witness.observe import Witness
+from grading.witness.registry import handed_over
 from grading.witness.saying import show
 from grading.words.result import CheckResult
 
@@ -46,7 +47,11 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
             return _refusal(name if isinstance(name, str) else "", words)
     except Exception as error:
         return _unjudged("", f"The exercises could not be read: {type(error).__name__}: {error}")
-    witness = Witness(answer, lambda name, given: called_back(task, name, given))
+
+    def called(name: str, given: tuple[Any, ...]) -> Any:
+        return called_back(task, name, given)
+
+    witness = Witness(answer, called)
     try:
         verdict = judge(task, Live(task, witness))
     except UnanswerableError as error:
@@ -55,7 +60,10 @@ def check(answer: Any, exercise: str | None = None) -> CheckResult:
     _note(task, verdict)
     # What the call left out is left out again: `softmax(**result.inputs)` calls it the same way.
     inputs = {n: v for n, v in verdict.inputs.items() if not isinstance(v, LeftOut)}
-    return CheckResult(verdict.record, lambda: given(inputs))
+    return CheckResult(
+        verdict.record,
+        lambda: dict(zip(inputs, handed_over(inputs, called), strict=True)),
+    )
 
 
 NO_FUNCTION = (

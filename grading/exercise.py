@@ -170,6 +170,8 @@ class Exercise:
     Attributes:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
+        several: the name behind the sign * where a call may give fewer arguments than there are
+            parameters, "masks"; the parameters then are what an example calls them.
         formerly: names that it had before, under which old copies still check it.
         defaults: what the last parameters are where a call leaves them out.
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
@@ -227,13 +229,16 @@ class Exercise:
     loops: bool = False
     time_limit: float = 5.0
     next_rung: str = ""
+    several: str = ""
     formerly: tuple[str, ...] = ()
     part: str = ""
     steps: Pipeline | None = None
 
     @property
     def signature(self) -> str:
-        """The contract's arguments with their defaults, "x, axis=-1"."""
+        """The contract's arguments with their defaults, "x, axis=-1"; "*masks" for several."""
+        if self.several:
+            return f"*{self.several}"
         given = {name: f"{name}={default!r}" for name, default in self.defaults.items()}
         return ", ".join(given.get(name, name) for name in self.parameters)
 

@@ -59,9 +59,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("a part", settings.get_profile("course"), max_examples=15)
     settings.load_profile("a part")
     module = read(config.getoption("--mine"))
-    for one in parts():
-        home, _, name = one.part.rpartition(".")
-        setattr(importlib.import_module(home), name, counted(one.name, getattr(module, one.name)))
+    homes = [one.part.rpartition(".")[0] for one in parts()]
+    for home in homes:  # all of the library's own first: it calls its own functions
+        importlib.import_module(home)
+    for home, one in zip(homes, parts(), strict=True):
+        setattr(
+            importlib.import_module(home), one.name, counted(one.name, getattr(module, one.name))
+        )
 
 
 def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

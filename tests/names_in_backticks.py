@@ -25,7 +25,9 @@ ANYWHERE = (
 PROJECT = ("course_lib", "grading")
 NAME = re.compile(r"[A-Za-z_][\w.]*")
 DOCSTRING_LITERAL = re.compile(r"(?<![:`\w])(``?)(?!`)([^`\n]+)\1(?!`)")
-CODE = re.compile(r"^```+\s*(?:\{code-cell\}.*|python)\n(.*?)^```+\s*$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(
+    r"^```+\s*(?:\{code-cell\}[^\n]*|python)\n(.*?)^```+\s*$", re.MULTILINE | re.DOTALL
+)
 INCLUDED = re.compile(r"\{literalinclude\}\s*\.\./(\S+\.py)")
 
 

@@ -59,7 +59,8 @@ def contract_of(exercise: Exercise) -> Contract | None:
     functions = (one for one in ast.parse(answer).body if isinstance(one, ast.FunctionDef))
     function = next(one for one in functions if one.name == exercise.name)
     given = function.args
-    names = tuple(one.arg for one in given.args)
+    several = given.vararg is not None and given.vararg.arg == exercise.several
+    names = exercise.parameters if several else tuple(one.arg for one in given.args)
     values = [ast.literal_eval(one) for one in given.defaults]
     defaults = dict(zip(names[len(names) - len(values) :], values, strict=True))
     arguments = _arguments(ast.get_docstring(function) or "")

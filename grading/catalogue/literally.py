@@ -176,7 +176,7 @@ def _takes_tensors(read: _Read) -> bool:
 
 
 def _dtypes(read: _Read) -> Iterator[str]:
-    if not _takes_tensors(read):
+    if not _takes_tensors(read) or "in float64 alone" in read.contract.text:
         return
     for dtype, flag in (("float32", "single"), ("bfloat16", "half")):
         if not any(getattr(probe, flag) for probe, _ in read.drawn):

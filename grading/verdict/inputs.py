@@ -35,13 +35,20 @@ def shown_input(value: Any) -> Any:
     return Told(_in_words(value))
 
 
+#: Functions that are made by their names, as Python writes them.
+WRITTEN = {
+    "rows mixed": "lambda x: torch.tensor({mix}).to(x) @ x @ torch.tensor({features}).to(x)",
+}
+
+
 def _in_words(value: Any) -> str:
     """Return an input as Python writes it; in words where it is longer than a person reads."""
     if isinstance(value, Array | Randomness):
         told = shown_input(value)
         return told.words if isinstance(told, Told) else repr(told)
     if isinstance(value, Named):
-        return f'"{value.name}", made by its name'
+        parts = {name: _in_words(one) for name, one in value.arguments.items()}
+        return WRITTEN.get(value.name, f'"{value.name}", made by its name').format(**parts)
     if isinstance(value, EachRank):
         return f"on each rank: {_in_words(list(value.values))}"
     if isinstance(value, bytes | str):

@@ -16,7 +16,9 @@ LARGE = 100
 def label(axes: Mapping[str, str], inputs: Inputs) -> str:
     """Return what inputs are: "T = 1, S = 2, D = 1; some keys may not be read"."""
     sizes = [f"{letter} = {size}" for letter, size in _sizes(axes, inputs).items()]
-    before = max((_leading(axes[name], inputs[name]) for name in axes), key=len, default=())
+    before = max(
+        (_leading(axes[name], inputs[name]) for name in axes if name in inputs), key=len, default=()
+    )
     sizes += [f"in front of them axes of {' and '.join(map(str, before))}"] if before else []
     return "; ".join(part for part in (", ".join(sizes), *_masks(inputs), *_large(inputs)) if part)
 

@@ -151,12 +151,13 @@ def smallest_example(
     search = _Search(case, start, tolerance)
     # Rounder numbers first: what differs by little is then seen on fewer of them.
     best = search.first(rounder(start.inputs), like=start) or start
+    axes = {name: names for name, names in exercise.axes.items() if name in mine.inputs}
     if _speaks_of_sizes(start):
-        best = _cut_to_other_sizes(search, best, exercise.axes)
-    elif exercise.axes:
-        best = _cut(search, best, exercise.axes)
+        best = _cut_to_other_sizes(search, best, axes)
+    elif axes:
+        best = _cut(search, best, axes)
     best = search.first(rounder(best.inputs), like=best) or best
-    is_cut = search.is_live and bool(exercise.axes)
+    is_cut = search.is_live and bool(axes)
     return replace(best, smallest=is_cut, whole=start.whole)
 
 

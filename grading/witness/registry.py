@@ -43,6 +43,12 @@ def _across_positions(arguments: dict[str, Any], made: Mapping[str, Any]) -> Any
     return lambda x: weights.to(x.dtype) @ x
 
 
+def _rows_mixed(arguments: dict[str, Any], made: Mapping[str, Any]) -> Any:
+    """Build x -> mix @ x @ features: who reads which row, and which numbers of a row."""
+    mix, features = given(arguments["mix"]), given(arguments["features"])
+    return lambda x: mix.to(x.dtype) @ x @ features.to(x.dtype)
+
+
 def _linear(arguments: dict[str, Any], made: Mapping[str, Any]) -> torch.nn.Module:
     """Build x -> x @ weight.T + bias as a module, with these parameters."""
     weight, bias = given(arguments["weight"]), given(arguments["bias"])
@@ -63,6 +69,7 @@ def _optimiser(kind: str) -> Callable[[dict[str, Any], Mapping[str, Any]], Any]:
 #: By name: builds an argument from what it is made with, and from the arguments before it.
 BUILDERS: dict[str, Callable[[dict[str, Any], Mapping[str, Any]], Any]] = {
     "across positions": _across_positions,
+    "rows mixed": _rows_mixed,
     "linear": _linear,
     "SGD": _optimiser("SGD"),
     "AdamW": _optimiser("AdamW"),

@@ -19,6 +19,7 @@ from grading.asking import Live
 from grading.catalogue.kill_table import wrong_answers
 from grading.exercise import Exercise
 from grading.exercises import all_exercises, find
+from grading.exercises.masks import testing as of_masks
 from grading.exercises.queries_keys_values import testing as of_attention
 from grading.exercises.shared.candidates import Candidates, Tried, moved
 from grading.exercises.softmax import testing as of_softmax
@@ -252,7 +253,9 @@ PASSES = {
     "TEST-ONEROW": "SM-GLOBALMAX SM-ALL", "TEST-ONEAXIS": "SM-AXISFIXED", "TEST-LOOSE":
     "SM-EPSILON", "INPUTS-EQUAL": "SDPA-NOSCALE SDPA-DK SDPA-CONST8 SDPA-DMODEL",
     "INPUTS-NOMASK": "SDPA-MASKNONE SDPA-MASKINV", "INPUTS-NOEMPTY": "SDPA-NANROW SDPA-UNIFORMROW",
-    "INPUTS-MILD": "SDPA-MASKSHAPE SDPA-MASKSMALL",
+    "INPUTS-MILD": "SDPA-MASKSHAPE SDPA-MASKSMALL", "TEST-NOMASK": "ROW-NOMASK ROW-ZERO",
+    "TEST-NOEMPTY": "ROW-NAN ROW-UNIFORM", "TEST-MILD": "ROW-SHAPE ROW-SMALL",
+    "TEST-HALF": "ROW-FP16", "TEST-ROWSUMS": "ROW-ZERO ROW-SMALL",
 }  # fmt: skip
 
 
@@ -261,6 +264,7 @@ PASSES = {
     [
         (SOFTMAX, of_softmax._CANDIDATES),
         (of_attention.INPUTS_FOR_ATTENTION, of_attention._CANDIDATES),
+        (of_masks.TEST_MASKED, of_masks._CANDIDATES),
     ],
 )
 def test_a_sentence_is_true_of_every_test_that_carries_it(

@@ -38,6 +38,7 @@ DRAWING = {"matplotlib", "altair", "vl_convert", "PIL"}
 WITHOUT_TWIN = {
     "course_lib.notation": "it looks words up; there is no formula",
     "course_lib.trained.heads": "it reads arrays and calls attention, which has a twin",
+    "course_lib.trained.speeches": "it reads arrays and calls attention, which has a twin",
     "course_lib.plotting": "a drawing has no formula; its tests compare what is drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
     "course_lib.kinds": "it refuses; the tests of its callers match what it says",
@@ -116,6 +117,7 @@ WITHOUT_ORACLE = {
     "balance that it brings",
     "course_lib.experts.balance.max_violation": "one quotient; judged by its twin and its limits",
     "course_lib.notation": "it looks words up; nobody else has this alphabet",
+    "course_lib.trained.speeches": "the course's own models; a test writes their layers once more",
     "course_lib.plotting": "a drawing; the browser tests compare it with the numbers drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
     "course_lib.kinds": "it refuses; the tests of its callers match what it says",

@@ -39,7 +39,7 @@ def filled(number: Any = lowest) -> Way:
 
 def added(number: float) -> Way:
     """Return a mask that adds a number to forbidden scores."""
-    return lambda scores, may, share: share(scores + number * ~may)
+    return lambda scores, may, share: share(scores + number * (~may).to(scores.dtype))
 
 
 def multiplied(scores: Tensor, may: Any, share: Way) -> Any:

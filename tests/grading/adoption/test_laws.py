@@ -19,12 +19,16 @@ FILES = (
     "course_lib/test_softmax.py",
     "course_lib/test_scaling.py",
     "course_lib/test_patterns.py",
+    "course_lib/test_masks.py",
+    "course_lib/test_documents.py",
+    "course_lib/test_leaks.py",
     "course_lib/attention/test_dot_product.py",
     "course_lib/recurrence/test_sequences.py",
     "course_lib/recurrence/test_gradients.py",
     "course_lib/counts/test_paths_and_capacity.py",
     "oracles/test_softmax_against_torch.py",
     "oracles/test_recurrence_against_torch.py",
+    "oracles/test_masks_against_others.py",
     "oracles/test_attention_against_torch.py",
 )
 
