@@ -40,6 +40,7 @@ WITHOUT_TWIN = {
     "course_lib.notation": "it looks words up; there is no formula",
     "course_lib.trained.heads": "it reads arrays and calls attention, which has a twin",
     "course_lib.trained.layer": "it reads arrays and computes nothing",
+    "course_lib.trained.atom_map": "it reads arrays and calls attention, which has a twin",
     "course_lib.plotting": "a drawing has no formula; its tests compare what is drawn",
     "course_lib.shapes": "it refuses; the tests of its callers match what it says",
     "course_lib.kinds": "it refuses; the tests of its callers match what it says",
