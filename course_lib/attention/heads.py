@@ -160,6 +160,7 @@ def _attend(
     num_heads: int,
     may_attend: Tensor | None,
 ) -> Tensor:
+    """Project, split, attend in every head, merge, project back."""
     w_q, w_k, w_v, w_o = matrices
     projected = project_qkv(x, w_q, w_k, w_v, context)
     query, key, value = (split_heads(vectors, num_heads) for vectors in projected)

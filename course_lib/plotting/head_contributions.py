@@ -220,7 +220,8 @@ def _sums(frame: _Frame, width: int, one: _Shown, axes: tuple[float, float]) -> 
     rows = (("sum", "all that is on", one.whole), ("missing", "what is missing", 0.0))
     for n, (part, said, length) in enumerate(rows):
         line = bottom + 8 + n * frame.row + frame.row / 2 + 5
-        yield words(said, 0, line, "output", text_anchor="start", font_weight="bold")
+        short = said if width == WIDE else said.removeprefix("what is ")
+        yield words(short, 0, line, "output", text_anchor="start", font_weight="bold")
         bar = {"x": left, "y": line - 14, "width": round(length * scale, 2)}
         yield mark("rect", "output" if n == 0 else "muted", **bar, height=frame.row - 10, rx=2,
                    part=f"{part}-bar")  # fmt: skip

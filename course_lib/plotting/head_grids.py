@@ -56,7 +56,10 @@ def patterns_side_by_side(
             _pattern(axes, sheet, grid, title, row)
         for axes in panels[heads:]:
             axes.set_axis_off()
-        figure.suptitle("key position s →", x=0.99, ha="right", color=KEY, fontsize=sheet.letters)
+        figure.suptitle(
+            "key position s →", x=0.99, y=0.99, ha="right", va="top", color=KEY,
+            fontsize=sheet.letters,
+        )  # fmt: skip
         figure.text(0.01, 0.99, "query position t ↓", va="top", color=QUERY, fontsize=sheet.letters)
         return figure
 
