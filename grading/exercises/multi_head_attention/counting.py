@@ -41,7 +41,7 @@ MHA_PARAM_COUNT = Exercise(
     minutes=10, parameters=("C", "H", "D", "bias"),
     outputs=(Output(name="count", kind="number"),), tolerance=EXACT, alike=EXACT,
     reference=lambda C, H, D, bias: library.mha_param_count(C, H, D, bias),
-    equation="eq-parameters", part="course_lib.attention.heads.mha_param_count",
+    equation="eq-mha-parameters", part="course_lib.attention.heads.mha_param_count",
     next_rung="At H · D = C the count is 4C², whatever the number of heads.",
     probes=(
         _one("a width of 2880, 64 heads of 65 numbers", C=2880, H=64, D=65, bias=True),
@@ -117,7 +117,7 @@ MHA_FLOPS = Exercise(
     parameters=("B", "T", "S", "C", "H", "D"), outputs=(Output(name="FLOPs", kind="number"),),
     tolerance=EXACT, alike=EXACT,
     reference=lambda B, T, S, C, H, D: library.mha_flops(B, T, S, C, H, D),
-    equation="eq-flops", part="course_lib.attention.heads.mha_flops",
+    equation="eq-mha-flops", part="course_lib.attention.heads.mha_flops",
     next_rung="Find the length at which reading costs as much as projecting: T = S = 2C.",
     probes=(
         _one("2 texts of 3 words read 5", B=2, T=3, S=5, C=11, H=4, D=7),

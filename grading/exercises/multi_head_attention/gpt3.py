@@ -46,7 +46,7 @@ COUNT_GPT3 = Exercise(
     kind="implement", points=0.75, difficulty=2, importance=3, minutes=20,
     parameters=("layers",), outputs=(Output(name="count", kind="number"),),
     tolerance=EXACT, alike=EXACT,
-    reference=lambda layers: library.count_gpt3(layers), equation="eq-gpt3",
+    reference=lambda layers: library.count_gpt3(layers), equation="eq-gpt3-layer",
     part="course_lib.counts.gpt3.count_gpt3",
     next_rung="How wide would twelve layers have to be, to hold as much as these 96?",
     probes=(_layers(12), _layers(96), _layers(1), _layers(5)),

@@ -118,7 +118,7 @@ CROSS_ATTENTION = Exercise(
     defaults={"may_attend": None}, outputs=(Output(name="output", axes="... T C"),),
     axes={"x": "... T C", "context": "... S C", **LAYER, "may_attend": "... T S"},
     fitted=whole_heads,
-    reference=lambda *inputs: library.cross_attention(*inputs), equation="eq-cross",
+    reference=lambda *inputs: library.cross_attention(*inputs), equation="eq-multi-head",
     part="course_lib.attention.heads.cross_attention",
     forbidden=("torch.nn.functional.multi_head_attention_forward",),
     next_rung="With context = x it is self-attention: one function would have been enough.",
