@@ -99,7 +99,7 @@ def in_so_many(value: Any, digits: int) -> str:
     """A number in so many digits; a whole one that has more is written out."""
     if not isinstance(value, float):
         return str(value)
-    is_long = value == round(value) and 10**digits <= abs(value) < 2**53
+    is_long = value.is_integer() and 10**digits <= abs(value) < 2**53
     return str(round(value)) if is_long else f"{value + 0:.{digits}g}"
 
 

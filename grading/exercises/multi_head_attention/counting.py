@@ -131,8 +131,8 @@ MHA_FLOPS = Exercise(
         Misconception(code="CNT-MAC", wrong=_flops(own=2, keys=2, pairs=2), sentence=(
             "A multiplication and the addition behind it count as one. They are two operations.")),
         Misconception(code="CNT-NOQK", wrong=_flops(pairs=2), also=(_flops(pairs=0),), sentence=(
-            "Scores, or the mean of the values, or both are forgotten. Each of them costs "
-            "2 · T · S · D for each head.")),
+            "Half of what reading costs is missing, or all of it. Scores and the means of the "
+            "values take 2 · T · S · D each for every head; a mask would save neither.")),
         Misconception(code="CNT-NOPROJECT", wrong=_flops(own=0, keys=0), sentence=(
             "The four projections are not counted.")),
         Misconception(code="CNT-NOWO", wrong=_flops(own=2), sentence=(

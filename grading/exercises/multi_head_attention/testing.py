@@ -90,7 +90,7 @@ TEST_SPLIT_HEADS = Exercise(
     misconceptions=(
         *_TEST.mistakes(),
         matched(
-            "TEST-SHAPE", "Functions of the right shape pass that put the numbers into other "
+            "TEST-PLACES", "Functions of the right shape pass that put the numbers into other "
             "places: a reshape straight to H × T × D, for one. Say which number stands where.",
             *(test(*cases) for test in (_shapes, _numbers) for cases in (
                 (BATCH, PLAIN, DEEP), (BATCH, PLAIN), (BATCH, DEEP), (PLAIN, DEEP))),
@@ -102,7 +102,7 @@ TEST_SPLIT_HEADS = Exercise(
             _compares(BATCH), _compares(PLAIN),
         ),
         matched(
-            "TEST-ONEROW", "A function passes that mixes positions: a reshape straight to "
+            "TEST-ONETOKEN", "A function passes that mixes positions: a reshape straight to "
             "H × T × D. With a single position there is nothing to mix; take several.",
             _compares(((2, 1, 8), 2), ((1, 6), 3), ((2, 3, 1, 10), 5)),
         ),
