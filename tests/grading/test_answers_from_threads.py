@@ -367,7 +367,13 @@ def test_an_unusual_right_answer_is_accepted(exercise: str, name: str, answer: A
 
 
 def test_all_exercises_of_each_kind_are_met() -> None:
-    asked = {one.name for one in all_exercises() if one.kind in ("implement", "measure", "warm-up")}
+    own = {path.stem for path in Path(__file__).parent.glob("test_answers_from_threads_*.py")}
+    asked = {
+        one.name
+        for one in all_exercises()
+        if one.kind in ("implement", "measure", "warm-up")
+        and f"{Path(__file__).stem}_{one.slug.replace('-', '_')}" not in own
+    }
     assert asked - {row.exercise for row in ROWS} == set()
     assert asked - {row[0] for row in RIGHT} == set()
     assert len({(row.thread, row.exercise) for row in ROWS}) == len(ROWS) >= 36

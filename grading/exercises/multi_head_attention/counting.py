@@ -47,8 +47,8 @@ MHA_PARAM_COUNT = Exercise(
         _one("a width of 2880, 64 heads of 65 numbers", C=2880, H=64, D=65, bias=True),
         _one("a small layer with biases", C=10, H=3, D=4, bias=True),
         _one("a small layer without biases", C=7, H=2, D=5, bias=False),
-        Probe(name="GPT-3's layer: H · D is C", draw=_sizes(C=12288, H=96, D=128, bias=True),
-              edge=True),
+        Probe(name="a layer of 12,288 with 96 heads of 128", edge=True,
+              draw=_sizes(C=12288, H=96, D=128, bias=True)),
         Probe(name="one head of one number", draw=_sizes(C=1, H=1, D=1, bias=False), edge=True),
     ),
     misconceptions=(
@@ -122,7 +122,7 @@ MHA_FLOPS = Exercise(
     probes=(
         _one("2 texts of 3 words read 5", B=2, T=3, S=5, C=11, H=4, D=7),
         _one("3 texts of 8 words read 2", B=3, T=8, S=2, C=9, H=5, D=4),
-        Probe(name="one text of 2048 words, GPT-3's layer",
+        Probe(name="one text of 2048 words, 96 heads of 128",
               draw=_sizes(B=1, T=2048, S=2048, C=12288, H=96, D=128), edge=True),
         Probe(name="one word, one head, one number",
               draw=_sizes(B=1, T=1, S=1, C=1, H=1, D=1), edge=True),

@@ -42,7 +42,7 @@ def _layers(number: int) -> Probe:
 
 
 COUNT_GPT3 = Exercise(
-    name="count_gpt3", slug="multi-head-attention", task="gpt3", title="Count GPT-3",
+    name="count_gpt3", slug="multi-head-attention", task="gpt3", title="Count the whole model",
     kind="implement", points=0.75, difficulty=2, importance=3, minutes=20,
     parameters=("layers",), outputs=(Output(name="count", kind="number"),),
     tolerance=EXACT, alike=EXACT,

@@ -57,12 +57,12 @@ def _of(*shape: int, empty: tuple[int, ...] = ()) -> Any:
 
 
 PROBES = (
-    Probe(name="a batch, may_attend left out", draw=_self(7, (8, 2, 5, 3), (4,), LeftOut()),
+    Probe(name="a batch, may_attend left out", draw=_self(7, (9, 3, 5, 2), (4,), LeftOut()),
           gradient=True, single=True, half=True,
-          sizes={"B": 4, "T": 7, "C": 8, "H": 2, "D": 5, "Dv": 3}),
+          sizes={"B": 4, "T": 7, "C": 9, "H": 3, "D": 5, "Dv": 2}),
     Probe(name="one sequence, a mask of shape (T, T)",
-          draw=_self(5, (9, 3, 4, 2), (), _of(5, 5)), gradient=True,
-          sizes={"T": 5, "C": 9, "H": 3, "D": 4, "Dv": 2}),
+          draw=_self(5, (8, 2, 4, 3), (), _of(5, 5)), gradient=True,
+          sizes={"T": 5, "C": 8, "H": 2, "D": 4, "Dv": 3}),
     Probe(name="a batch, a mask for each example, (B, T, T)",
           draw=_self(5, (8, 4, 2, 1), (3,), _of(3, 5, 5)),
           sizes={"B": 3, "T": 5, "C": 8, "H": 4, "D": 2, "Dv": 1}),

@@ -28,10 +28,13 @@ def _judge(one: Seen) -> str | None:
 
 PREDICT = Exercise(
     name="predict_share_of_twelve", slug="multi-head-attention", task="predict",
-    title="Twelve layers of GPT-3", kind="predict", points=0.5, difficulty=1, importance=3,
+    title="Twelve layers of 96", kind="predict", points=0.5, difficulty=1, importance=3,
     minutes=5, parameters=(), outputs=(Output(name="prediction", kind="number"),),
     reference=lambda: 0.128, equation="eq-gpt3-layer", judge=_judge, probes=asked,
-    next_rung="So twelve layers of that width are not GPT-3. Task 9 counts both to the last digit.",
+    next_rung=(
+        "So twelve layers of that width are not the whole model. Task 11 counts both to the last "
+        "digit."
+    ),
     misconceptions=(
         Misconception(code="SHARE-ALL", wrong=lambda: 1.0, recognise=near(1.0, 0.05), sentence=(
             "That would need layers that weigh next to nothing. Here they hold nearly all: 96 "

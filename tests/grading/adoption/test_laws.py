@@ -20,6 +20,9 @@ FILES = (
     "course_lib/test_scaling.py",
     "course_lib/test_patterns.py",
     "course_lib/attention/test_dot_product.py",
+    "course_lib/attention/test_heads.py",
+    "course_lib/attention/test_contributions.py",
+    "course_lib/counts/test_gpt3.py",
     "oracles/test_softmax_against_torch.py",
     "oracles/test_attention_against_torch.py",
 )
