@@ -56,11 +56,9 @@ def patterns_side_by_side(
             _pattern(axes, sheet, grid, title, row)
         for axes in panels[heads:]:
             axes.set_axis_off()
-        figure.suptitle(
-            "key position s →", x=0.99, y=0.99, ha="right", va="top", color=KEY,
-            fontsize=sheet.letters,
-        )  # fmt: skip
-        figure.text(0.01, 0.99, "query position t ↓", va="top", color=QUERY, fontsize=sheet.letters)
+        # No height is given for the first: the layout then leaves room for it, and for the second.
+        figure.suptitle("key position s →", x=0.99, ha="right", color=KEY, fontsize=sheet.letters)
+        figure.text(0.01, 0.98, "query position t ↓", va="top", color=QUERY, fontsize=sheet.letters)
         return figure
 
     return StaticFigure(draw)
