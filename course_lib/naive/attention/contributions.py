@@ -26,4 +26,5 @@ def head_contribution(
     for row in range(head * size, (head + 1) * size):
         silenced[row] = 0.0
     whole = multi_head_attention(x, w_q, w_k, w_v, w_o, num_heads) + b_o
-    return whole - (multi_head_attention(x, w_q, w_k, w_v, silenced, num_heads) + b_o)
+    rest = multi_head_attention(x, w_q, w_k, w_v, silenced, num_heads) + b_o
+    return np.asarray(whole - rest)

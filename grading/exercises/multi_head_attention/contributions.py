@@ -38,7 +38,8 @@ def _of_head(matrix: Tensor, H: int, h: int) -> Any:
 def _found(
     x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, H: int, h: int, size: int | None = None
 ) -> Any:
-    return _read(x, *(_of_head(w, H, h) for w in (w_q, w_k, w_v)), size)
+    q, k, v = (_of_head(w, H, h) for w in (w_q, w_k, w_v))
+    return _read(x, q, k, v, size)
 
 
 def _with_rows(rows: Any, *, bias: Any = None, head: Any = lambda H, h: h) -> Any:
@@ -72,7 +73,8 @@ def _unprojected(
 def _interleaved(
     x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, w_o: Tensor, b_o: Tensor, H: int, h: int
 ) -> Any:
-    return _read(x, *(w[:, h::H] for w in (w_q, w_k, w_v))) @ w_o[h::H]
+    q, k, v = (w[:, h::H] for w in (w_q, w_k, w_v))
+    return _read(x, q, k, v) @ w_o[h::H]
 
 
 def _sum_of(heads: Any, *, bias: bool) -> Any:

@@ -65,7 +65,7 @@ def _softmax(scores: Tensor) -> Tensor:
 
 
 def _split(x: Tensor, w: Tensor, H: int) -> Any:
-    return (x @ w).unflatten(-1, (H, -1)).transpose(-3, -2)
+    return torch.unflatten(x @ w, -1, (H, -1)).transpose(-3, -2)
 
 
 def _viewed(x: Tensor, w: Tensor, H: int) -> Any:
@@ -74,14 +74,14 @@ def _viewed(x: Tensor, w: Tensor, H: int) -> Any:
 
 
 def _interleaved(x: Tensor, w: Tensor, H: int) -> Any:
-    return (x @ w).unflatten(-1, (-1, H)).movedim(-1, -3)
+    return torch.unflatten(x @ w, -1, (-1, H)).movedim(-1, -3)
 
 
 def _split_before(x: Tensor, w: Tensor, H: int) -> Any:
     """Give each head a part of the embedding alone, and the block of w that belongs to it."""
-    blocks = w.unflatten(0, (H, -1)).unflatten(-1, (H, -1)).diagonal(dim1=0, dim2=2)
-    parts = x.unflatten(-1, (H, -1)).transpose(-3, -2)
-    return parts @ blocks.movedim(-1, 0)
+    blocks = torch.unflatten(torch.unflatten(w, 0, (H, -1)), -1, (H, -1))
+    parts = torch.unflatten(x, -1, (H, -1)).transpose(-3, -2)
+    return parts @ blocks.diagonal(dim1=0, dim2=2).movedim(-1, 0)
 
 
 def _merge(found: Tensor, H: int) -> Any:

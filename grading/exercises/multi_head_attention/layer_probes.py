@@ -57,9 +57,9 @@ def _of(*shape: int, empty: tuple[int, ...] = ()) -> Any:
 
 
 PROBES = (
-    Probe(name="a batch, may_attend left out", draw=_self(7, (9, 3, 5, 2), (4,), LeftOut()),
+    Probe(name="a batch, may_attend left out", draw=_self(5, (8, 4, 3, 1), (2,), LeftOut()),
           gradient=True, single=True, half=True,
-          sizes={"B": 4, "T": 7, "C": 9, "H": 3, "D": 5, "Dv": 2}),
+          sizes={"B": 2, "T": 5, "C": 8, "H": 4, "D": 3, "Dv": 1}),
     Probe(name="one sequence, a mask of shape (T, T)",
           draw=_self(5, (8, 2, 4, 3), (), _of(5, 5)), gradient=True,
           sizes={"T": 5, "C": 8, "H": 2, "D": 4, "Dv": 3}),

@@ -51,11 +51,11 @@ def _measure(quotient: Any, draw: str = "randn", heads: Any = None) -> Any:
     return measure
 
 
-def _right(c: Tensor) -> Tensor:
+def _right(c: Tensor) -> Any:
     return (c.sum(1).norm(dim=-1) / c.norm(dim=-1).sum(-1)).mean()
 
 
-def _entries(c: Tensor) -> Tensor:
+def _entries(c: Tensor) -> Any:
     return (c.sum(2).norm(dim=-1) / c.norm(dim=1).sum(-1)).mean()
 
 
@@ -68,7 +68,7 @@ def _one_by_one(H: int, C: int, n: int, generator: torch.Generator) -> float:
     return total / n
 
 
-def _by_products(c: Tensor) -> Tensor:
+def _by_products(c: Tensor) -> Any:
     products = c @ c.mT
     whole = products.sum((-2, -1)).sqrt()
     return (whole / products.diagonal(dim1=-2, dim2=-1).sqrt().sum(-1)).mean()
@@ -79,7 +79,7 @@ def _own_seed(H: int, C: int, n: int, generator: torch.Generator) -> Any:
 
 
 def _root(H: int, C: int, n: int, generator: torch.Generator) -> float:
-    return H**-0.5
+    return 1 / math.sqrt(H)
 
 
 def _global(H: int, C: int, n: int, generator: torch.Generator) -> float:

@@ -103,7 +103,9 @@ def test_mha_param_count_equals_its_loops(sizes: tuple[int, int, int], bias: boo
     assert lib.mha_param_count(*sizes, bias) == naive.mha_param_count(*sizes, bias)
 
 
-@pytest.mark.parametrize("sizes", [(1, 1, 1, 1, 1, 1), (2, 3, 5, 11, 4, 7), (3, 1, 9, 8, 2, 4)])
+@pytest.mark.parametrize(
+    "sizes", [(1, 1, 1, 1, 1, 1), (2, 3, 5, 11, 4, 7), (3, 1, 9, 8, 2, 4), (1, 6, 4, 5, 3, 2)]
+)
 def test_mha_flops_equals_its_loops(sizes: tuple[int, ...]) -> None:
     assert lib.mha_flops(*sizes) == naive.mha_flops(*sizes)
 
