@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import course_lib
-from course_lib.attention import grouped, heads, latent, qk_norm, score_steps
+from course_lib.attention import contributions, grouped, heads, latent, qk_norm, score_steps
 from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.cache import buffer, growing, rolling
 from course_lib.cache import latent as latent_cache
@@ -38,8 +38,8 @@ from course_lib.counts import cache as cache_counts
 from course_lib.counts import capacity as state_capacity
 from course_lib.counts import decoder as decoder_counts
 from course_lib.counts import feed_forward as feed_forward_counts
+from course_lib.counts import gpt3, paths
 from course_lib.counts import norms as norm_counts
-from course_lib.counts import paths
 from course_lib.efficient import (
     block_sparse,
     chunked_feed_forward,
@@ -137,9 +137,7 @@ PARAMETERS = LatentParameters(
     w_uk=torch.ones(5, 8),
     w_uv=torch.ones(5, 6),
 )
-HEAD_PARAMETERS = heads.MultiHeadParameters(
-    **dict.fromkeys(("w_q", "w_k", "w_v", "w_o"), torch.ones(8, 8))
-)
+MATRICES = dict.fromkeys(("w_q", "w_k", "w_v", "w_o"), torch.ones(8, 8))
 TABLE = rotation_table.rotation_table(POSITIONS, FREQUENCIES)
 
 KEYS = {"query": QUERY, "key": QUERY, "value": QUERY}
@@ -179,12 +177,11 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     router.sigmoid_router: ROUTED,
     router.topk_router: ROUTED,
     grouped.mha_to_gqa: {"w_k": X[0], "G": 1, "H": 2},
-    heads.cross_attention: {
-        "x": X, "context": X, "parameters": HEAD_PARAMETERS, "num_heads": 2,
+    contributions.head_contribution: {
+        "x": X, **MATRICES, "b_o": GAIN, "num_heads": 2, "head": 1,
     },
-    heads.multi_head_attention: {
-        "x": X, "parameters": HEAD_PARAMETERS, "num_heads": 2,
-    },
+    heads.cross_attention: {"x": X, "context": X, **MATRICES, "num_heads": 2},
+    heads.multi_head_attention: {"x": X, **MATRICES, "num_heads": 2},
     heads.mha_flops: dict.fromkeys("BTSCHD", 2),
     heads.mha_param_count: {**dict.fromkeys("CHD", 2), "bias": True},
     heads.split_heads: {"x": X, "num_heads": 2},
@@ -255,6 +252,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     paths.path_length: {"kind": "conv", "i": 2, "j": 5, "kernel": 3},
     paths.sequential_ops: {"kind": "rnn", "T": 4},
     state_capacity.copy_capacity: {"bits_per_unit": 1.0, "N": 6, "vocab": 4},
+    gpt3.count_gpt3: {"layers": 2},
     block_sparse.block_sparse_attention: {
         **QKV, "may_attend": torch.ones(3, 3).bool(), "block": 2,
     },

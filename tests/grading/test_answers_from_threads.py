@@ -26,9 +26,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 ROOT = Path(__file__).parents[2]
 LOG = Path(__file__).with_name("answers_from_threads.md")
 
-    path.stem.removeprefix("test_answers_from_threads_").replace("_", "-")
-    for path in Path(__file__).parent.glob("test_answers_from_threads_*.py")
-}
 
 G = "https://github.com/"
 SDPA = "scaled_dot_product_attention"
