@@ -143,6 +143,6 @@ def _at_the_end(seen: alt.Chart) -> alt.LayerChart:
     drawn: alt.LayerChart = (bars + words).properties(
         width=270,
         height=alt.Step(42),
-        title=alt.Title("Left of 1 it has shrunk, right of 1 it has grown", frame="bounds"),
+        title=alt.Title("Left of 1: shrunk. Right of 1: grown", frame="bounds"),
     )
     return drawn

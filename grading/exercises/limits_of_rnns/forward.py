@@ -114,7 +114,8 @@ def _stacked_weights(x: Tensor, h0: Tensor, w_x: Tensor, w_h: Tensor, b: Tensor)
 
 
 def _linear(x: Tensor, h0: Tensor, w_x: Tensor, w_h: Tensor, b: Tensor) -> Any:
-    linear, h, rows = torch.nn.functional.linear, h0, ()
+    linear, h = torch.nn.functional.linear, h0
+    rows: tuple[Tensor, ...] = ()
     for t in range(x.size(-2)):
         h = torch.tanh(linear(x.select(-2, t), w_x.T, b) + linear(h, w_h.T))
         rows = (*rows, h)

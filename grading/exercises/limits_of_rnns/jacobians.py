@@ -49,12 +49,12 @@ def _product(factors: Any, t: int) -> Any:
     return _chain(factors, factors[t + 1 :])
 
 
-def _spectral(matrix: Tensor) -> Tensor:
+def _spectral(matrix: Tensor) -> Any:
     wide = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
     return torch.linalg.matrix_norm(wide, ord=2).to(matrix.dtype)
 
 
-def _radius(matrix: Tensor) -> Tensor:
+def _radius(matrix: Tensor) -> Any:
     wide = matrix.to(torch.promote_types(matrix.dtype, torch.float32))
     return torch.linalg.eigvals(wide).abs().max().to(matrix.dtype)
 
@@ -94,7 +94,7 @@ STEPS = Pipeline(
 
 def _backwards(w_h: Tensor, hs: Tensor) -> Any:
     product = torch.eye(len(w_h), dtype=w_h.dtype)
-    norms = []
+    norms: list[Tensor] = []
     for h in hs.flip(0):
         norms.insert(0, torch.linalg.svdvals(product.double())[0].to(w_h.dtype))
         product = product @ torch.diag(1 - h**2) @ w_h.T
@@ -103,7 +103,8 @@ def _backwards(w_h: Tensor, hs: Tensor) -> Any:
 
 def _transposed(w_h: Tensor, hs: Tensor) -> Any:
     """Multiply the transposes, as gradients flow: a matrix and its transpose stretch alike."""
-    product, norms = torch.eye(len(w_h), dtype=torch.float64), []
+    norms: list[Tensor] = []
+    product = torch.eye(len(w_h), dtype=torch.float64)
     for t in range(len(hs) - 1, -1, -1):
         norms = [torch.linalg.norm(product, 2), *norms]
         product = (w_h.double() * (1 - hs[t].double().square())) @ product

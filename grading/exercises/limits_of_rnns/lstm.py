@@ -113,9 +113,9 @@ def _sliced(x: Tensor, h: Tensor, c: Tensor, w: Tensor, b: Tensor) -> Any:
     return [o.mul(c.tanh()), c]
 
 
-def _unflattened(x: Tensor, h: Tensor, c: Tensor, w: Tensor, b: Tensor) -> Any:
-    gates = (torch.cat((x, h), -1) @ w + b).unflatten(-1, (4, -1))
-    i, f, g, o = gates.unbind(-2)
+def _by_blocks(x: Tensor, h: Tensor, c: Tensor, w: Tensor, b: Tensor) -> Any:
+    gates = torch.cat((x, h), -1) @ w + b
+    i, f, g, o = gates.reshape(*c.shape[:-1], 4, -1).unbind(-2)
     kept = c / (1 + (-f).exp()) + g.tanh() / (1 + (-i).exp())
     return kept.tanh() / (1 + (-o).exp()), kept
 
@@ -170,5 +170,5 @@ LSTM_STEP = Exercise(
             "this order.")),
         mistake(STEPS, "LSTM-NOB", "The bias b is missing."),
     ),
-    alternatives=(_sliced, _unflattened),
+    alternatives=(_sliced, _by_blocks),
 )  # fmt: skip

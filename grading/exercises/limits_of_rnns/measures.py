@@ -57,7 +57,7 @@ def _pushed(w: Tensor, g: Tensor, T: int) -> Tensor:
     return g
 
 
-def _start(N: int, n: int, generator: torch.Generator) -> Tensor:
+def _start(N: int, n: int, generator: torch.Generator) -> Any:
     g = torch.randn(n, N, generator=generator, dtype=torch.float64)
     return g / g.norm(dim=-1, keepdim=True)
 

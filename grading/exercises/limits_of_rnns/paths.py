@@ -50,7 +50,7 @@ def _one(distance: int) -> int:
     return 1
 
 
-def _logarithm(distance: int, kernel: int) -> int:
+def _logarithm(distance: int, kernel: int) -> Any:
     """Return the least number of layers whose kernel to that power reaches the distance."""
     layers = 0
     while kernel**layers < distance:
