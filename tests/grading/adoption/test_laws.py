@@ -22,6 +22,10 @@ FILES = (
     "course_lib/attention/test_dot_product.py",
     "oracles/test_softmax_against_torch.py",
     "oracles/test_attention_against_torch.py",
+    "course_lib/test_lookup.py",
+    "oracles/test_lookup_against_torch.py",
+    "course_lib/attention/test_additive.py",
+    "course_lib/recurrence/test_seq2seq.py",
 )
 
 
