@@ -97,15 +97,15 @@ def kernel_regression(
     r"""Estimate a curve at new places: a mean of the measured heights, weighted by nearness.
 
     .. math:: \hat y_t = \frac{\sum_s K(x_t - x_s)\, y_s}{\sum_s K(x_t - x_s)}, \qquad
-        K(d) = e^{-d^2 / 2 h^2}
+        K(d) = e^{-d^2 / 2 \lambda^2}
 
-    The quotient is a softmax of -d²/2h², so no sum of exponentials can be 0 far away.
+    The quotient is a softmax of -d²/2λ², so no sum of exponentials can be 0 far away.
 
     Args:
         xq: the places where the curve is asked for.
         xk: the places where it was measured.
         y: the heights that were measured there.
-        width: h, above zero: how far a measured height reaches.
+        width: lambda, above zero: how far a measured height reaches.
 
     Returns:
         One height per place that is asked for, in the dtype of y; half precision is computed in

@@ -112,6 +112,7 @@ SYMBOLS: tuple[Symbol, ...] = (
     ),
     _symbol("f", "yarn_factor", "", "how many times longer YaRN makes the context", "扩展倍数"),
     _symbol(r"\tau", "temperature", "", "what scores are divided by before the softmax", "温度"),
+    _symbol(r"\lambda", "width", "", "how far a kernel reaches: the temperature is 2λ²", "核宽度"),
     _symbol("m", "maximum", "", "the largest score of a row, or the largest so far", "最大值"),
     _symbol(r"\ell", "normaliser", "", "the sum of exp(score − m) so far", "归一化因子"),
     _symbol("g", "grad_weights", "T S", "the gradient that arrives at the weights", "权重的梯度"),

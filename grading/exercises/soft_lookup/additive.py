@@ -104,7 +104,7 @@ def _by_one_matrix(query: Tensor, key: Tensor, w_q: Tensor, w_k: Tensor, v: Tens
 
 ADDITIVE_SCORES = Exercise(
     name="additive_scores", slug="soft-lookup", task="additive",
-    title="A network that compares", kind="implement", points=1.25, difficulty=2, importance=3,
+    title="A network that compares", kind="implement", points=1.0, difficulty=2, importance=3,
     minutes=20, parameters=("query", "key", "w_q", "w_k", "v"),
     outputs=(Output(name="scores", axes="... T S"),),
     axes={"query": "... T C", "key": "... S N", "w_q": "C D", "w_k": "N D", "v": "D"},

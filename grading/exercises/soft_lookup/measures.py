@@ -120,7 +120,7 @@ def _always_as_many(S: int, width: float, n: int, generator: torch.Generator) ->
 
 CURVE_ERROR = Exercise(
     name="curve_error", slug="soft-lookup", task="curve-error",
-    title="Too narrow, too wide", kind="measure", points=0.75, difficulty=2, importance=2,
+    title="Too narrow, too wide", kind="measure", points=0.5, difficulty=2, importance=2,
     minutes=15, parameters=("S", "width", "n", "generator"),
     outputs=(Output(name="error", kind="number"),), reference=_measure(),
     equation="eq-kernel-regression", judge=_judge, noise=_noise,

@@ -33,6 +33,10 @@ FILES = (
     "oracles/test_recurrence_against_torch.py",
     "oracles/test_masks_against_others.py",
     "oracles/test_attention_against_torch.py",
+    "course_lib/test_lookup.py",
+    "oracles/test_lookup_against_torch.py",
+    "course_lib/attention/test_additive.py",
+    "course_lib/recurrence/test_seq2seq.py",
 )
 
 
