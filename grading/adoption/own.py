@@ -16,7 +16,8 @@ def own(part: str) -> Callable[[Callable[[], Function]], Function]:
     """Return a decorator that turns a scope into the function which it returns.
 
     That function is called as the library's is. A learner's arguments may have other names and no
-    defaults; a check hands all of them over in order, and so does this.
+    defaults; a check hands all of them over in order, and so does this. An option of the library's
+    that a call leaves alone, such as a device, is no argument of the contract.
 
     Args:
         part: the full name of the library's function, "course_lib.softmax.softmax".
@@ -31,7 +32,8 @@ def own(part: str) -> Callable[[Callable[[], Function]], Function]:
         def called(*arguments: Any, **named: Any) -> Any:
             given = signature.bind(*arguments, **named)
             given.apply_defaults()
-            return answer(*given.args, **given.kwargs)
+            options = {name: value for name, value in given.kwargs.items() if name in named}
+            return answer(*given.args, **options)
 
         called.__name__ = called.__qualname__ = name
         called.__signature__ = signature  # type: ignore[attr-defined]
