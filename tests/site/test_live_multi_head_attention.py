@@ -1,5 +1,6 @@
 """The heads of a layer at one token, switched in a browser, against what course_lib computes."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -126,9 +127,27 @@ def test_a_head_is_switched_by_a_click_a_tap_and_the_keyboard(page: Page) -> Non
     demand(page, IT, tuple(h for h in EVERY if h != 2))
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of a page that holds the figure and nothing else."""
+    chapter = (SITE / "multi-head-attention.html").read_text(encoding="utf-8")
+    (figure,) = re.findall(r'<div class="mechanism" .*?</script></div>', chapter, re.DOTALL)
+    root, target = SITE.as_uri(), tmp_path_factory.mktemp("alone") / "alone.html"
+    target.write_text(
+        f'<!doctype html><html data-content_root="{root}/"><meta charset="utf-8">'
+        f'<link rel="stylesheet" href="{root}/_static/live-figure.css">'
+        f'<script src="{root}/_static/live-figure.js"></script>'
+        f"<style>body {{margin: 16px; font: 16px system-ui, sans-serif}}</style>"
+        f"<body>{figure}</body></html>",
+        encoding="utf-8",
+    )
+    return target.as_uri()
+
+
 @pytest.mark.parametrize("width", [320, 358, 390, 600, 719, 720, 1280])
-def test_words_stay_inside_apart_and_large_enough(browser: Browser, width: int) -> None:
-    page = awake(browser.new_page(viewport={"width": width, "height": 900}), CHAPTER, HEADS)
+def test_words_stay_inside_apart_and_large_enough(browser: Browser, alone: str, width: int) -> None:
+    page = awake(browser.new_page(viewport={"width": width, "height": 900}), alone, HEADS)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     for t in range(len(TOKENS)):
         page.locator(f"{HEADS} select").select_option(str(t))
         assert page.evaluate(UNREADABLE) == []
