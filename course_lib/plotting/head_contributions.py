@@ -60,7 +60,7 @@ class _Shown:
 
 FRAMES = {
     WIDE: _Frame(27, 66, "head ", 76, (222, 466), ((230, 182), (474, WIDE - 474))),
-    NARROW: _Frame(28, 26, "", 31, (146, 226), ((150, 38), (230, NARROW - 230))),
+    NARROW: _Frame(28, 26, "", 31, (150, 228), ((154, 34), (232, NARROW - 232))),
 }
 
 
@@ -119,7 +119,7 @@ def head_contributions(
             "tokens": list(tokens),
             "start": start,
             "reads": reads,
-            "products": [[round(n, 4) for n in one[*upper].tolist()] for one in products],
+            "products": [[round(n, 6) for n in one[*upper].tolist()] for one in products],
         },
         wide=drawings[0],
         narrow=drawings[1],
@@ -193,7 +193,12 @@ def _row(frame: _Frame, one: _Shown, h: int, axes: tuple[float, float, float]) -
         yield mark("rect", "output", part="box", s=h, **box)
         at = {"part": "name", "s": h}
         yield words(f"{frame.head}{h}", frame.box / 2, line, "on-part", **at)
-        told = {"part": "reads", "s": h, "text_anchor": "start", "font_size": 13}
+        told = {
+            "part": "reads",
+            "s": h,
+            "text_anchor": "start",
+            "font_size": 13 if frame.head else 12,
+        }
         yield words(one.reads[h], frame.reads, line, "key", **told)
     else:
         yield words("bias", 0, line, "muted", text_anchor="start")

@@ -56,9 +56,10 @@ def patterns_side_by_side(
             _pattern(axes, sheet, grid, title, row)
         for axes in panels[heads:]:
             axes.set_axis_off()
-        # No height is given for the first: the layout then leaves room for it, and for the second.
+        # No height is given for the first: the layout puts it at the top and leaves room for both.
         figure.suptitle("key position s →", x=0.99, ha="right", color=KEY, fontsize=sheet.letters)
-        figure.text(0.01, 0.98, "query position t ↓", va="top", color=QUERY, fontsize=sheet.letters)
+        top = 1 - 3 / height
+        figure.text(0.01, top, "query position t ↓", va="top", color=QUERY, fontsize=sheet.letters)
         return figure
 
     return StaticFigure(draw)
