@@ -1,5 +1,6 @@
 """The heads of a layer at one token: what each writes, and what is left when some are silent."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -143,7 +144,8 @@ def _longest(products: Float[Tensor, "T N N"]) -> float:
     """Return the longest sum that any choice of heads gives at any token; the bias stays on."""
     choices = [[*choice, 1.0] for choice in product((0.0, 1.0), repeat=products.shape[1] - 1)]
     on = torch.tensor(choices, dtype=torch.float64)
-    return max(float((on @ one * on).sum(dim=1).max()) for one in products) ** 0.5
+    squares = [float((on @ one * on).sum(dim=1).max()) for one in products]
+    return math.sqrt(max(squares))
 
 
 def _most(tokens: Sequence[str], row: Float[Tensor, " T"]) -> str:

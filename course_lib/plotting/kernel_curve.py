@@ -115,7 +115,7 @@ def _kernel_axis() -> alt.Y:
     return alt.Y("e:Q", title=None, scale=alt.Scale(domain=[0, 1], nice=False), axis=axis)
 
 
-def _results(keys: list[float], values: list[float]) -> alt.LayerChart:
+def _results(keys: list[float], values: list[float]) -> alt.LayerChart | alt.FacetChart:
     """Draw the error on what was measured, the error on what was left out, and how many count."""
     measured = alt.Chart(rows(keys, values)).transform_calculate(x="datum.key", y="datum.value")
     met = pairs(measured, keys, values)
@@ -124,12 +124,12 @@ def _results(keys: list[float], values: list[float]) -> alt.LayerChart:
     counted = counted.transform_aggregate(share="sum(square)").transform_calculate(
         share=f"1 / datum.share / {len(keys)}"
     )
-    drawn: alt.LayerChart = alt.layer(
+    drawn = alt.layer(
         *_bar(_error(met), "error where it was measured", ""),
         *_bar(_error(left_out), "error where one is left out", ""),
         *_bar(counted, "count at the query", f" of {len(keys)}", len(keys)),
-    ).properties(width=270, height=alt.Step(44))
-    return drawn
+    )
+    return drawn.properties(width=270, height=alt.Step(44))
 
 
 def _error(met: alt.Chart) -> alt.Chart:

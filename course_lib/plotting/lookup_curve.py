@@ -106,13 +106,12 @@ def _weights(keys: Sequence[float], values: Sequence[float]) -> alt.LayerChart:
                 scale=alt.Scale(domain=[0, 2.4], nice=False)),
         y=y, description="said:N",
     )  # fmt: skip
-    beside = {"align": "right", "fontSize": 13}
-    numbers = asking.mark_text(**beside).encode(
+    numbers = asking.mark_text(align="right", fontSize=13).encode(
         x=alt.value("width"), y=y, text="label:N", color=alt.value(THEME_INK)
     )
     answer = asking.transform_filter("datum.n == 0").transform_calculate(
         name="'answer'", total="format(datum.output, '.2f')"
-    ).mark_text(**beside).encode(
+    ).mark_text(align="right", fontSize=13).encode(
         x=alt.value("width"), y=y, text="total:N", color=alt.value(THEME_INK)
     )  # fmt: skip
     drawn: alt.LayerChart = (bars + numbers + answer).properties(

@@ -93,7 +93,7 @@ def _by_match(kind: str, i: int, j: int, kernel: Any = None) -> int:
         case "rnn":
             return max(i, j) - min(i, j)
         case "conv":
-            return (abs(i - j) + kernel - 2) // (kernel - 1)
+            return int((abs(i - j) + kernel - 2) // (kernel - 1))
         case _:
             return 1
 

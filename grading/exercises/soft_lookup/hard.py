@@ -26,7 +26,8 @@ def _as_wide(generator: torch.Generator) -> Inputs:
 
 
 def _squares(query: Tensor, keys: Tensor) -> Tensor:
-    return (query[:, None] - keys).square().sum(-1)
+    squares: Tensor = (query[:, None] - keys).square().sum(-1)
+    return squares
 
 
 def _found(pick: Any) -> Any:
@@ -47,7 +48,8 @@ def _tie_mean(query: Tensor, keys: Tensor, values: Tensor) -> Any:
 
 def _cosine(query: Tensor, keys: Tensor) -> Tensor:
     lengths = query.norm(dim=-1)[:, None] * keys.norm(dim=-1)
-    return (query @ keys.mT / lengths.clamp(min=1e-12)).argmax(-1)
+    found: Tensor = (query @ keys.mT / lengths.clamp(min=1e-12)).argmax(-1)
+    return found
 
 
 def _one_for_all(query: Tensor, keys: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from grading.exercise import Inputs
@@ -15,7 +16,9 @@ AXES = {"query": "T D", "keys": "S D", "values": "S Dv"}
 FAR = "queries far from every key"
 
 
-def table(T: int, S: int, D: int, Dv: int, size: float = 1.0) -> Any:
+def table(
+    T: int, S: int, D: int, Dv: int, size: float = 1.0
+) -> Callable[[torch.Generator], Inputs]:
     """Return a way to draw queries, keys and values."""
 
     def draw(generator: torch.Generator) -> Inputs:

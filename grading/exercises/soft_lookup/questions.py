@@ -76,8 +76,10 @@ def _broken(scores: Tensor, mask: Tensor) -> Tensor:
 
 def _right(scores: Tensor, mask: Tensor) -> Tensor:
     may_attend = (mask != 0).expand(scores.shape)
-    return library.masked_softmax(scores.reshape(-1, scores.shape[-1]),
-                                  may_attend.reshape(-1, scores.shape[-1]))  # fmt: skip
+    weights: Tensor = library.masked_softmax(
+        scores.reshape(-1, scores.shape[-1]), may_attend.reshape(-1, scores.shape[-1])
+    )
+    return weights
 
 
 def _padded() -> tuple[Tensor, ...]:

@@ -27,7 +27,7 @@ def _by_loops(query: Tensor, keys: Tensor, values: Tensor, temperature: float) -
         scores = torch.stack([-((q - key) ** 2).sum() / temperature for key in keys])
         powers = (scores - scores.max()).exp()
         rows.append(sum(p * v for p, v in zip(powers / powers.sum(), values, strict=True)))
-    return torch.stack(rows)  # type: ignore[arg-type]
+    return torch.stack(rows)
 
 
 def _by_products(query: Tensor, keys: Tensor, values: Tensor, temperature: float) -> Tensor:
