@@ -110,7 +110,7 @@ def clamped_mixture(source: Checkpoint, theirs: str) -> dict[str, Float[Tensor, 
     for name, foreign in (("gate_up", "gate_up_proj"), ("down", "down_proj")):
         whole = f"{theirs}.mlp.experts.{foreign}"
         ours[f"b_{name}"] = source.take(f"{whole}_bias")
-        if f"{whole}_blocks" in source.tensors:
+        if {f"{whole}_blocks", f"{whole}_scales"} & set(source.tensors):
             # Stored as [E, out, in / 32, 16 bytes].
             blocks, scales = source.packed(f"{whole}_blocks"), source.packed(f"{whole}_scales")
             ours[f"w_{name}"] = mxfp4_dequantize(blocks, scales).mT.contiguous()
