@@ -88,7 +88,7 @@ STEPS = Pipeline(
 )  # fmt: skip
 
 
-def _by_match(kind: str, i: int, j: int, kernel: Any = None) -> int:
+def _by_match(kind: str, i: int, j: int, kernel: Any = None) -> Any:
     match kind:
         case "rnn":
             return max(i, j) - min(i, j)
