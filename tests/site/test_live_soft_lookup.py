@@ -81,7 +81,10 @@ def read(page: Page, figure: str) -> dict[str, Any]:
     seen: dict[str, Any] = page.evaluate(READ, figure)
     assert seen["cut"] == [] == seen["covered"]
     pairs = [text.rsplit(": ", 1) for text in seen["labels"] if re.search(r": [−-]?[\d.]+$", text)]
-    seen["said"] = {name: float(number.replace("−", "-")) for name, number in pairs}
+    # A line and a rule have words of the axes, which say where they begin.
+    words = ("query, key", "x", "place x")
+    marks = [(name, number) for name, number in pairs if not name.startswith(words)]
+    seen["said"] = {name: float(number.replace("−", "-")) for name, number in marks}
     return seen
 
 
