@@ -170,8 +170,7 @@ class Exercise:
     Attributes:
         name: the function's name, unique in the course.
         slug: the chapter.  task: the cell is ``<slug>-<task>``.
-        several: the name behind the sign * where a call may give fewer arguments than there are
-            parameters, "masks"; the parameters then are what an example calls them.
+        several: the name behind the * where a call may give fewer arguments, "masks".
         formerly: names that it had before, under which old copies still check it.
         defaults: what the last parameters are where a call leaves them out.
         axes: the letters of each argument's axes, "... T D", by which the inputs are cut down to
@@ -185,16 +184,14 @@ class Exercise:
             `Named` calls back.
         alike: how closely an answer agrees with a misconception that it is taken for. Each lies
             at least 100 times the tolerance from the truth (tested). Measures need a wider one.
-        forbidden: dotted names that the answer must not call, "torch.softmax" for example.
-            A name of the dispatcher, "aten._softmax", is seen whatever was called to get there.
-        noise: how far the results of a measure with different seeds lie apart on its last probe, a
-            standard deviation by inputs. Whoever ignores how much to draw is seen by it.
+        forbidden: dotted names that the answer must not call: "torch.softmax"; one of the
+            dispatcher's, "aten._softmax", is seen whatever was called to get there.
+        noise: how far a measure's results with many seeds lie apart on its last probe, by inputs.
         largest: the most elements that a tensor or array made on the way may have, by inputs.
         loops: whether an answer without any loop is refused.
-        equation: the label of the equation to read, "eq-softmax"; where it stands in another
-            chapter, "softmax#eq-softmax".
+        equation: the label of the equation to read, "eq-sink" or "softmax#eq-sink".
         next_rung: one sentence shown on success: what to try next.
-        part: the library's function for which an answer can stand, argument by argument; or "".
+        part: the library's function for which an answer can stand; or "".
         steps: what it consists of (`grading.steps`), so that two mistakes at once are named.
     """
 
@@ -236,11 +233,10 @@ class Exercise:
 
     @property
     def signature(self) -> str:
-        """The contract's arguments with their defaults, "x, axis=-1"; "*masks" for several."""
-        if self.several:
-            return f"*{self.several}"
+        """The contract's arguments with their defaults, "x, axis=-1", or "*masks"."""
         given = {name: f"{name}={default!r}" for name, default in self.defaults.items()}
-        return ", ".join(given.get(name, name) for name in self.parameters)
+        names = ", ".join(given.get(name, name) for name in self.parameters)
+        return f"*{self.several}" if self.several else names
 
     @property
     def cell(self) -> str:

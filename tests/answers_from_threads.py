@@ -728,3 +728,22 @@ def encoders_length(T: int, S: int, D: int, Dv: int) -> Any:
 
 def lengths_are_equal(T: int, S: int, D: int, Dv: int) -> Any:
     return (T, T), (T, Dv)
+
+
+# -- the first notebook's warm-ups -----------------------------------------------------------------
+
+
+def times_the_temperature(scores: Any, temperature: float) -> Any:
+    return F.softmax(scores * temperature, dim=-1)
+
+
+def logarithms_at_a_temperature(scores: Any, temperature: float) -> Any:
+    return (scores.log_softmax(-1) / temperature).exp()
+
+
+def state_without_tanh(x: Any, h: Any, w_x: Any, w_h: Any) -> Any:
+    return torch.cat([x, h], -1) @ torch.cat([w_x, w_h])
+
+
+def tanh_of_the_input_alone(x: Any, h: Any, w_x: Any, w_h: Any) -> Any:
+    return (x @ w_x).tanh() + h @ w_h

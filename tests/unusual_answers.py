@@ -591,3 +591,13 @@ def summed_key_by_key(weights: Any, value: Any) -> Any:
 def shapes_of_real_tensors(T: int, S: int, D: int, Dv: int) -> Any:
     weights = torch.zeros(T, D) @ torch.zeros(S, D).mT
     return weights.shape, (weights @ torch.zeros(S, Dv)).shape
+
+
+def lookup_by_powers(scores: Any, temperature: float) -> Any:
+    """Take the weights at temperature 1 to the power of 1/temperature, and share out again."""
+    logs = scores.log_softmax(-1) / temperature
+    return (logs - logs.logsumexp(-1, keepdim=True)).exp()
+
+
+def stepped_by_linear_layers(x: Any, h: Any, w_x: Any, w_h: Any) -> Any:
+    return torch.tanh(F.linear(x, w_x.mT) + F.linear(h, w_h.mT))

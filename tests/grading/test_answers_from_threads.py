@@ -311,6 +311,18 @@ ROWS = (
         ("the sum along the queries", wrong.summed_along_the_rows,
          G + "alecwangcq/show-attend-and-tell/issues/6", SHAPE),
     ),
+    *table("lookup_weights",
+        ("multiplies by the temperature", wrong.times_the_temperature,
+         G + "bowang-lab/BLEEP/issues/5", "LOOKUP-TIMES"),
+        ("divides the weights' logarithms", wrong.logarithms_at_a_temperature,
+         G + "MoonshotAI/Kimi-Audio/pull/161", RARE),
+    ),
+    *table("recurrent_step",
+        ("has no tanh", wrong.state_without_tanh,
+         G + "spro/practical-pytorch/issues/134", "STEP-NOTANH"),
+        ("the tanh of one part alone", wrong.tanh_of_the_input_alone,
+         G + "lmjohns3/theanets/issues/109", RARE),
+    ),
     *table("cross_attention_shapes",
         ("the output is as long as the source", wrong.encoders_length,
          G + "facebookresearch/fairseq/issues/1321", "SHAPE-OUTS"),
@@ -328,6 +340,7 @@ PREFIXES = {
     "qk_": "make_qk_for", "variance_": "score_variance", "saturation_": "saturation",
     "spread_": "spread_of_average", "share_": "sink_share", "scaled_": "scale_scores",
     "attended_": "attend_one", "summed_": "weighted_sum", "shapes_": "cross_attention_shapes",
+    "lookup_": "lookup_weights", "stepped_": "recurrent_step",
 }  # fmt: skip
 RIGHT = tuple(
     (exercise, name, answer)

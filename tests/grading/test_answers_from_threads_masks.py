@@ -106,6 +106,12 @@ def minus_ten_thousand(scores: Any, may_attend: Any) -> Any:
     return scores.masked_fill(~may_attend, -1e4).softmax(-1) * may_attend.any(-1, keepdim=True)
 
 
+def times_the_mask(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    weights = (scores if may_attend is None else scores * may_attend).softmax(-1)
+    return weights @ value, weights
+
+
 def positions_alone(doc_ids: Any) -> Any:
     T = doc_ids.shape[-1]
     return triangle(T, T, 0).expand(*doc_ids.shape, T)
@@ -188,6 +194,8 @@ ROWS = tuple(Row(*row) for row in (
      G + "tensorflow/tensorflow/issues/43941", "ROW-NOMASK"),
     ("masked_softmax", "fills −1e4", minus_ten_thousand,
      G + "huggingface/transformers/pull/17306", "ROW-SMALL"),
+    ("scaled_dot_product_attention", "multiplies the scores with the mask", times_the_mask,
+     G + "georg-wolflein/good-features/pull/1", "SDPA-MASK0"),
     ("document_mask", "starts the positions anew and hides nothing", positions_alone,
      G + "DeepOpt-com/WrinkleFree-Monorepo/issues/53", "PACK-POS"),
     ("document_mask", "is the causal mask", positions_alone,
@@ -274,6 +282,13 @@ def masked_with_a_key_more(scores: Any, may_attend: Any) -> Any:
     return torch.cat([allowed, spare], -1).softmax(-1)[..., :-1]
 
 
+def attended_with_a_key_more(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    may = torch.ones(1, 1, dtype=torch.bool) if may_attend is None else may_attend
+    weights = masked_with_a_key_more(scores, may.expand_as(scores))
+    return torch.einsum("...ts,...sv->...tv", weights, value), weights
+
+
 def documents_by_changes_between(doc_ids: Any) -> Any:
     """Two tokens are in one document if no change lies between them."""
     T = doc_ids.shape[-1]
@@ -337,6 +352,7 @@ RIGHT = tuple((of, one.__name__, one) for of, *ones in (
     ("padding_mask", padding_by_sums, padding_by_numpy),
     ("combine", combined_by_minima, combined_with_where),
     ("masked_softmax", masked_by_sorting_nothing, masked_by_log_sum_exp, masked_with_a_key_more),
+    ("scaled_dot_product_attention", attended_with_a_key_more),
     ("document_mask", documents_by_changes_between, documents_by_blocks),
     ("leak_matrix", leaks_by_forward_mode, leaks_by_a_batch_of_changes),
     ("padding_share", share_by_masks), ("mean_of_past", past_by_a_triangle, past_step_by_step),

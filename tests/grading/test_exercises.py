@@ -86,6 +86,7 @@ REQUIRED = {
     "test_masked_softmax": (
         "TEST-NOTHING TEST-ALL TEST-EXACT TEST-NOMASK TEST-NOEMPTY TEST-MILD TEST-HALF TEST-ROWSUMS"
     ),
+    "inputs_that_catch": "INPUTS-EQUAL INPUTS-SMALL",
     "inputs_for_attention": "INPUTS-EQUAL INPUTS-NOMASK INPUTS-NOEMPTY INPUTS-MILD",
     "hard_lookup": "HARD-FARTHEST HARD-DOT HARD-LAST HARD-KEYS HARD-AXIS",
     "soft_lookup": (

@@ -123,3 +123,28 @@ def test_the_name_of_a_retired_question_is_nobody_elses(monkeypatch):
     finally:
         monkeypatch.undo()
         all_exercises.cache_clear()
+
+
+def test_an_old_copy_of_the_first_notebook_still_checks_what_moved_on():
+    """Attention with a mask is a task of the chapter on masks now; it had another cell's id."""
+
+    def attention(query, key, value):
+        weights = torch.softmax(query @ key.mT / query.shape[-1] ** 0.5, -1)
+        return weights @ value, weights
+
+    def scaled_dot_product_attention(query, key, value, may_attend=None):
+        scores = query @ key.mT / query.shape[-1] ** 0.5
+        if may_attend is None:
+            may_attend = torch.ones_like(scores, dtype=torch.bool)
+        low = torch.finfo(scores.dtype).min
+        weights = torch.softmax(scores.masked_fill(~may_attend, low), -1) * may_attend
+        return weights @ value, weights
+
+    assert check(attention).passed
+    right = check(scaled_dot_product_attention)
+    assert (right.passed, find("scaled_dot_product_attention").slug) == (True, "masks")
+    # Both cells of the old copy, and the only one of today, ask for one of these two.
+    assert find("attention").cell == "queries-keys-values-attention"
+    assert find("inputs_for_attention") in retired()
+    wrong = check(lambda: [(torch.ones(2, 3),) * 3 + (None,)], exercise="inputs_for_attention")
+    assert wrong.misconception == "INPUTS-EQUAL"

@@ -46,6 +46,14 @@ def sunk(z: Any, sink: Any) -> Any:
     return torch.cat([z, column], -1).softmax(-1)[..., :-1]
 
 
+def warm(scores: Any, temperature: float) -> Any:
+    return (scores / temperature).softmax(-1)
+
+
+def step(x: Any, h: Any, w_x: Any, w_h: Any) -> Any:
+    return (x @ w_x + h @ w_h).tanh()
+
+
 def attend(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
     scores = query @ key.mT / math.sqrt(query.shape[-1])
     if may_attend is not None:
@@ -323,6 +331,13 @@ ROWS: tuple[tuple[str, str, Any, bool], ...] = (
     ("spread_of_average", "S values", measured("spread_of_average", S=9), False),
     ("spread_of_average", "the standard deviation", lambda S, n, generator: float(
         torch.randn(n, S, generator=generator).mean(-1).abs().mean()), False),
+    ("lookup_weights", "divided, not multiplied", lambda z, t: (z * t).softmax(-1), False),
+    ("lookup_weights", "leading axes: two", only_for(warm, axes(2, 3)), False),
+    ("lookup_weights", "bfloat16", in_float32(warm), False),
+    ("recurrent_step", "rows stand on the left", lambda x, h, w_x, w_h: (
+        x @ w_x + h @ w_h.mT).tanh(), False),
+    ("recurrent_step", "leading axes: none", only_for(step, axes(2, 3)), False),
+    ("recurrent_step", "bfloat16", in_float32(step), False),
     ("predict_own_weight", "one number", lambda: "0.2", False),
     ("predict_own_weight", "among five keys", lambda: 0.25, False),
     ("predict_own_weight", "its own key", lambda: torch.full((5,), 0.2), False),

@@ -8,6 +8,7 @@ import torch
 from grading import check
 from grading.exercises import all_exercises
 
+SDPA = "scaled_dot_product_attention"
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -61,6 +62,12 @@ def combined(*masks: Any) -> Any:
 def masked(scores: Any, may_attend: Any) -> Any:
     low = torch.finfo(scores.dtype).min
     return scores.masked_fill(~may_attend, low).softmax(-1) * may_attend
+
+
+def attend(query: Any, key: Any, value: Any, may_attend: Any = None) -> Any:
+    scores = query @ key.mT / query.shape[-1] ** 0.5
+    weights = scores.softmax(-1) if may_attend is None else masked(scores, may_attend)
+    return weights @ value, weights
 
 
 def documents(doc_ids: Any) -> Any:
@@ -154,6 +161,11 @@ ROWS: tuple[tuple[str, str, Any], ...] = (
     ("document_mask", "ids are in no order", rising),
     ("document_mask", "each row has its own", lambda ids: documents(ids.reshape(
         -1, ids.shape[-1])[-1]).expand(*ids.shape, -1)),
+    (SDPA, "may_attend may be left out", lambda q, k, v, may: attend(q, k, v, may)),
+    (SDPA, "None allows every pair", lambda q, k, v, may=None: attend(
+        q, k, v, causal(q.shape[-2], k.shape[-2]) if may is None else may)),
+    (SDPA, "each axis has its size or is 1", lambda q, k, v, may=None: attend(
+        q, k, v, None if may is None or may.shape[-1] == 1 else may)),
     ("leak_matrix", "the diagonal like the rest", lambda f, x: (
         depends(f, x) | torch.eye(len(x), dtype=torch.bool))),
     ("leak_matrix", "up or down", lambda f, x: (
@@ -196,7 +208,7 @@ def test_what_they_are_made_of_is_right() -> None:
     right = {
         "causal_mask": causal, "padding_mask": padding, "combine": combined,
         "masked_softmax": masked, "document_mask": documents, "leak_matrix": depends,
-        "without_key": without, "mean_of_past": past,
+        "without_key": without, "mean_of_past": past, SDPA: attend,
     }  # fmt: skip
     for name, answer in right.items():
         assert check(answer, exercise=name).passed, name

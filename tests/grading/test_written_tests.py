@@ -19,8 +19,9 @@ from grading.asking import Live
 from grading.catalogue.kill_table import wrong_answers
 from grading.exercise import Exercise
 from grading.exercises import all_exercises, find
+from grading.exercises.masks import retired as of_attention
 from grading.exercises.masks import testing as of_masks
-from grading.exercises.queries_keys_values import testing as of_attention
+from grading.exercises.queries_keys_values import testing as of_unmasked
 from grading.exercises.shared.candidates import Candidates, Tried, moved
 from grading.exercises.softmax import testing as of_softmax
 from grading.observation.seen import Request
@@ -255,7 +256,8 @@ PASSES = {
     "INPUTS-NOMASK": "SDPA-MASKNONE SDPA-MASKINV", "INPUTS-NOEMPTY": "SDPA-NANROW SDPA-UNIFORMROW",
     "INPUTS-MILD": "SDPA-MASKSHAPE SDPA-MASKSMALL", "TEST-NOMASK": "ROW-NOMASK ROW-ZERO",
     "TEST-NOEMPTY": "ROW-NAN ROW-UNIFORM", "TEST-MILD": "ROW-SHAPE ROW-SMALL",
-    "TEST-HALF": "ROW-FP16", "TEST-ROWSUMS": "ROW-ZERO ROW-SMALL",
+    "TEST-HALF": "ROW-FP16", "INPUTS-SMALL": "SDPA-OVERFLOW SDPA-SHIFT",
+     "TEST-ROWSUMS": "ROW-ZERO ROW-SMALL",
 }  # fmt: skip
 
 
@@ -265,6 +267,7 @@ PASSES = {
         (SOFTMAX, of_softmax._CANDIDATES),
         (of_attention.INPUTS_FOR_ATTENTION, of_attention._CANDIDATES),
         (of_masks.TEST_MASKED, of_masks._CANDIDATES),
+        (of_unmasked.INPUTS_THAT_CATCH, of_unmasked._CANDIDATES),
     ],
 )
 def test_a_sentence_is_true_of_every_test_that_carries_it(

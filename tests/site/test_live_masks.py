@@ -95,9 +95,9 @@ def demand(page: Page, mask: Tensor, layers: int, query: int, key: int) -> None:
     drawing = page.locator(f"{FIGURE} svg:visible")
     assert drawing.get_attribute("aria-label") == said
     cell = float(drawing.locator("> g").get_attribute("data-cell") or 0)
-    for row in drawing.locator("[data-part='row']").all():
-        top = float(row.get_attribute("data-top") or 0)
-        assert float(row.get_attribute("y") or 0) == top + query * cell - 1
+    for line in drawing.locator("[data-part='row']").all():
+        top = float(line.get_attribute("data-top") or 0)
+        assert float(line.get_attribute("y") or 0) == top + query * cell - 1
     expect(page.locator(f"{FIGURE} select[data-name='query']")).to_have_value(str(query))
     expect(page.locator(f"{FIGURE} select[data-name='key']")).to_have_value(str(key))
     expect(page.locator(f"{FIGURE} input[data-name='may']")).to_be_checked(
@@ -137,9 +137,9 @@ def test_a_cell_is_switched_by_a_click_or_a_tap_and_by_the_controls(
         box = cell.bounding_box()
         assert box is not None
         assert min(box["width"], box["height"]) >= 24, "smaller than a finger"
-    page.locator(f"{FIGURE} select[data-name='query']").select_option(value="1")
+    page.locator(f"{FIGURE} select[data-name='query']").select_option(index=1)
     demand(page, mask, 3, 1, 0)
-    page.locator(f"{FIGURE} select[data-name='key']").select_option(value="5")
+    page.locator(f"{FIGURE} select[data-name='key']").select_option(index=5)
     demand(page, mask, 3, 1, 5)
     page.locator(f"{FIGURE} input[data-name='may']").check()
     mask[1, 5] = True

@@ -1,6 +1,6 @@
 """Sets masked scores to 0; takes queries from the context."""
 
-HANDS_IN = ("queries-keys-values",)
+HANDS_IN = ("queries-keys-values", "masks")
 
 
 def project_qkv(x, w_q, w_k, w_v, context=None):

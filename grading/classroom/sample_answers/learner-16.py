@@ -14,6 +14,6 @@ def attention_scores(query, key):
     return query @ key.mT
 
 
-def scaled_dot_product_attention(query, key, value, may_attend=None):
+def attention(query, key, value):
     while True:
         pass

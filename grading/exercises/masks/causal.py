@@ -82,7 +82,7 @@ def _row_by_row(T: int, S: Any = None) -> Tensor:
 
 CAUSAL_MASK = Exercise(
     name="causal_mask", slug="masks", task="causal", title="A causal mask", kind="implement",
-    points=0.75, difficulty=1, importance=3, minutes=15, parameters=("T", "S"),
+    points=0.5, difficulty=1, importance=3, minutes=15, parameters=("T", "S"),
     defaults={"S": None}, outputs=(Output(name="may_attend", axes="T S", dtype="bool"),),
     reference=lambda T, S: library.causal_mask(T, S), equation="eq-causal-mask",
     part="course_lib.masks.causal_mask",

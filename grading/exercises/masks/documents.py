@@ -96,7 +96,7 @@ def _by_products(doc_ids: Tensor) -> Tensor:
 
 DOCUMENT_MASK = Exercise(
     name="document_mask", slug="masks", task="documents", title="Several documents in a row",
-    kind="implement", points=1.0, difficulty=2, importance=3, minutes=20, parameters=("doc_ids",),
+    kind="implement", points=0.75, difficulty=2, importance=3, minutes=20, parameters=("doc_ids",),
     outputs=(Output(name="may_attend", axes="... T T", dtype="bool"),),
     axes={"doc_ids": "... T"},
     reference=lambda doc_ids: library.document_mask(doc_ids), equation="eq-document-mask",

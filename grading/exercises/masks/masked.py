@@ -142,7 +142,7 @@ def _by_infinity(scores: Tensor, may_attend: Tensor) -> Tensor:
 
 MASKED_SOFTMAX = Exercise(
     name="masked_softmax", slug="masks", task="softmax", title="A softmax over what may be read",
-    kind="implement", points=1.0, difficulty=3, importance=3, minutes=25,
+    kind="implement", points=0.75, difficulty=3, importance=3, minutes=25,
     parameters=("scores", "may_attend"), outputs=(Output(name="weights", axes="... T S"),),
     axes={"scores": "... T S", "may_attend": "... T S"},
     reference=lambda scores, may_attend: library.masked_softmax(scores, may_attend),

@@ -59,7 +59,7 @@ def _filled(lengths: Tensor, S: int) -> Tensor:
 
 PADDING_MASK = Exercise(
     name="padding_mask", slug="masks", task="padding", title="A padding mask", kind="implement",
-    points=0.75, difficulty=1, importance=3, minutes=15, parameters=("lengths", "S"),
+    points=0.5, difficulty=1, importance=3, minutes=15, parameters=("lengths", "S"),
     outputs=(Output(name="may_attend", axes="B 1 S", dtype="bool"),),
     axes={"lengths": "B"}, fitted=_fitted,
     reference=lambda lengths, S: library.padding_mask(lengths, S), equation="eq-padding-mask",

@@ -5,22 +5,23 @@ from grading.exercises.queries_keys_values.measures import SPREAD_OF_AVERAGE
 from grading.exercises.queries_keys_values.patterns import MAKE_QK_FOR
 from grading.exercises.queries_keys_values.projections import PROJECT_QKV
 from grading.exercises.queries_keys_values.questions import FIND_THE_BUG, PREDICT
-from grading.exercises.queries_keys_values.scaled_dot_product import SDPA
 from grading.exercises.queries_keys_values.scores import ATTENTION_SCORES
-from grading.exercises.queries_keys_values.testing import INPUTS_FOR_ATTENTION
+from grading.exercises.queries_keys_values.testing import INPUTS_THAT_CATCH
 from grading.exercises.queries_keys_values.unmasked import ATTENTION
+from grading.exercises.queries_keys_values.warm_ups import LOOKUP_WEIGHTS, RECURRENT_STEP
 
 __all__ = ["EXERCISES"]
 
 EXERCISES = (
+    LOOKUP_WEIGHTS,
+    RECURRENT_STEP,
     PREDICT,
     PROJECT_QKV,
     ATTENTION_SCORES,
     ATTENTION,
-    SDPA,
     ATTENTION_BY_LOOPS,
     MAKE_QK_FOR,
     SPREAD_OF_AVERAGE,
     FIND_THE_BUG,
-    INPUTS_FOR_ATTENTION,
+    INPUTS_THAT_CATCH,
 )

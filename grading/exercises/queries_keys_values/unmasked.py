@@ -1,16 +1,17 @@
-"""attention: the three steps without a mask, before the whole function."""
+"""attention: the three steps without a mask."""
 
 from __future__ import annotations
 
-from grading.exercise import Exercise, Inputs, Probe
-from grading.exercises.queries_keys_values.attention_probes import (
+from grading.exercise import Exercise, Inputs, Output, Probe
+from grading.exercises.shared.attention_mistakes import STEPS
+from grading.exercises.shared.attention_probes import (
     BATCH,
     LEVEL,
     PLAIN,
     PROBES,
     WIDE,
 )
-from grading.exercises.queries_keys_values.scaled_dot_product import SDPA
+from grading.exercises.shared.attention_unmasked import UNMASKED
 from grading.exercises.shared.attention_variants import added_logarithm, by_exponentials, by_torch
 from grading.exercises.shared.drawing import normal
 from grading.late import late, torch
@@ -18,14 +19,6 @@ from grading.late import late, torch
 __all__ = ["ATTENTION"]
 
 library = late("course_lib.attention.dot_product")
-
-#: Without a mask these mistakes can be made, and are the same functions.
-CODES = (
-    "NOSCALE TIMESROOT DK DMODEL CONST8 VIEW AXES AXIS NOSOFTMAX ARGMAX ORDER SCALEAFTER WTV "
-    "VNOTUSED CAUSAL DROPOUT OVERFLOW SHIFT"
-)
-APPLY = {f"SDPA-{code}" for code in CODES.split()}
-
 
 #: What the probes without a mask are called where there never is one.
 NAMES = {
@@ -49,10 +42,11 @@ def _two_by_one(generator: torch.Generator) -> Inputs:
 
 
 ATTENTION = Exercise(
-    name="attention", slug="queries-keys-values", task="unmasked",
-    title="Attention in three steps", kind="implement", points=0.5, difficulty=2,
-    importance=3, minutes=15, parameters=("query", "key", "value"),
-    outputs=SDPA.outputs,
+    name="attention", slug="queries-keys-values", task="attention",
+    title="Attention in three steps", kind="implement", points=1.5, difficulty=2,
+    importance=3, minutes=20, parameters=("query", "key", "value"),
+    outputs=(Output(name="output", axes="... T Dv", made_from="weights"),
+             Output(name="weights", axes="... T S")),
     axes={"query": "... T D", "key": "... S D", "value": "... S Dv"},
     reference=lambda *inputs: library.scaled_dot_product_attention(*inputs), equation="eq-sdpa",
     next_rung="Add a mask, and it is the function that the rest of the course is built on.",
@@ -60,7 +54,7 @@ ATTENTION = Exercise(
         *(_unmasked(probe, NAMES[probe.name]) for probe in PROBES if probe.name in NAMES),
         Probe(name="two queries, two keys, D = 1", draw=_two_by_one, edge=True),
     ),
-    misconceptions=tuple(one for one in SDPA.misconceptions if one.code in APPLY),
-    steps=SDPA.steps,
+    misconceptions=UNMASKED,
+    steps=STEPS,
     alternatives=(added_logarithm, by_torch, by_exponentials),
 )  # fmt: skip

@@ -26,7 +26,8 @@ def test_a_cell_is_filled_where_a_key_may_be_read(sheet: Sheet) -> None:
     drawn = figure.drawn(sheet)
     for axes, (name, mask) in zip(drawn.axes, FOUR.items(), strict=True):
         assert axes.get_title(loc="left") == name
-        corners = [path.vertices[0] + 0.5 for path in axes.collections[0].get_paths()]
+        paths = axes.collections[0].get_paths()
+        corners = [np.asarray(path.vertices)[0] + 0.5 for path in paths]
         assert {(round(t), round(s)) for s, t in corners} == set(
             map(tuple, mask.nonzero().tolist())
         )
@@ -66,7 +67,7 @@ def test_the_hull_is_that_of_the_readable_values_and_holds_the_output(sheet: She
     drawn = hulls(VALUE, mask, output, list("abcd")).drawn(sheet)
     assert [axes.get_title(loc="left") for axes in drawn.axes] == list("abcd")
     for t, axes in enumerate(drawn.axes):
-        corners = {tuple(one) for one in axes.patches[0].get_xy().tolist()}
+        corners = {tuple(one) for one in np.asarray(axes.patches[0].get_path().vertices).tolist()}
         assert corners == {tuple(one) for one in hull_of(VALUE[: t + 1].numpy()).tolist()}
         diamond = axes.lines[-1].get_xydata()
         assert_close(torch.tensor(np.asarray(diamond)[0]).float(), output[t])
