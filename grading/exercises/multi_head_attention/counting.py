@@ -113,7 +113,7 @@ def _without_batch(B: int, T: int, S: int, C: int, H: int, D: int) -> int:
 
 MHA_FLOPS = Exercise(
     name="mha_flops", slug="multi-head-attention", task="flops", title="How many operations?",
-    kind="implement", points=0.75, difficulty=2, importance=2, minutes=15,
+    kind="implement", points=0.5, difficulty=2, importance=2, minutes=15,
     parameters=("B", "T", "S", "C", "H", "D"), outputs=(Output(name="FLOPs", kind="number"),),
     tolerance=EXACT, alike=EXACT,
     reference=lambda B, T, S, C, H, D: library.mha_flops(B, T, S, C, H, D),

@@ -54,7 +54,7 @@ def _by_heads(
 
 MULTI_HEAD_ATTENTION = Exercise(
     name="multi_head_attention", slug="multi-head-attention", task="layer",
-    title="Several heads, one layer", kind="implement", points=1.75, difficulty=3, importance=3,
+    title="Several heads, one layer", kind="implement", points=1.5, difficulty=3, importance=3,
     minutes=30, parameters=("x", "w_q", "w_k", "w_v", "w_o", "H", "may_attend"),
     defaults={"may_attend": None}, outputs=(Output(name="output", axes="... T C"),),
     axes={"x": "... T C", **LAYER, "may_attend": "... T T"}, fitted=whole_heads,
@@ -113,7 +113,7 @@ MULTI_HEAD_ATTENTION = Exercise(
 
 CROSS_ATTENTION = Exercise(
     name="cross_attention", slug="multi-head-attention", task="cross",
-    title="Read another text", kind="implement", points=0.75, difficulty=2, importance=3,
+    title="Read another text", kind="implement", points=0.5, difficulty=2, importance=3,
     minutes=15, parameters=("x", "context", "w_q", "w_k", "w_v", "w_o", "H", "may_attend"),
     defaults={"may_attend": None}, outputs=(Output(name="output", axes="... T C"),),
     axes={"x": "... T C", "context": "... S C", **LAYER, "may_attend": "... T S"},

@@ -54,7 +54,7 @@ def _by_permutation(x: Tensor, H: int) -> Any:
 
 SPLIT_HEADS = Exercise(
     name="split_heads", slug="multi-head-attention", task="split", title="Split a row into heads",
-    kind="implement", points=1.0, difficulty=2, importance=3, minutes=10, parameters=("x", "H"),
+    kind="implement", points=0.75, difficulty=2, importance=3, minutes=10, parameters=("x", "H"),
     outputs=(Output(name="heads", axes="... H T D"),), axes={"x": "... T C"}, fitted=whole_heads,
     reference=lambda x, H: library.split_heads(x, H), equation="eq-split",
     part="course_lib.attention.heads.split_heads",
