@@ -22,12 +22,12 @@ def _as_wide(generator: torch.Generator) -> Inputs:
 
 
 def _by_loops(query: Tensor, keys: Tensor, values: Tensor, temperature: float) -> Tensor:
-    rows = []
+    rows: list[Any] = []
     for q in query:
         scores = torch.stack([-((q - key) ** 2).sum() / temperature for key in keys])
         powers = (scores - scores.max()).exp()
         rows.append(sum(p * v for p, v in zip(powers / powers.sum(), values, strict=True)))
-    return torch.stack(rows)  # type: ignore[arg-type]
+    return torch.stack(rows)
 
 
 def _by_products(query: Tensor, keys: Tensor, values: Tensor, temperature: float) -> Tensor:
