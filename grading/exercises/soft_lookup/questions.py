@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from grading.exercise import Exercise, Misconception, Output, Seen
 from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, weight_near
@@ -74,7 +75,7 @@ def _broken(scores: Tensor, mask: Tensor) -> Tensor:
     return torch.softmax(scores * mask, -1)
 
 
-def _right(scores: Tensor, mask: Tensor) -> Tensor:
+def _right(scores: Tensor, mask: Tensor) -> Any:
     may_attend = (mask != 0).expand(scores.shape)
     weights: Tensor = library.masked_softmax(
         scores.reshape(-1, scores.shape[-1]), may_attend.reshape(-1, scores.shape[-1])

@@ -22,7 +22,7 @@ def _as_wide(generator: torch.Generator) -> Inputs:
 
 
 def _by_loops(query: Tensor, keys: Tensor, values: Tensor, temperature: float) -> Tensor:
-    rows = []
+    rows: list[Any] = []
     for q in query:
         scores = torch.stack([-((q - key) ** 2).sum() / temperature for key in keys])
         powers = (scores - scores.max()).exp()
