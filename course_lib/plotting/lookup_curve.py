@@ -42,7 +42,7 @@ def lookup_curve(keys: Sequence[float], values: Sequence[float], query: float) -
         min=COLDEST, max=HOTTEST, step=0.5, name="Temperature "))  # fmt: skip
     asked = alt.param(name="query", value=query, bind=alt.binding_range(
         min=low, max=high, step=0.25, name="Query "))  # fmt: skip
-    words = (said("power", f"format({TAU}, '.3~g')"), said("query", "format(query, '.2f')"))
+    words = (said("power", f"format({TAU}, '.3~r')"), said("query", "format(query, '.2f')"))
     chart = alt.vconcat(
         _answers(keys, values, (low, high)), _weights(keys, values)
     ).add_params(ink(), power, asked, *words)  # fmt: skip

@@ -82,7 +82,7 @@ def read(page: Page, figure: str) -> dict[str, Any]:
     assert seen["cut"] == [] == seen["covered"]
     pairs = [text.rsplit(": ", 1) for text in seen["labels"] if re.search(r": [−-]?[\d.]+$", text)]
     # A line and a rule have words of the axes, which say where they begin.
-    words = ("query, key", "x", "place x")
+    words = ("query, key", "x", "place x", "name")
     marks = [(name, number) for name, number in pairs if not name.startswith(words)]
     seen["said"] = {name: float(number.replace("−", "-")) for name, number in marks}
     return seen
