@@ -27,7 +27,7 @@ from benchmarks.measure import (
 )
 from course_lib.attention.dot_product import scaled_dot_product_attention
 from course_lib.attention.grouped import grouped_query_attention
-from course_lib.attention.heads import MultiHeadParameters, multi_head_attention
+from course_lib.attention.heads import multi_head_attention
 from course_lib.masks import causal_mask
 
 SIZES = (256, 512, 1024, 2048, 4096)
@@ -97,8 +97,7 @@ def _with_projections(name: str, x: Tensor, weights: list[Tensor]) -> Callable[[
     w_q, w_k, w_v, w_o = weights
     may_attend = causal_mask(x.shape[1])
     if name == HEADS:
-        parameters = MultiHeadParameters(w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o)
-        return lambda: multi_head_attention(x, parameters, NUM_HEADS, may_attend)
+        return lambda: multi_head_attention(x, w_q, w_k, w_v, w_o, NUM_HEADS, may_attend)
     module = nn.MultiheadAttention(D_MODEL, NUM_HEADS, bias=False, batch_first=True).eval()
     with torch.no_grad():
         module.in_proj_weight.copy_(torch.cat([w_q.mT, w_k.mT, w_v.mT]))

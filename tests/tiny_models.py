@@ -41,7 +41,11 @@ from course_lib.config.decoder import (
     LogitFactor,
     Unembedding,
 )
-from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.experts import (
+    AffinityMixtureConfig,
+    ClampedMixtureConfig,
+    GatedMixtureConfig,
+)
 from course_lib.config.feed_forward import (
     Activation,
     GatedFeedForwardConfig,
@@ -194,8 +198,8 @@ GLOBAL_ROPE = RopeConfig(base=1e6, rotary_dim=D, scaling=LinearScaling(factor=8.
 DEEPSEEK_D, DEEPSEEK_DV, DEEPSEEK_DC, DEEPSEEK_DR = 10, 14, 20, 8
 
 
-def _deepseek(model: type[nn.Module], config: type) -> Callable[[], nn.Module]:
-    """Without experts: every layer is dense, as the first of DeepSeek-V2-Lite is."""
+def _deepseek(model: type[nn.Module], config: type, **changes: object) -> Callable[[], nn.Module]:
+    """Without experts, unless asked for: every layer is dense, as the first of V2-Lite is."""
     sizes = _sizes(
         num_key_value_heads=H,
         head_dim=DEEPSEEK_DR,
@@ -208,7 +212,7 @@ def _deepseek(model: type[nn.Module], config: type) -> Callable[[], nn.Module]:
         rope_parameters=_rope(1e4),
         tie_word_embeddings=False,
     )
-    return lambda: model(config(**sizes))
+    return lambda: model(config(**{**sizes, **changes}))
 
 
 DEEPSEEK = _decoder(
@@ -224,6 +228,18 @@ DEEPSEEK = _decoder(
         )
     ]
     * L
+)
+
+
+DEEPSEEK_DCQ = 26
+DEEPSEEK_EXPERTS = AffinityMixtureConfig(
+    num_experts=EXPERTS,
+    experts_per_token=3,
+    d_ff=20,
+    num_shared=1,
+    weight_factor=2.5,
+    num_groups=3,
+    groups_kept=2,
 )
 
 
@@ -357,6 +373,82 @@ ARCHITECTURES: dict[str, Architecture] = {
             * L
         ),
     ),
+    "GLM-4.5": Architecture(
+        theirs=lambda: hf.Glm4MoeForCausalLM(
+            hf.Glm4MoeConfig(
+                **_sizes(
+                    rope_parameters=_rope(1e4, partial_rotary_factor=0.4),
+                    attention_bias=True,
+                    use_qk_norm=True,
+                    first_k_dense_replace=2,
+                    n_routed_experts=EXPERTS,
+                    num_experts_per_tok=3,
+                    n_group=3,
+                    topk_group=2,
+                    n_shared_experts=2,
+                    moe_intermediate_size=20,
+                    norm_topk_prob=True,
+                    routed_scaling_factor=2.5,
+                    experts_implementation="eager",
+                )
+            )
+        ),
+        ours=_decoder(
+            *[
+                _layer(
+                    replace(
+                        HEADS,
+                        rope=RopeConfig(base=1e4, rotary_dim=4),
+                        qk_norm=HeadQKNorm(norm=RMS),
+                        biases=Biases.QUERY_KEY_VALUE,
+                    ),
+                    **(
+                        {}
+                        if number < 2
+                        else {
+                            "feed_forward": AffinityMixtureConfig(
+                                num_experts=EXPERTS,
+                                experts_per_token=3,
+                                d_ff=20,
+                                num_shared=2,
+                                weight_factor=2.5,
+                                num_groups=3,
+                                groups_kept=2,
+                            )
+                        }
+                    ),
+                )
+                for number in range(L)
+            ]
+        ),
+    ),
+    "MiniMax-M2": Architecture(
+        theirs=lambda: hf.MiniMaxM2ForCausalLM(
+            hf.MiniMaxM2Config(
+                **_sizes(
+                    rope_parameters=_rope(1e4, partial_rotary_factor=0.4),
+                    num_local_experts=EXPERTS,
+                    num_experts_per_tok=4,
+                    experts_implementation="eager",
+                )
+            )
+        ),
+        ours=_decoder(
+            *[
+                _layer(
+                    replace(
+                        HEADS,
+                        rope=RopeConfig(base=1e4, rotary_dim=4),
+                        qk_norm=ProjectionQKNorm(norm=RMS),
+                    ),
+                    feed_forward=AffinityMixtureConfig(
+                        num_experts=EXPERTS, experts_per_token=4, d_ff=F
+                    ),
+                )
+            ]
+            * L
+        ),
+    ),
     "gpt-oss": Architecture(
         theirs=lambda: hf.GptOssForCausalLM(
             hf.GptOssConfig(
@@ -473,6 +565,34 @@ ARCHITECTURES: dict[str, Architecture] = {
     "DeepSeek-V3": Architecture(
         theirs=_deepseek(hf.DeepseekV3ForCausalLM, hf.DeepseekV3Config),
         ours=DEEPSEEK,
+        convert=from_deepseek,
+    ),
+    "DeepSeek-V3 with experts": Architecture(
+        theirs=_deepseek(
+            hf.DeepseekV3ForCausalLM,
+            hf.DeepseekV3Config,
+            first_k_dense_replace=3,
+            q_lora_rank=DEEPSEEK_DCQ,
+            n_routed_experts=EXPERTS,
+            num_experts_per_tok=3,
+            n_group=3,
+            topk_group=2,
+            n_shared_experts=1,
+            moe_intermediate_size=20,
+            norm_topk_prob=True,
+            routed_scaling_factor=2.5,
+            experts_implementation="eager",
+        ),
+        ours=_decoder(
+            *[
+                replace(
+                    layer,
+                    attention=replace(layer.attention, query_latent_dim=DEEPSEEK_DCQ),
+                    feed_forward=layer.feed_forward if number < 3 else DEEPSEEK_EXPERTS,
+                )
+                for number, layer in enumerate(DEEPSEEK.layers)
+            ]
+        ),
         convert=from_deepseek,
     ),
     # Eight heads are a power of two, six are not: ALiBi takes other slopes.
@@ -663,6 +783,9 @@ def draw_all(model: nn.Module, seed: int) -> None:
         for parameter in model.parameters():
             spread = 0.3 if parameter.ndim == 1 else 0.7 * parameter.shape[-1] ** -0.5
             parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
+        for name, buffer in model.named_buffers():
+            if "correction_bias" in name:  # what balances loads is no parameter
+                buffer.add_(0.3 * torch.randn(buffer.shape, generator=generator))
 
 
 def make_pair(name: str, seed: int = 0) -> tuple[nn.Module, Decoder]:

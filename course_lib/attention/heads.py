@@ -1,7 +1,5 @@
 """Several heads read the same sequence side by side, each in its own part of the width."""
 
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -11,7 +9,6 @@ from course_lib.shapes import require_axes, require_projection
 from course_lib.sizes import require_positive, require_whole
 
 __all__ = [
-    "MultiHeadParameters",
     "cross_attention",
     "merge_heads",
     "mha_flops",
@@ -19,26 +16,6 @@ __all__ = [
     "multi_head_attention",
     "split_heads",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MultiHeadParameters:
-    """The four matrices of multi-head attention, without biases.
-
-    Head h owns columns h D to (h + 1) D of the first two, columns h Dv to (h + 1) Dv of w_v, and
-    the same rows of w_o.
-
-    Attributes:
-        w_q: projection of x into the queries of all heads, H D columns.
-        w_k: projection of the context into the keys of all heads, H D columns.
-        w_v: projection of the context into the values of all heads, H Dv columns.
-        w_o: projection of the heads' outputs, side by side, back to the width C.
-    """
-
-    w_q: Float[Tensor, "C _"]
-    w_k: Float[Tensor, "C _"]
-    w_v: Float[Tensor, "C _"]
-    w_o: Float[Tensor, "_ C"]
 
 
 def split_heads(x: Float[Tensor, "*batch T _"], num_heads: int) -> Float[Tensor, "*batch H T D"]:
@@ -100,7 +77,10 @@ def merge_heads(x: Float[Tensor, "*batch H T D"]) -> Float[Tensor, "*batch T _"]
 
 def multi_head_attention(
     x: Float[Tensor, "*batch T C"],
-    parameters: MultiHeadParameters,
+    w_q: Float[Tensor, "C _"],
+    w_k: Float[Tensor, "C _"],
+    w_v: Float[Tensor, "C _"],
+    w_o: Float[Tensor, "_ C"],
     num_heads: int,
     may_attend: Bool[Tensor, "*#mask #T #T"] | None = None,
 ) -> Float[Tensor, "*batch T C"]:
@@ -111,29 +91,35 @@ def multi_head_attention(
 
     Args:
         x: one row per position; every position asks, and every position can be read.
-        parameters: the four matrices.
+        w_q: projection into the queries of all heads; head h owns columns h D to (h + 1) D.
+        w_k: projection into their keys, laid out alike.
+        w_v: projection into their values: H Dv columns.
+        w_o: projection of the heads' outputs, side by side, back to the width C.
         num_heads: H of them.
-        may_attend: True where position t may read position s; None allows every pair. It has two
-            axes, T and T, or all axes of the scores, B H T T: a mask of each example, for all heads
-            alike, is B 1 T T. A query with no key to read gets zeros, never NaN.
+        may_attend: True where position t may read position s, for all heads alike; None allows
+            every pair. It has two axes, T and T, or one per axis of x: a mask of each example is
+            B T T. A query with no key to read gets zeros, never NaN.
 
     Returns:
         One vector per position, as wide as x.
 
     Raises:
         ValueError: if num_heads does not divide a projection's columns, if sizes do not fit, or
-            if may_attend does not fit the scores.
+            if may_attend does not fit the sequences.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2; without biases, as there.
     Cost: ``mha_flops(B, T, T, C, H, D)``; B H T T weights are held in memory.
     """
-    return _attend(x, None, parameters, num_heads, may_attend)
+    return _attend(x, None, (w_q, w_k, w_v, w_o), num_heads, may_attend)
 
 
 def cross_attention(
     x: Float[Tensor, "*batch T C"],
     context: Float[Tensor, "*batch S C"],
-    parameters: MultiHeadParameters,
+    w_q: Float[Tensor, "C _"],
+    w_k: Float[Tensor, "C _"],
+    w_v: Float[Tensor, "C _"],
+    w_o: Float[Tensor, "_ C"],
     num_heads: int,
     may_attend: Bool[Tensor, "*#mask #T #S"] | None = None,
 ) -> Float[Tensor, "*batch T C"]:
@@ -145,44 +131,61 @@ def cross_attention(
     Args:
         x: the vectors that ask, one row per position.
         context: X', the vectors that are read.
-        parameters: the four matrices.
+        w_q: projection of x into the queries of all heads.
+        w_k: projection of the context into their keys.
+        w_v: projection of the context into their values.
+        w_o: projection of the heads' outputs, side by side, back to the width C.
         num_heads: H of them.
-        may_attend: True where position t of x may read position s of the context; None allows every
-            pair. It has two axes, T and S, or all axes of the scores, B H T S: the padding of the
-            context is B 1 1 S. A query with no key to read gets zeros, never NaN.
+        may_attend: True where position t of x may read position s of the context, for all heads
+            alike; None allows every pair. It has two axes, T and S, or one per axis of x: the
+            padding of the context is B 1 S. A query with no key to read gets zeros, never NaN.
 
     Returns:
         One vector per position of x, as wide as x.
 
     Raises:
         ValueError: if num_heads does not divide a projection's columns, if sizes do not fit, or
-            if may_attend does not fit the scores.
+            if may_attend does not fit the sequences.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.3, "encoder-decoder attention".
     Cost: ``mha_flops(B, T, S, C, H, D)``; B H T S weights are held in memory.
     """
-    return _attend(x, context, parameters, num_heads, may_attend)
+    return _attend(x, context, (w_q, w_k, w_v, w_o), num_heads, may_attend)
 
 
 def _attend(
     x: Tensor,
     context: Tensor | None,
-    parameters: MultiHeadParameters,
+    matrices: tuple[Tensor, Tensor, Tensor, Tensor],
     num_heads: int,
     may_attend: Tensor | None,
 ) -> Tensor:
-    projected = project_qkv(x, parameters.w_q, parameters.w_k, parameters.w_v, context)
+    """Project, split, attend in every head, merge, project back."""
+    w_q, w_k, w_v, w_o = matrices
+    projected = project_qkv(x, w_q, w_k, w_v, context)
     query, key, value = (split_heads(vectors, num_heads) for vectors in projected)
-    output, _ = scaled_dot_product_attention(query, key, value, may_attend)
+    output, _ = scaled_dot_product_attention(query, key, value, _of_all_heads(may_attend, x))
     merged = merge_heads(output)
-    require_projection("the merged heads", merged, "w_o", parameters.w_o)
-    if parameters.w_o.shape[1] != x.shape[-1]:
+    require_projection("the merged heads", merged, "w_o", w_o)
+    if w_o.shape[1] != x.shape[-1]:
         raise ValueError(
             "what the heads found is added to x, so w_o has a column for each of its C entries; "
-            f"x has C={x.shape[-1]} and w_o {parameters.w_o.shape[1]} columns; "
-            f"shapes {tuple(x.shape)} and {tuple(parameters.w_o.shape)}"
+            f"x has C={x.shape[-1]} and w_o {w_o.shape[1]} columns; "
+            f"shapes {tuple(x.shape)} and {tuple(w_o.shape)}"
         )
-    return merged @ parameters.w_o
+    return merged @ w_o
+
+
+def _of_all_heads(may_attend: Tensor | None, x: Tensor) -> Tensor | None:
+    if may_attend is None or may_attend.ndim == 2:
+        return may_attend
+    if may_attend.ndim != x.ndim:
+        raise ValueError(
+            "one mask serves all heads, so it has two axes, or one for each axis of x; "
+            f"may_attend has {may_attend.ndim} axes and x {x.ndim}; "
+            f"shapes {tuple(may_attend.shape)} and {tuple(x.shape)}"
+        )
+    return may_attend.unsqueeze(-3)  # ... T S -> ... 1 T S
 
 
 def mha_param_count(C: int, H: int, D: int, bias: bool) -> int:

@@ -16,10 +16,11 @@ from course_lib.config.arrangement import (
 )
 from course_lib.config.decoder import DecoderConfig
 
-__all__ = ["from_llama"]
+__all__ = ["LLAMA_NAMES", "from_llama"]
 
 _BEFORE = {"attention_norm": "input_layernorm", "feed_forward_norm": "post_attention_layernorm"}
-_NAMES = Names(
+#: What the family calls its parts.
+LLAMA_NAMES = Names(
     embedding="model.embed_tokens",
     layer="model.layers",
     attention={letter: f"self_attn.{letter}_proj" for letter in "qkvo"},
@@ -63,4 +64,4 @@ def from_llama(
     Source: the names in transformers' Llama, Qwen 2 and 3, OLMo 2, Gemma 2 and 3, Granite and
     StableLM models.
     """
-    return renamed(Checkpoint(tensors), config, _NAMES)
+    return renamed(Checkpoint(tensors), config, LLAMA_NAMES)

@@ -5,20 +5,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config.experts import GatedMixtureConfig
+from course_lib.config.experts import AffinityMixtureConfig, GatedMixtureConfig
 from course_lib.number_formats.mxfp4 import mxfp4_dequantize
 
-__all__ = ["clamped_mixture", "gated_mixture"]
+__all__ = ["affinity_mixture", "clamped_mixture", "gated_mixture"]
 
 #: What each release calls the router, and an expert's gate, what it gates, and the way down.
 _ONE_BY_ONE = (
     ("mlp.gate", "mlp.experts.{}", ("gate_proj", "up_proj", "down_proj")),  # Qwen3
     ("block_sparse_moe.gate", "block_sparse_moe.experts.{}", ("w1", "w3", "w2")),  # Mixtral
 )
+#: What holds the bias.
+_BIASED = ("mlp.gate", "mlp", "block_sparse_moe")
 
 
 def gated_mixture(
-    source: Checkpoint, config: GatedMixtureConfig, theirs: str
+    source: Checkpoint, config: GatedMixtureConfig | AffinityMixtureConfig, theirs: str
 ) -> dict[str, Float[Tensor, "..."]]:
     """Take the router and the experts of a SwiGLU mixture, however they are stored.
 
@@ -56,6 +58,36 @@ def gated_mixture(
     return {f"feed_forward.{name}": tensor.contiguous() for name, tensor in ours.items()}
 
 
+def affinity_mixture(
+    source: Checkpoint, config: AffinityMixtureConfig, theirs: str
+) -> dict[str, Float[Tensor, "..."]]:
+    """Take a mixture with a bias that balances its loads, and the experts that all tokens use.
+
+    Args:
+        source: the checkpoint.
+        config: how many experts there are, and how many are shared.
+        theirs: the layer's name in the checkpoint.
+
+    Returns:
+        Our names -> tensors, as of ``gated_mixture``, with the bias and the shared network.
+
+    Raises:
+        ValueError: if one of its tensors is missing.
+
+    Source: the names of DeepSeek-V3's, GLM-4.5's and MiniMax-M2's released files, and
+    transformers' of them.
+    """
+    ours = gated_mixture(source, config, theirs)
+    biases = [f"{theirs}.{name}.e_score_correction_bias" for name in _BIASED]
+    found = [name for name in biases if name in source.tensors]
+    ours["feed_forward.b_router"] = source.take(found[0] if found else biases[0])
+    if config.num_shared:
+        for part in ("gate", "up", "down"):
+            shared = source.matrix(f"{theirs}.mlp.shared_experts.{part}_proj")
+            ours[f"feed_forward.w_shared_{part}"] = shared
+    return ours
+
+
 def clamped_mixture(source: Checkpoint, theirs: str) -> dict[str, Float[Tensor, "..."]]:
     """Take the router and the experts of gpt-oss, in bfloat16 or in MXFP4.
 
@@ -78,7 +110,7 @@ def clamped_mixture(source: Checkpoint, theirs: str) -> dict[str, Float[Tensor, 
     for name, foreign in (("gate_up", "gate_up_proj"), ("down", "down_proj")):
         whole = f"{theirs}.mlp.experts.{foreign}"
         ours[f"b_{name}"] = source.take(f"{whole}_bias")
-        if f"{whole}_blocks" in source.tensors:
+        if {f"{whole}_blocks", f"{whole}_scales"} & set(source.tensors):
             # Stored as [E, out, in / 32, 16 bytes].
             blocks, scales = source.packed(f"{whole}_blocks"), source.packed(f"{whole}_scales")
             ours[f"w_{name}"] = mxfp4_dequantize(blocks, scales).mT.contiguous()

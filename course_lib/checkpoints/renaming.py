@@ -1,18 +1,22 @@
 """What the doors of most families share: a table of their names, and one walk through the model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.checkpoints.mixtures import clamped_mixture, gated_mixture
+from course_lib.checkpoints.mixtures import affinity_mixture, clamped_mixture, gated_mixture
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.config.arrangement import Arrangement
 from course_lib.config.attention import AlibiAttentionConfig, CausalAttentionConfig
 from course_lib.config.attention_parts import Softmax
 from course_lib.config.decoder import DecoderConfig, EmbeddingNorm, LayerConfig, LogitBias
-from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.experts import (
+    AffinityMixtureConfig,
+    ClampedMixtureConfig,
+    GatedMixtureConfig,
+)
 from course_lib.config.feed_forward import (
     FeedForwardConfig,
     GatedFeedForwardConfig,
@@ -20,7 +24,7 @@ from course_lib.config.feed_forward import (
 )
 from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm
 
-__all__ = ["Names", "cut_fused", "renamed"]
+__all__ = ["Names", "cut_fused", "renamed", "renamed_parts"]
 
 Heads = CausalAttentionConfig | AlibiAttentionConfig
 
@@ -108,21 +112,45 @@ def renamed(
             of the family's, or the model is tied and the checkpoint's logits have a table of their
             own.
     """
+    ours: dict[str, Tensor] = {}
+    for part in renamed_parts(source, config, names):
+        ours |= part
+    return ours
+
+
+def renamed_parts(
+    source: Checkpoint, config: DecoderConfig, names: Names
+) -> Iterator[dict[str, Float[Tensor, "..."]]]:
+    """Take a model's tensors as ``renamed`` does, but one part at a time.
+
+    Args:
+        source: the checkpoint.
+        config: the model.
+        names: what the family calls it.
+
+    Yields:
+        Our names -> tensors: of the embedding, of each layer, of what follows. What was yielded may
+        be let go of before the next is asked for.
+
+    Raises:
+        ValueError: as ``renamed``; a tensor that is left over is told at the end.
+    """
     table = f"{names.embedding}.weight"
     ours = {"embedding": source.take(table)}
     for step in config.embedding_steps:
         if isinstance(step, EmbeddingNorm):
             ours |= source.norm("embedding_norm", names.embedding_norm, step.norm)
+    yield ours
     for number, layer in enumerate(config.layers):
         where = f"layer {number} of {config.num_layers}"
         found = _layer(source, layer, names, f"{names.layer}.{number}", where)
-        ours |= {f"blocks.{number}.{name}": tensor for name, tensor in found.items()}
-    ours |= source.norm("final_norm", names.final_norm, config.final_norm)
+        yield {f"blocks.{number}.{name}": tensor for name, tensor in found.items()}
+    ours = source.norm("final_norm", names.final_norm, config.final_norm)
     ours |= source.unembedding(table, names.logits, is_tied=config.is_tied)
     if LogitBias() in config.logit_steps:
         ours["logit_bias"] = source.take(f"{names.logits}.bias")
     source.finish()
-    return ours
+    yield ours
 
 
 def _layer(
@@ -160,6 +188,8 @@ def _feed_forward(
             return gated_mixture(source, network, theirs)
         case ClampedMixtureConfig():
             return clamped_mixture(source, theirs)
+        case AffinityMixtureConfig():
+            return affinity_mixture(source, network, theirs)
     ours: dict[str, Tensor] = {}
     for part, foreign in names.feed_forward.items():
         name = f"{theirs}.{foreign}"

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from course_lib.sizes import require_positive
+from course_lib.sizes import require_count, require_factor, require_positive
 
-__all__ = ["ClampedMixtureConfig", "GatedMixtureConfig"]
+__all__ = ["AffinityMixtureConfig", "ClampedMixtureConfig", "GatedMixtureConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,50 @@ class ClampedMixtureConfig:
 
     def __post_init__(self) -> None:
         _require_mixture(self.num_experts, self.experts_per_token, self.d_ff)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffinityMixtureConfig:
+    """E SwiGLU networks chosen by affinities of their own, and some that every token uses.
+
+    ``grouped_sigmoid_router`` chooses, by a bias that balances the loads and is no parameter
+    (DeepSeek-V3, Kimi K2, GLM-4.5, MiniMax-M2).
+
+    Attributes:
+        num_experts: E, how many there are to choose from.
+        experts_per_token: A, at most E.
+        d_ff: F, the width inside each.
+        num_shared: experts that every token uses besides; 0 for none.
+        weight_factor: what the weights, whose sum is 1, are multiplied by.
+        num_groups: groups of neighbouring experts; divides E.
+        groups_kept: groups that a token may use.
+    """
+
+    num_experts: int
+    experts_per_token: int
+    d_ff: int
+    num_shared: int = 0
+    weight_factor: float = 1.0
+    num_groups: int = 1
+    groups_kept: int = 1
+
+    def __post_init__(self) -> None:
+        _require_mixture(self.num_experts, self.experts_per_token, self.d_ff)
+        require_count(num_shared=self.num_shared)
+        require_factor(self.weight_factor)
+        require_positive(num_groups=self.num_groups, groups_kept=self.groups_kept)
+        within = self.groups_kept * (self.num_experts // self.num_groups)
+        if self.num_experts % self.num_groups or self.groups_kept > self.num_groups:
+            raise ValueError(
+                "all groups have the same number of experts, and some of them are kept; "
+                f"num_experts is {self.num_experts}, num_groups {self.num_groups} and groups_kept "
+                f"{self.groups_kept}"
+            )
+        if within < self.experts_per_token:
+            raise ValueError(
+                "the groups that are kept hold at least the experts of a token; they hold "
+                f"{within}, and experts_per_token is {self.experts_per_token}"
+            )
 
 
 def _require_mixture(num_experts: int, experts_per_token: int, d_ff: int) -> None:

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.experts import (
+    AffinityMixtureConfig,
+    ClampedMixtureConfig,
+    GatedMixtureConfig,
+)
 from course_lib.sizes import require_positive
 
 __all__ = ["Activation", "FeedForwardConfig", "GatedFeedForwardConfig", "PlainFeedForwardConfig"]
@@ -50,5 +54,9 @@ class GatedFeedForwardConfig:
 
 
 FeedForwardConfig = (
-    PlainFeedForwardConfig | GatedFeedForwardConfig | GatedMixtureConfig | ClampedMixtureConfig
+    PlainFeedForwardConfig
+    | GatedFeedForwardConfig
+    | GatedMixtureConfig
+    | ClampedMixtureConfig
+    | AffinityMixtureConfig
 )

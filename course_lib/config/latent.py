@@ -20,7 +20,9 @@ class LatentAttentionConfig:
         latent_dim: Dc, entries of what a token leaves behind for all heads.
         rope: how the Dr entries are rotated that a query has beside D, and that a token's one
             rotary key has for all heads; Dr is its rotary_dim.
-        norm: of the latent vector.
+        query_latent_dim: entries of the vector that queries are made from; None where they are
+            made from x itself, as in DeepSeek-V2-Lite.
+        norm: of the latent vectors.
     """
 
     num_heads: int
@@ -28,6 +30,7 @@ class LatentAttentionConfig:
     value_dim: int
     latent_dim: int
     rope: RopeConfig
+    query_latent_dim: int | None = None
     norm: RMSNormConfig = RMSNormConfig(eps=1e-6)
 
     def __post_init__(self) -> None:
@@ -37,3 +40,5 @@ class LatentAttentionConfig:
             value_dim=self.value_dim,
             latent_dim=self.latent_dim,
         )
+        if self.query_latent_dim is not None:
+            require_positive(query_latent_dim=self.query_latent_dim)

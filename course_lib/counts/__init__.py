@@ -1,1 +1,1 @@
-"""How much a model holds and costs, as exact integers computed from its sizes alone."""
+"""What a model holds and costs, and what waits in it, as integers computed from sizes alone."""

@@ -28,6 +28,8 @@ def attention_parameters(config: AttentionConfig, d_model: int) -> int:
         \text{latent vector, rotary key}} + \underbrace{D_c H (D + D_v)}_{\text{keys, values}}
         + H D_v C
 
+    Queries from a latent vector of Dcq entries cost C Dcq + Dcq H (D + Dr), and the norm's gain.
+
     Args:
         config: the attention.
         d_model: C, width of the residual stream.
@@ -101,7 +103,12 @@ def _causal_parameters(config: CausalAttentionConfig, d_model: int) -> int:
 
 def _latent_parameters(config: LatentAttentionConfig, d_model: int) -> int:
     heads, rotary, latent = config.num_heads, config.rope.rotary_dim, config.latent_dim
-    queries = d_model * heads * (config.head_dim + rotary)
+    width = config.query_latent_dim
+    if width is None:
+        queries = d_model * heads * (config.head_dim + rotary)
+    else:
+        queries = width * heads * (config.head_dim + rotary)
+        queries += d_model * width + norm_parameters(config.norm, width)
     down = d_model * (latent + rotary) + norm_parameters(config.norm, latent)
     up = latent * heads * (config.head_dim + config.value_dim)
     return queries + down + up + heads * config.value_dim * d_model

@@ -1,6 +1,10 @@
 """How many parameters a feed-forward network has."""
 
-from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.experts import (
+    AffinityMixtureConfig,
+    ClampedMixtureConfig,
+    GatedMixtureConfig,
+)
 from course_lib.config.feed_forward import (
     FeedForwardConfig,
     GatedFeedForwardConfig,
@@ -20,6 +24,8 @@ def feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> int:
 
     .. math:: 3 E C F + C E \quad\text{or, clamped,}\quad E (3 C F + 2 F + C) + C E + E
 
+    Shared experts count beside the E; a bias that only balances loads is no parameter.
+
     Args:
         config: the network.
         d_model: C, width of the residual stream.
@@ -35,7 +41,7 @@ def feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> int:
     """
     require_positive(d_model=d_model)
     match config:
-        case GatedMixtureConfig() | ClampedMixtureConfig():
+        case GatedMixtureConfig() | ClampedMixtureConfig() | AffinityMixtureConfig():
             return _mixture_parameters(config, d_model, config.num_experts)
         case PlainFeedForwardConfig(d_ff=d_ff, has_bias=has_bias):
             return 2 * d_model * d_ff + (d_ff + d_model if has_bias else 0)
@@ -44,7 +50,7 @@ def feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> int:
 
 
 def active_feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> int:
-    r"""Count those parameters which one token meets: of a mixture, A experts and the router.
+    r"""Count the parameters that one token meets: of a mixture, A experts, shared ones, router.
 
     Args:
         config: the network.
@@ -59,7 +65,7 @@ def active_feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> i
     Source: Shazeer et al. 2017 (arXiv:1701.06538), sec. 1.2.
     """
     match config:
-        case GatedMixtureConfig() | ClampedMixtureConfig():
+        case GatedMixtureConfig() | ClampedMixtureConfig() | AffinityMixtureConfig():
             require_positive(d_model=d_model)
             return _mixture_parameters(config, d_model, config.experts_per_token)
         case _:
@@ -67,12 +73,16 @@ def active_feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> i
 
 
 def _mixture_parameters(
-    config: GatedMixtureConfig | ClampedMixtureConfig, d_model: int, experts: int
+    config: GatedMixtureConfig | ClampedMixtureConfig | AffinityMixtureConfig,
+    d_model: int,
+    experts: int,
 ) -> int:
     one, router = 3 * d_model * config.d_ff, d_model * config.num_experts
     match config:
         case GatedMixtureConfig():
             return experts * one + router
+        case AffinityMixtureConfig(num_shared=num_shared):
+            return (experts + num_shared) * one + router
         case ClampedMixtureConfig():
             biases = 2 * config.d_ff + d_model
             return experts * (one + biases) + router + config.num_experts

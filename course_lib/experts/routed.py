@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.experts.dispatch import expert_combine, expert_dispatch
 
-__all__ = ["Network", "through_experts"]
+__all__ = ["Network", "require_routed", "through_experts"]
 
 #: All experts at once: the rows of expert 0, then those of expert 1, …, and how many each has.
 Network = Callable[[Tensor, Tensor], Tensor]
@@ -39,6 +39,29 @@ def through_experts(
 
     Source: Shazeer et al. 2017 (arXiv:1701.06538), eq. 1.
     """
+    require_routed(x, experts, weights)
+    tokens, choices = x.flatten(0, -2), experts.flatten(0, -2)
+    order, counts = expert_dispatch(choices, num_experts, num_experts)
+    given = network(tokens[order // experts.shape[-1]], counts)
+    return expert_combine(given, order, weights.flatten(0, -2)).view(x.shape)
+
+
+def require_routed(
+    x: Float[Tensor, "..."], experts: Int[Tensor, "..."], weights: Float[Tensor, "..."]
+) -> None:
+    """Refuse tokens without their choices, and choices without their weights.
+
+    Args:
+        x: one vector per token.
+        experts: which experts each token uses.
+        weights: how much of each.
+
+    Returns:
+        Nothing, if they fit.
+
+    Raises:
+        ValueError: if a token has no choices of its own, or not one weight for each.
+    """
     if not x.shape[:-1] == experts.shape[:-1] == weights.shape[:-1] or x.ndim < 2:
         raise ValueError(
             "each token has one vector and its choices, so all axes but the last agree; "
@@ -49,7 +72,3 @@ def through_experts(
             f"each choice has one weight; a token has {experts.shape[-1]} choices and "
             f"{weights.shape[-1]} weights; shapes {tuple(experts.shape)} and {tuple(weights.shape)}"
         )
-    tokens, choices = x.flatten(0, -2), experts.flatten(0, -2)
-    order, counts = expert_dispatch(choices, num_experts, num_experts)
-    given = network(tokens[order // experts.shape[-1]], counts)
-    return expert_combine(given, order, weights.flatten(0, -2)).view(x.shape)

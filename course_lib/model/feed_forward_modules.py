@@ -4,14 +4,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.experts import (
+    AffinityMixtureConfig,
+    ClampedMixtureConfig,
+    GatedMixtureConfig,
+)
 from course_lib.config.feed_forward import (
     FeedForwardConfig,
     GatedFeedForwardConfig,
     PlainFeedForwardConfig,
 )
 from course_lib.layers.feed_forward import feed_forward, gated_feed_forward
-from course_lib.model.mixture_modules import ClampedMixture, GatedMixture
+from course_lib.model.mixture_modules import AffinityMixture, ClampedMixture, GatedMixture
 from course_lib.sizes import require_positive
 
 __all__ = ["GatedFeedForward", "PlainFeedForward", "feed_forward_module"]
@@ -81,3 +85,5 @@ def feed_forward_module(config: FeedForwardConfig, d_model: int) -> nn.Module:
             return GatedMixture(config, d_model)
         case ClampedMixtureConfig():
             return ClampedMixture(config, d_model)
+        case AffinityMixtureConfig():
+            return AffinityMixture(config, d_model)

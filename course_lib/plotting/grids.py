@@ -15,7 +15,7 @@ from torch import Tensor
 from course_lib.plotting.colors import FAINT, INK, KEY, QUERY, RAMP, ramp_color
 from course_lib.plotting.standard import Sheet, StaticFigure, on_mark, sheet_of_paper
 
-__all__ = ["weights_heatmap"]
+__all__ = ["fill_cells", "weights_heatmap"]
 
 # The height of a cell, the most that all rows take, and the least width of a cell in which a number
 # of two digits can be read. More rows than LINES have no lines between them.
@@ -56,7 +56,7 @@ def weights_heatmap(
         upright = wide < 7.5 * max(map(len, key_labels))
         above = 30 + (7.5 * max(map(len, key_labels)) if upright else 22)
         figure, (axes,) = sheet_of_paper(sheet, row * queries + above + (0 if room else 70))
-        _draw_cells(axes, numbers)
+        fill_cells(axes, numbers)
         axes.set_xticks(range(keys), list(key_labels), rotation=90 if upright else 0)
         axes.set_yticks(range(queries), list(query_labels))
         _dress(axes, sheet)
@@ -69,8 +69,16 @@ def weights_heatmap(
     return StaticFigure(draw)
 
 
-def _draw_cells(axes: Axes, numbers: np.ndarray) -> None:
-    """Fill the cells, runs of one shade in a row as one piece: a large grid stays a small file."""
+def fill_cells(axes: Axes, numbers: np.ndarray) -> None:
+    """Fill the cells, runs of one shade in a row as one piece: a large grid stays a small file.
+
+    Args:
+        axes: the panel.
+        numbers: a weight for each cell, T rows of S.
+
+    Returns:
+        Nothing: they stand in the panel.
+    """
     runs: dict[str, list[Path]] = {}
     for t, row in enumerate(numbers):
         shades = [ramp_color(weight)[0] for weight in row]

@@ -1,7 +1,7 @@
 """The models with mixtures of experts by their names."""
 
 from course_lib.config.decoder import DecoderConfig
-from course_lib.zoo import gpt_oss, mixtral, qwen
+from course_lib.zoo import deepseek, glm, gpt_oss, mixtral, qwen
 
 __all__ = ["MIXTURES"]
 
@@ -13,4 +13,9 @@ MIXTURES: dict[str, DecoderConfig] = {
     "Qwen3 235B-A22B": qwen.QWEN3_235B_A22B,
     "gpt-oss-20b": gpt_oss.GPT_OSS_20B,
     "gpt-oss-120b": gpt_oss.GPT_OSS_120B,
+    "DeepSeek-V3": deepseek.DEEPSEEK_V3,
+    "Kimi K2": deepseek.KIMI_K2,
+    "GLM-4.5 Air": glm.GLM45_AIR,
+    "GLM-4.5": glm.GLM45,
+    "MiniMax-M2": glm.MINIMAX_M2,
 }

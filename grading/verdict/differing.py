@@ -12,6 +12,7 @@ from grading.verdict.compare import close
 __all__ = [
     "difference_in_words",
     "gradient_in_words",
+    "in_digits",
     "order_of",
     "output_name",
     "told_apart",
@@ -32,12 +33,21 @@ def output_name(exercise: Exercise, number: int) -> str:
     return exercise.outputs[min(number, len(exercise.outputs) - 1)].name
 
 
+def in_digits(value: Any, digits: int) -> str:
+    """Return a number as text; a count, which so many digits would round, has all of its own."""
+    if not isinstance(value, float):
+        return str(value)
+    if value.is_integer() and 10**digits <= abs(value) < 2**53:
+        return f"{value:.0f}"
+    return f"{value + 0:.{digits}g}"  # 0 is added so that no zero is shown as negative
+
+
 def told_apart(mine: Any, right: Any) -> tuple[str, str]:
     """Return two numbers as text, with as many digits as it takes to see that they differ."""
     texts = (str(mine), str(right))
     if isinstance(mine, float) and isinstance(right, float):
         for digits in (4, 6, 9, 17):
-            texts = (f"{mine + 0:.{digits}g}", f"{right + 0:.{digits}g}")
+            texts = (in_digits(mine, digits), in_digits(right, digits))
             if texts[0] != texts[1]:
                 break
     mine, right = (text.replace("nan", "NaN") for text in texts)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from grading.verdict.differing import in_digits
 from grading.verdict.record import Example, Record, Told
 from grading.words.equations import chapter_title, equation_tex
 from grading.words.links import equation_link, is_for_building
@@ -103,10 +104,7 @@ def rows(one: Example) -> dict[str, list[str]]:
 
 
 def _numbers(row: Sequence[Any], digits: int) -> list[str]:
-    # 0 is added so that no zero is shown as negative.
-    written = [
-        f"{value + 0:.{digits}g}" if isinstance(value, float) else str(value) for value in row
-    ]
+    written = [in_digits(value, digits) for value in row]
     return written if len(written) <= LONG else [*written[:LONG], "…"]
 
 

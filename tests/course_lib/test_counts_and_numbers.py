@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import course_lib
-from course_lib.attention import grouped, heads, latent, qk_norm, score_steps
+from course_lib.attention import contributions, grouped, heads, latent, qk_norm, score_steps
 from course_lib.attention.latent_parameters import LatentParameters
 from course_lib.cache import buffer, growing, rolling
 from course_lib.cache import latent as latent_cache
@@ -35,8 +35,10 @@ from course_lib.config import experts as experts_config
 from course_lib.config import latent as latent_config
 from course_lib.counts import attention as attention_counts
 from course_lib.counts import cache as cache_counts
+from course_lib.counts import capacity as state_capacity
 from course_lib.counts import decoder as decoder_counts
 from course_lib.counts import feed_forward as feed_forward_counts
+from course_lib.counts import gpt3, paths
 from course_lib.counts import norms as norm_counts
 from course_lib.efficient import (
     block_sparse,
@@ -52,7 +54,7 @@ from course_lib.efficient import (
 )
 from course_lib.efficient import reach as layer_reach
 from course_lib.entropy import entropy
-from course_lib.exact import blockwise, blockwise_forward, reach, splits
+from course_lib.exact import blockwise, blockwise_forward, reach, shards, splits
 from course_lib.exact.blockwise_backward import blockwise_backward
 from course_lib.exact.feed_forward import blockwise_feed_forward
 from course_lib.exact.fused import attend_then_feed
@@ -106,6 +108,7 @@ QUERY = torch.ones(1, 2, 3, 4)
 QKV = {"query": QUERY, "key": QUERY, "value": QUERY}
 HEADS = attention.CausalAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
 SWIGLUS = experts_config.GatedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
+AFFINE = experts_config.AffinityMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
 MIXED = experts_config.ClampedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
 ALIBI = attention.AlibiAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
 ROPE = rope.RopeConfig(base=10.0, rotary_dim=4)
@@ -134,9 +137,7 @@ PARAMETERS = LatentParameters(
     w_uk=torch.ones(5, 8),
     w_uv=torch.ones(5, 6),
 )
-HEAD_PARAMETERS = heads.MultiHeadParameters(
-    **dict.fromkeys(("w_q", "w_k", "w_v", "w_o"), torch.ones(8, 8))
-)
+MATRICES = dict.fromkeys(("w_q", "w_k", "w_v", "w_o"), torch.ones(8, 8))
 TABLE = rotation_table.rotation_table(POSITIONS, FREQUENCIES)
 
 KEYS = {"query": QUERY, "key": QUERY, "value": QUERY}
@@ -176,12 +177,11 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     router.sigmoid_router: ROUTED,
     router.topk_router: ROUTED,
     grouped.mha_to_gqa: {"w_k": X[0], "G": 1, "H": 2},
-    heads.cross_attention: {
-        "x": X, "context": X, "parameters": HEAD_PARAMETERS, "num_heads": 2,
+    contributions.head_contribution: {
+        "x": X, **MATRICES, "b_o": GAIN, "num_heads": 2, "head": 1,
     },
-    heads.multi_head_attention: {
-        "x": X, "parameters": HEAD_PARAMETERS, "num_heads": 2,
-    },
+    heads.cross_attention: {"x": X, "context": X, **MATRICES, "num_heads": 2},
+    heads.multi_head_attention: {"x": X, **MATRICES, "num_heads": 2},
     heads.mha_flops: dict.fromkeys("BTSCHD", 2),
     heads.mha_param_count: {**dict.fromkeys("CHD", 2), "bias": True},
     heads.split_heads: {"x": X, "num_heads": 2},
@@ -249,6 +249,10 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     decoder_counts.layer_parameters: BLOCK,
     feed_forward_counts.feed_forward_parameters: {"config": PLAIN, "d_model": 8},
     norm_counts.norm_parameters: {"config": NORM, "size": 8},
+    paths.path_length: {"kind": "conv", "i": 2, "j": 5, "kernel": 3},
+    paths.sequential_ops: {"kind": "rnn", "T": 4},
+    state_capacity.copy_capacity: {"bits_per_unit": 1.0, "N": 6, "vocab": 4},
+    gpt3.count_gpt3: {"layers": 2},
     block_sparse.block_sparse_attention: {
         **QKV, "may_attend": torch.ones(3, 3).bool(), "block": 2,
     },
@@ -323,6 +327,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     encoder_model.sequence_mask: {"lengths": IDS[0], "num_sequences": 3, "num_keys": 3},
     mixture_modules.GatedMixture: {"config": SWIGLUS, "d_model": 8},
     mixture_modules.ClampedMixture: {"config": MIXED, "d_model": 8},
+    mixture_modules.AffinityMixture: {"config": AFFINE, "d_model": 8},
     feed_forward_modules.GatedFeedForward: {"config": GATED, "d_model": 8},
     feed_forward_modules.PlainFeedForward: {"config": PLAIN, "d_model": 8},
     feed_forward_modules.feed_forward_module: {"config": PLAIN, "d_model": 8},
@@ -413,6 +418,11 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     },
     experts_config.GatedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
     experts_config.ClampedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
+    shards.ring_schedule: {"num_ranks": 2},
+    shards.tiles_of_rank: {"rank": 0, "num_ranks": 2, "layout": shards.Contiguous()},
+    shards.shard: {"x": X, "rank": 0, "num_ranks": 3, "layout": shards.Contiguous(), "axis": 1},
+    shards.unshard: {"parts": [X, X], "layout": shards.Contiguous(), "axis": 1},
+    experts_config.AffinityMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
     feed_forward_counts.active_feed_forward_parameters: {"config": MIXED, "d_model": 8},
     gpt.gpt_config: {
         "num_layers": 1, "num_heads": 2, "d_model": 8, "vocab_size": 7, "context_length": 9,
@@ -436,6 +446,9 @@ NO_CHECK = {
     "course_lib.training.recipes.Recipe": "follow hands its numbers to train",
     "course_lib.training.recipes.byte_recipe": "follow hands its numbers to train",
     "course_lib.tokenizer.bpe.merge_pair": "ids may be anything that is equal to itself",
+    "course_lib.processes": "they run in ranks, and their tests ask wrongly there",
+    "course_lib.exact.ring": "it runs in ranks, and its tests ask wrongly there",
+    "course_lib.experts.parallel": "it runs in ranks, and its tests ask wrongly there",
     "course_lib.shapes.require_entries": "softmax and the others call it",
 }
 

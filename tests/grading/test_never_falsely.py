@@ -502,10 +502,19 @@ def gives_one_tensor(exercise: Exercise) -> bool:
 
 
 TIMES = [exercise for exercise in all_exercises() if gives_one_tensor(exercise)]
+#: Who counts a multiplication with its addition as one has half of all operations, and that name.
+IS_A_MISTAKE = {("mha_flops", 0.5)}
 
 
-@pytest.mark.parametrize("factor", [0.5, 2.0, 1 / 3])
-@pytest.mark.parametrize("exercise", TIMES, ids=[one.name for one in TIMES])
+@pytest.mark.parametrize(
+    ("exercise", "factor"),
+    [
+        pytest.param(one, factor, id=f"{one.name}-{factor}")
+        for one in TIMES
+        for factor in (0.5, 2.0, 1 / 3)
+        if (one.name, factor) not in IS_A_MISTAKE
+    ],
+)
 def test_a_right_result_times_a_number_has_no_name(exercise: Exercise, factor: float) -> None:
     right = exercise.alternatives[0]
     result = check(functools.wraps(right)(lambda *given: factor * right(*given)), exercise.name)

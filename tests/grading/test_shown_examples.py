@@ -94,11 +94,16 @@ def raised_by(function: Any, inputs: dict[str, Any]) -> str:
 
 def same_text(row: Any, texts: list[str]) -> bool:
     """Whether numbers are written like this, to some number of digits."""
-    written = [
-        [f"{value + 0:.{digits}g}" if isinstance(value, float) else str(value) for value in row]
-        for digits in (4, 6, 9, 17)
-    ]
+    written = [[in_so_many(value, digits) for value in row] for digits in (4, 6, 9, 17)]
     return texts in written
+
+
+def in_so_many(value: Any, digits: int) -> str:
+    """A number in so many digits; a whole one that has more is written out."""
+    if not isinstance(value, float):
+        return str(value)
+    is_long = value.is_integer() and 10**digits <= abs(value) < 2**53
+    return str(round(value)) if is_long else f"{value + 0:.{digits}g}"
 
 
 @each

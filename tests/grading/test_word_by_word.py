@@ -17,11 +17,6 @@ from grading.exercises import all_exercises
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SDPA = "scaled_dot_product_attention"
-#: Chapters whose answers stand in a file of their own.
-APART = {
-    path.stem.removeprefix("test_word_by_word_").replace("_", "-")
-    for path in Path(__file__).parent.glob("test_word_by_word_*.py")
-}
 #: Earned full points before.
 ACCEPTED = True
 
@@ -399,8 +394,11 @@ def test_an_answer_that_ignores_a_word_of_the_contract_is_refused(
 
 def test_each_exercise_has_three_such_answers() -> None:
     # What a learner writes as a test has its own catalogue of tests that ignore a word.
-    asked = (one for one in all_exercises() if one.kind not in ("test", "bug"))
-    for exercise in (one for one in asked if one.slug not in APART):
+    # So have the chapters whose answers stand in a file of their own, beside this one.
+    files = Path(__file__).parent.glob("test_word_by_word_*.py")
+    own = {path.stem.removeprefix("test_word_by_word_").replace("_", "-") for path in files}
+    here = (one for one in all_exercises() if one.slug not in own)
+    for exercise in (one for one in here if one.kind not in ("test", "bug")):
         assert sum(row[0] == exercise.name for row in ROWS) >= 3, exercise.name
 
 

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from hypothesis import given
+from ranks_of_a_ring import against_the_fused_kernel, arriving
+from ranks_of_a_ring import qkv as ring_qkv
 from strategies import DV, B, C, D, normal, seeds
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,7 +23,9 @@ from course_lib.exact.fused import attend_then_feed
 from course_lib.exact.merging import merge_partials, merge_sink, merge_splits
 from course_lib.exact.pages import paged_attention
 from course_lib.exact.reach import Reach
+from course_lib.exact.shards import Zigzag, unshard
 from course_lib.exact.splits import shared_prefix_attention, split_kv
+from course_lib.processes.launch import run_ranks
 
 H, G = 6, 3
 FUSED = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
@@ -50,6 +54,21 @@ def test_forward_and_backward_are_the_fused_kernels(blocks: tuple[int, int], cau
     actual = blockwise_backward((query, key, value), result, arrived, reach, *blocks)
     theirs = FUSED_BACKWARD(gradient, query, key, value, *expected, 0.0, causal)
     assert_close(actual, tuple(theirs))
+
+
+def test_ranks_of_a_ring_together_are_the_fused_kernel() -> None:
+    ranks = run_ranks(against_the_fused_kernel, 2)
+    tensors = [x[..., :D] for x in ring_qkv((4, 4))]
+    whole = [unshard([of_rank[part] for of_rank in ranks], Zigzag()) for part in range(5)]
+    # The kernel wants values as wide as keys; those of the ring are one narrower: a zero.
+    query, key, value = *tensors[:2], nn.functional.pad(tensors[2], (0, D - DV))
+    expected = FUSED(query, key, value, 0.0, True)
+    assert_close(whole[0], expected[0][..., :DV])
+    assert_close(whole[1].squeeze(-1), expected[1])
+    gradient = nn.functional.pad(arriving((4, 4))[0], (0, D - DV))
+    theirs = FUSED_BACKWARD(gradient, query, key, value, *expected, 0.0, True)
+    assert_close(whole[2:4], list(theirs[:2]))
+    assert_close(whole[4], theirs[2][..., :DV])
 
 
 @given(seed=seeds)

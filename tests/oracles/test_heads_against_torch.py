@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
+from course_lib.attention.contributions import head_contribution
 from course_lib.attention.dot_product import scaled_dot_product_attention
 from course_lib.attention.grouped import (
     grouped_mix,
@@ -18,7 +19,6 @@ from course_lib.attention.grouped import (
     mha_to_gqa,
 )
 from course_lib.attention.heads import (
-    MultiHeadParameters,
     cross_attention,
     merge_heads,
     mha_flops,
@@ -42,9 +42,9 @@ def layer_of_torch(dtype: torch.dtype, bias: bool = False) -> nn.MultiheadAttent
     return layer
 
 
-def converted(layer: nn.MultiheadAttention) -> MultiHeadParameters:
+def converted(layer: nn.MultiheadAttention) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     w_q, w_k, w_v = (part.T for part in layer.in_proj_weight.detach().chunk(3))
-    return MultiHeadParameters(w_q=w_q, w_k=w_k, w_v=w_v, w_o=layer.out_proj.weight.detach().T)
+    return w_q, w_k, w_v, layer.out_proj.weight.detach().T
 
 
 # float32: measured 2.4e-7 on outputs of size 1.
@@ -52,25 +52,44 @@ def converted(layer: nn.MultiheadAttention) -> MultiHeadParameters:
 @pytest.mark.parametrize("masked", [True, False])
 def test_multi_head_and_cross_attention(masked: bool, dtype: torch.dtype, bound: float) -> None:
     layer = layer_of_torch(dtype)
-    parameters = converted(layer)
+    w_q, w_k, w_v, w_o = converted(layer)
     x, context = normal(2, B, T, WIDTH, dtype=dtype), normal(3, B, S, WIDTH, dtype=dtype)
     for read in (x, context):
         keys = read.shape[1]
-        may_attend = mask(4, B, 1, T, keys)
+        may_attend = mask(4, B, T, keys)
         may_attend[..., 0, 0] = True  # an empty row is NaN there
         # True blocks there, and each head has a mask of its own.
-        blocked = (~may_attend[:, 0]).repeat_interleave(H, dim=0) if masked else None
+        blocked = (~may_attend).repeat_interleave(H, dim=0) if masked else None
         expected, weights = layer(x, read, read, attn_mask=blocked, average_attn_weights=False)
         allowed = may_attend if masked else None
-        output = cross_attention(x, read, parameters, H, allowed)
+        output = cross_attention(x, read, w_q, w_k, w_v, w_o, H, allowed)
         if read is x:
-            assert torch.equal(multi_head_attention(x, parameters, H, allowed), output)
+            own = multi_head_attention(x, w_q, w_k, w_v, w_o, H, allowed)
+            assert torch.equal(own, output)
         assert (output - expected).abs().max() < bound
-        projected = (x @ parameters.w_q, read @ parameters.w_k, read @ parameters.w_v)
+        projected = (x @ w_q, read @ w_k, read @ w_v)
         query, key, value = (split_heads(part, H) for part in projected)
-        by_head, ours = scaled_dot_product_attention(query, key, value, allowed)
+        by_head, ours = scaled_dot_product_attention(
+            query, key, value, may_attend[:, None] if masked else None
+        )
         assert (ours - weights).abs().max() < bound
-        assert (merge_heads(by_head) @ parameters.w_o - expected).abs().max() < bound
+        assert (merge_heads(by_head) @ w_o - expected).abs().max() < bound
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 5e-7), (torch.float64, 1e-14)])
+def test_head_contribution_is_what_torchs_layer_keeps_of_one_head(
+    dtype: torch.dtype, bound: float
+) -> None:
+    layer, x, b_o = layer_of_torch(dtype), normal(2, B, T, WIDTH, dtype=dtype), normal(5, WIDTH)
+    matrices = [matrix.clone() for matrix in converted(layer)]
+    for head in range(H):
+        with torch.no_grad():
+            layer.out_proj.weight.copy_(matrices[3].T)
+            for other in set(range(H)) - {head}:
+                layer.out_proj.weight[:, other * D : (other + 1) * D] = 0.0
+            expected, _ = layer(x, x, x, need_weights=False)
+        alone = head_contribution(x, *matrices, b_o.to(dtype), H, head)
+        assert (alone - expected).abs().max() < bound
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -85,12 +104,9 @@ def test_mha_param_count_is_the_layers(heads: int, head_dim: int, bias: bool) ->
 
 @pytest.mark.parametrize("keys", [T, S])
 def test_mha_flops_are_those_that_torch_counts(keys: int) -> None:
-    parameters = MultiHeadParameters(
-        w_q=normal(0, C, WIDTH), w_k=normal(1, C, WIDTH), w_v=normal(2, C, WIDTH),
-        w_o=normal(3, WIDTH, C),
-    )  # fmt: skip
+    matrices = (*(normal(seed, C, WIDTH) for seed in range(3)), normal(3, WIDTH, C))
     with FlopCounterMode(display=False) as counter:
-        cross_attention(normal(4, B, T, C), normal(5, B, keys, C), parameters, H)
+        cross_attention(normal(4, B, T, C), normal(5, B, keys, C), *matrices, H)
     assert mha_flops(B, T, keys, C, H, D) == counter.get_total_flops()
 
 
@@ -168,5 +184,5 @@ def test_the_layer_agrees_at_a_real_size() -> None:
     x: Tensor = normal(2, 1, 128, width, dtype=torch.float32)
     causal = causal_mask(128)
     expected, _ = layer(x, x, x, attn_mask=~causal)
-    output = multi_head_attention(x, converted(layer), 8, causal)
+    output = multi_head_attention(x, *converted(layer), 8, causal)
     assert (output - expected).abs().max() < 1e-6

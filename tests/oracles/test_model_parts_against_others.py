@@ -36,6 +36,7 @@ from course_lib.counts.decoder import (
     layer_parameters,
 )
 from course_lib.counts.feed_forward import feed_forward_parameters
+from course_lib.counts.gpt3 import count_gpt3
 from course_lib.counts.norms import norm_parameters
 from course_lib.model.blocks import block_module
 from course_lib.model.rotary import rope_frequencies
@@ -273,6 +274,14 @@ def test_released_sizes_are_counted_as_transformers_counts_them(name: str) -> No
     assert ours == count(first.mlp)
     norm = next(child for key, child in first.named_children() if "norm" in key or "ln_" in key)
     assert norm_parameters(config.layers[0].norm, config.d_model) == count(norm)
+
+
+@pytest.mark.parametrize("layers", [2, 12, 96])
+def test_count_gpt3_is_what_transformers_builds(layers: int) -> None:
+    sizes = {"n_embd": 12288, "n_head": 96, "n_positions": 2048}
+    with torch.device("meta"):
+        model = hf.GPT2LMHeadModel(hf.GPT2Config(n_layer=layers, **sizes))
+    assert count_gpt3(layers) == count(model)
 
 
 @pytest.mark.parametrize("name", ["GPT-2", "Llama 3", "Qwen3", "Falcon"])

@@ -22,6 +22,7 @@ from course_lib.trained.pronouncer import (
     load_pronouncer,
     pronounce,
 )
+from course_lib.trained.spoken_words import spoken_words
 
 RARE = """
     attention transformer softmax eigenvalue backpropagation perceptron tokenizer embedding logit
@@ -126,6 +127,11 @@ def test_every_word_is_said_as_the_package_says_it(
 def test_there_are_enough_words() -> None:
     words = {*RARE.split(), *MADE_UP.split(), *ODD, *random_words(), *headwords()}
     assert len(words) > 650
+
+
+def test_the_committed_answers_are_the_packages(package: Any) -> None:
+    wrong = [one.word for one in spoken_words() if list(one.answer) != package.predict(one.word)]
+    assert wrong == []
 
 
 def test_the_tables_are_those_of_the_package(package: Any) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.testing import assert_close
 
+from course_lib.counts.paths import path_length
 from course_lib.recurrence.cells import gru_step, lstm_step, rnn_step
 from course_lib.recurrence.gradients import product_norms, state_jacobian_norms, step_jacobians
 from course_lib.recurrence.seq2seq import RecurrentEncoderDecoder, draw
@@ -174,3 +175,30 @@ def test_encoder_decoders_are_those_made_of_torchs_layers(
         state = decoder(torch.cat([token, *features], -1), state)
         rows.append(F.linear(torch.cat([state, *features], -1), model.w_out.T, model.b_out))
     assert_close(model(source, target_in), torch.stack(rows, 1))
+
+
+def heard(layers: int, kernel: int) -> list[int]:
+    """The distances from which PyTorch's causal convolutions, stacked, hear anything."""
+    x = torch.zeros(1, 1, 30, dtype=torch.float64, requires_grad=True)
+    y = x
+    for _ in range(layers):
+        y = F.conv1d(F.pad(y, (kernel - 1, 0)), torch.ones(1, 1, kernel, dtype=torch.float64))
+    (gradient,) = torch.autograd.grad(y[0, 0, -1], x)
+    return [29 - at for at in range(29) if gradient[0, 0, at] != 0]
+
+
+@pytest.mark.parametrize("kernel", [2, 3, 5, 8])
+def test_a_signal_needs_as_many_convolutions_as_the_path_is_long(kernel: int) -> None:
+    for layers in range(1, 5):
+        distances = heard(layers, kernel)
+        expected = [n for n in range(1, 30) if path_length("conv", 29, 29 - n, kernel) <= layers]
+        assert sorted(distances) == expected
+
+
+def test_a_signal_needs_as_many_steps_of_a_network_as_the_path_is_long() -> None:
+    layer = made(nn.RNN, 3, torch.float64)
+    x = normal(4, 9, C).requires_grad_()
+    (gradient,) = torch.autograd.grad(layer(x)[0][-1].sum(), x)
+    steps = [path_length("rnn", t, 8) for t in range(8)]
+    assert bool((gradient.abs().amax(-1) > 0).all())
+    assert steps == list(range(8, 0, -1))

@@ -19,7 +19,8 @@ FORMS: dict[str, list[str]] = {
 # Where a word of the glossary may come early: the term, what is said, and why it may.
 MAY_COME_EARLY: dict[tuple[str, str], str] = {
     ("key", "the key must match exactly"): "the key of a dictionary, as everybody knows it",
-    ("multi-head attention", "*Multi-head attention*"): "the name of a chapter",
+    ("head", "the head of this page"): "the top of a page, as everybody knows it",
+    ("value", "singular value"): "a number of a matrix, and a term of its own",
     ("Transformer block", "*The Transformer block*"): "the name of a chapter",
 }
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from course_lib.attention.heads import merge_heads
 from course_lib.attention.latent import (
+    compress,
     latent_attention,
     latent_attention_absorbed,
     latent_keys,
@@ -34,19 +35,27 @@ class LatentAttention(AttentionModule):
         O_h &= \mathrm{softmax}(Z_h)\, c\, W^{UV}_h \\
         Y &= \mathrm{concat}_h(O_h)\, W^O
 
-    Queries are made from x itself, as in DeepSeek-V2-Lite. The matrices are zeros until they are
-    drawn or loaded.
+    Queries are made from x itself, as in DeepSeek-V2-Lite, or from a latent vector of their own,
+    RMSNorm(x W^DQ), as in DeepSeek-V2 and V3. The matrices are zeros until they are drawn or
+    loaded.
 
     Source: DeepSeek-V2 (arXiv:2405.04434), sec. 2.1; without YaRN.
     """
+
+    w_dq: nn.Parameter | None
+    g_q: nn.Parameter | None
 
     def __init__(self, config: LatentAttentionConfig, d_model: int) -> None:
         require_positive(d_model=d_model)
         super().__init__()
         self.config = config
         heads, latent, rotary = config.num_heads, config.latent_dim, config.rope.rotary_dim
-        self.w_q = nn.Parameter(torch.zeros(d_model, heads * config.head_dim))
-        self.w_qr = nn.Parameter(torch.zeros(d_model, heads * rotary))
+        width = config.query_latent_dim
+        self.w_dq = None if width is None else nn.Parameter(torch.zeros(d_model, width))
+        self.g_q = None if width is None else nn.Parameter(torch.ones(width))
+        read = d_model if width is None else width
+        self.w_q = nn.Parameter(torch.zeros(read, heads * config.head_dim))
+        self.w_qr = nn.Parameter(torch.zeros(read, heads * rotary))
         self.w_dkv = nn.Parameter(torch.zeros(d_model, latent))
         self.w_kr = nn.Parameter(torch.zeros(d_model, rotary))
         self.w_uk = nn.Parameter(torch.zeros(latent, heads * config.head_dim))
@@ -78,7 +87,10 @@ class LatentAttention(AttentionModule):
         reading = Reading.of(x, cache, reading)
         config, parameters = self.config, self.latent_parameters
         table = reading.table(self.rotation)
-        queries = latent_queries(x, self.w_q, self.w_qr, config.num_heads, table)
+        asking = x
+        if self.w_dq is not None and self.g_q is not None:
+            asking = compress(x, self.w_dq, self.g_q, config.norm.eps)
+        queries = latent_queries(asking, self.w_q, self.w_qr, config.num_heads, table)
         kept = latent_keys(x, parameters, table, config.norm.eps)
         if earlier is not None:
             kept = earlier.extend(*kept)

@@ -14,7 +14,7 @@ __all__ = [
     "split_heads",
 ]
 
-Parameters = dict[str, np.ndarray]
+Matrix = Float64[np.ndarray, "_ _"]
 Mask = Bool[np.ndarray, "T S"]
 
 
@@ -42,37 +42,39 @@ def merge_heads(x: Float64[np.ndarray, "H T D"]) -> Float64[np.ndarray, "T _"]:
 
 def multi_head_attention(
     x: Float64[np.ndarray, "T C"],
-    parameters: Parameters,
+    w_q: Matrix,
+    w_k: Matrix,
+    w_v: Matrix,
+    w_o: Matrix,
     num_heads: int,
     may_attend: Mask | None = None,
 ) -> Float64[np.ndarray, "T C"]:
     """Cross-attention to itself."""
-    return cross_attention(x, x, parameters, num_heads, may_attend)
+    return cross_attention(x, x, w_q, w_k, w_v, w_o, num_heads, may_attend)
 
 
 def cross_attention(
     x: Float64[np.ndarray, "T C"],
     context: Float64[np.ndarray, "S C"],
-    parameters: Parameters,
+    w_q: Matrix,
+    w_k: Matrix,
+    w_v: Matrix,
+    w_o: Matrix,
     num_heads: int,
     may_attend: Mask | None = None,
 ) -> Float64[np.ndarray, "T C"]:
     """Each head attends with its own columns, and adds its output times its own rows of w_o."""
-    size = parameters["w_q"].shape[1] // num_heads
-    value_size = parameters["w_v"].shape[1] // num_heads
-    width = parameters["w_o"].shape[1]
-    result = np.zeros((len(x), width))
+    size, value_size = w_q.shape[1] // num_heads, w_v.shape[1] // num_heads
+    result = np.zeros((len(x), w_o.shape[1]))
     for h in range(num_heads):
-        columns = slice(h * size, (h + 1) * size)
-        w_q, w_k = parameters["w_q"][:, columns], parameters["w_k"][:, columns]
-        first = h * value_size
-        w_v = parameters["w_v"][:, first : first + value_size]
-        query, key, value = project_qkv(x, w_q, w_k, w_v, context)
+        columns, first = slice(h * size, (h + 1) * size), h * value_size
+        own_v = w_v[:, first : first + value_size]
+        query, key, value = project_qkv(x, w_q[:, columns], w_k[:, columns], own_v, context)
         output, _ = scaled_dot_product_attention(query, key, value, may_attend)
         for t in range(len(x)):
-            for c in range(width):
+            for c in range(w_o.shape[1]):
                 for d in range(value_size):
-                    result[t, c] += output[t, d] * parameters["w_o"][first + d, c]
+                    result[t, c] += output[t, d] * w_o[first + d, c]
     return result
 
 

@@ -6,7 +6,6 @@ from strategies import mask, normal
 from torch.testing import assert_close
 
 from course_lib.attention.heads import (
-    MultiHeadParameters,
     cross_attention,
     multi_head_attention,
 )
@@ -52,13 +51,11 @@ def test_without_biases_the_module_is_the_functions() -> None:
     module = MultiHeadAttention(C, 3, 5, has_bias=False)
     initialise(module, torch.Generator().manual_seed(0), std=0.5)
     module.double()
-    parameters = MultiHeadParameters(
-        **{name: weight.detach() for name, weight in module.named_parameters()}
-    )
-    x, context, may_attend = normal(0, 2, 4, C), normal(1, 2, 5, C), mask(2, 2, 1, 4, 4)
-    expected = multi_head_attention(x, parameters, 3, may_attend)
-    assert torch.equal(module(x, None, may_attend), expected)
-    assert torch.equal(module(x, context), cross_attention(x, context, parameters, 3))
+    matrices = [getattr(module, name).detach() for name in ("w_q", "w_k", "w_v", "w_o")]
+    x, context, may_attend = normal(0, 2, 4, C), normal(1, 2, 5, C), mask(2, 2, 4, 4)
+    expected = multi_head_attention(x, *matrices, 3, may_attend)
+    assert torch.equal(module(x, None, may_attend[:, None]), expected)
+    assert torch.equal(module(x, context), cross_attention(x, context, *matrices, 3))
 
 
 def test_the_mask_has_an_axis_for_the_heads() -> None:

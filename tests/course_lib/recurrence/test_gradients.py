@@ -70,7 +70,7 @@ def test_the_last_state_is_one_and_the_first_jacobian_takes_no_part(seed: int, s
 
 
 @given(seed=seeds, batch=sizes)
-def test_examples_of_a_batch_do_not_mix(seed: int, batch: int) -> None:
+def test_norms_of_a_batch_do_not_mix(seed: int, batch: int) -> None:
     w_h, hs = normal(seed, N, N), normal(seed + 1, batch, T, N).tanh()
     alone = torch.stack([lib.state_jacobian_norms(w_h, row) for row in hs])
     assert_close(lib.state_jacobian_norms(w_h, hs), alone)
@@ -150,7 +150,7 @@ def test_the_order_of_the_product_is_that_of_time() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, *DTYPES])
-def test_the_dtype_follows_the_inputs(dtype: torch.dtype) -> None:
+def test_the_dtype_of_the_norms_follows_the_inputs(dtype: torch.dtype) -> None:
     w_h, hs = normal(0, N, N, dtype=dtype), normal(1, B, T, N).tanh().to(dtype)
     norms = lib.state_jacobian_norms(w_h, hs)
     assert norms.dtype == lib.step_jacobians(w_h, hs).dtype == dtype

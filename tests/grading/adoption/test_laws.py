@@ -23,9 +23,20 @@ FILES = (
     "course_lib/test_documents.py",
     "course_lib/test_leaks.py",
     "course_lib/attention/test_dot_product.py",
+    "course_lib/recurrence/test_sequences.py",
+    "course_lib/recurrence/test_gradients.py",
+    "course_lib/counts/test_paths_and_capacity.py",
+    "course_lib/attention/test_heads.py",
+    "course_lib/attention/test_contributions.py",
+    "course_lib/counts/test_gpt3.py",
     "oracles/test_softmax_against_torch.py",
+    "oracles/test_recurrence_against_torch.py",
     "oracles/test_masks_against_others.py",
     "oracles/test_attention_against_torch.py",
+    "course_lib/test_lookup.py",
+    "oracles/test_lookup_against_torch.py",
+    "course_lib/attention/test_additive.py",
+    "course_lib/recurrence/test_seq2seq.py",
 )
 
 

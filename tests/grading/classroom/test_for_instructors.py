@@ -33,7 +33,7 @@ from walked_page import Typed, Walk, blocks, commands, walk
 
 from grading.classroom.enrolment import opened
 from grading.classroom.sample_learners import ANSWERS, read_learner, submission
-from grading.notebooks import ROOT, notebook, read_notebook, write_notebook
+from grading.notebooks import ROOT, notebook, read_notebook, slugs, write_notebook
 
 PAGE = Path("book") / "for-instructors.md"
 # What is not typed, and why.
@@ -593,8 +593,10 @@ def test_the_assignment_and_its_submissions_are_listed(followed, page):
 def test_the_learner_table_shows_the_marks(followed, page):
     page.goto(f"{followed.formgrader}/formgrader/manage_students")
     listed = rows(page)
-    assert any("Example, Zoë" in row and "9 / 30.5" in row for row in listed)
-    assert any("Sample, Jörg" in row and "6 / 30.5" in row for row in listed)
+    # Each notebook has ten points, and the one that was changed half a point more.
+    whole = f"{10 * len(slugs()) + 0.5:g}"
+    assert any("Example, Zoë" in row and f"9 / {whole}" in row for row in listed)
+    assert any("Sample, Jörg" in row and f"6 / {whole}" in row for row in listed)
 
 
 def test_a_submission_opens_for_grading_and_asks_no_other_host(followed, page):

@@ -9,17 +9,18 @@ import pytest
 from made_zips import DOWNLOADED, entry, files_below, make_zip, ntfs_time, unix_time, worked
 
 from grading.collection.times import Zone, zip_time
-from grading.notebooks import ROOT
+from grading.notebooks import ROOT, slugs
 
 WORK = {"learner-11/softmax.ipynb": worked()}
 
 
 def test_wrong_calls_are_refused_with_what_to_do(tmp_path, collect, course):
     made = make_zip(tmp_path / "x.zip", WORK)
+    known = ", ".join(slugs())
     wrong = {
         (tmp_path / "no.zip",): "There is no ",
         (made, "--roster", tmp_path / "no.csv"): "There is no ",
-        (made, "--assignment", "sofmax"): "no assignment 'sofmax'. Choose one of: queries-keys-v",
+        (made, "--assignment", "sofmax"): f"no assignment 'sofmax'. Choose one of: {known}.",
         (made, "--timezone", "Vienna"): "no time zone 'Vienna'. Name a place as in Europe/Vienna",
         (course,): "is where notebooks are placed",
     }
