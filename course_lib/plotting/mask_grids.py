@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from course_lib.plotting.colors import FAINT, KEY, OUTPUT, QUERY
+from course_lib.plotting.colors import FAINT, INK, KEY, OUTPUT, QUERY
 from course_lib.plotting.standard import NARROW, Sheet, StaticFigure, sheet_of_paper
 
 __all__ = ["mask_grids"]
@@ -19,6 +19,8 @@ __all__ = ["mask_grids"]
 MOST = 4
 # The largest cell, and the room for a title, the word for the keys and their numbers.
 CELL, ABOVE = 24, 64
+# Between two rows of grids, so that a title does not lean on the grid over it.
+BETWEEN = 24
 
 
 def mask_grids(masks: Mapping[str, Bool[Tensor, "T S"]]) -> StaticFigure:
@@ -46,7 +48,8 @@ def mask_grids(masks: Mapping[str, Bool[Tensor, "T S"]]) -> StaticFigure:
         rows = -(-len(grids) // columns)
         queries, keys = next(iter(grids.values())).shape
         cell = min(CELL, (sheet.width / columns - 42) / keys)
-        figure, panels = sheet_of_paper(sheet, rows * (cell * queries + ABOVE), rows, columns)
+        tall = rows * (cell * queries + ABOVE) + (rows - 1) * BETWEEN
+        figure, panels = sheet_of_paper(sheet, tall, rows, columns)
         for axes, (name, grid) in zip(panels, grids.items(), strict=False):
             _draw(axes, sheet, name, grid)
         for spare in panels[len(grids) :]:
@@ -76,4 +79,4 @@ def _draw(axes: Axes, sheet: Sheet, name: str, grid: np.ndarray) -> None:
         words.set_color(color)
     for words, color in zip(axes.get_yticklabels(), [QUERY] * queries, strict=False):
         words.set_color(color)
-    axes.set_title(name, fontsize=sheet.letters, loc="left", pad=8)
+    axes.set_title(name, fontsize=sheet.letters, color=INK, loc="left", pad=8)

@@ -145,7 +145,8 @@ def _grid(
             if part == "arrives":
                 yield words("" if needed == NEVER else str(needed), x + cell / 2,
                             y + cell / 2 + 5, "on-part" if is_on else "muted",
-                            font_size=13, part="needed", **place)  # fmt: skip
+                            font_size=13, pointer_events="none", part="needed",
+                            **place)  # fmt: skip
     yield mark("rect", "none", x=left - 1, y=top + TOP + one.query * cell - 1, width=count * cell
                + 2, height=cell + 2, rx=4, stroke="var(--query)", stroke_width=2.5,
                pointer_events="none", part="row", data_top=top + TOP)  # fmt: skip

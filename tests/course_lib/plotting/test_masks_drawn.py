@@ -6,11 +6,12 @@ import re
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 from torch.testing import assert_close
 
 from course_lib.attention.dot_product import scaled_dot_product_attention
 from course_lib.masks import causal_mask, window_mask
-from course_lib.plotting.colors import OUTPUT
+from course_lib.plotting.colors import INK, OUTPUT
 from course_lib.plotting.hulls import hull_of, hulls
 from course_lib.plotting.mask_grids import mask_grids
 from course_lib.plotting.mask_switches import layers_needed, mask_switches
@@ -26,6 +27,9 @@ def test_a_cell_is_filled_where_a_key_may_be_read(sheet: Sheet) -> None:
     drawn = figure.drawn(sheet)
     for axes, (name, mask) in zip(drawn.axes, FOUR.items(), strict=True):
         assert axes.get_title(loc="left") == name
+        # A colour that the dark page knows: black would not be seen there.
+        titles = [one for one in axes.findobj(Text) if one.get_text() == name]
+        assert [one.get_color() for one in titles] == [INK]
         paths = axes.collections[0].get_paths()
         corners = [np.asarray(path.vertices)[0] + 0.5 for path in paths]
         assert {(round(t), round(s)) for s, t in corners} == set(
