@@ -119,8 +119,8 @@ def mapping_weights(reaction: Reaction) -> Float[Tensor, "T S"]:
         reaction: a reaction from ``load_reaction``.
 
     Returns:
-        The head's weights, of all tokens, cut down to the product's rows and the reactants'
-        columns: a row sums to less than 1, for some weight lies elsewhere.
+        The head's weights, of all tokens, cut down to the T atoms of the product and the S of the
+        reactants: a row sums to less than 1, for some weight lies elsewhere.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), eq. 1, with ALBERT's biases.
     """
