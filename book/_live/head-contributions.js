@@ -92,7 +92,7 @@
       var one = choice.append("label");
       one.append("input").attr("type", "checkbox").attr("data-s", h).property("checked", true)
         .on("change", function () { turn(h); });
-      one.append("span").text(h);
+      one.append("span").text("head " + h);
     });
     controls.append("p").attr("class", "mechanism-said").attr("aria-live", "polite");
     d3.select(figure).selectAll("[data-part='box'], [data-part='name']")

@@ -154,7 +154,7 @@ def _by_random_changes(f: Any, x: Tensor) -> Tensor:
 
 LEAK_MATRIX = Exercise(
     name="leak_matrix", slug="masks", task="leaks", title="Who depends on whom",
-    kind="implement", points=1.0, difficulty=3, importance=3, minutes=30,
+    kind="implement", points=0.75, difficulty=3, importance=3, minutes=30,
     parameters=("f", "x"), outputs=(Output(name="depends", axes="T T", dtype="bool"),),
     axes={"x": "T C"},
     reference=lambda f, x: library.leak_matrix(f, x), equation="eq-leaks",

@@ -106,7 +106,7 @@ def _laws(candidate: Answer) -> None:
 
 TEST_MASKED = Exercise(
     name="test_masked_softmax", slug="masks", task="test",
-    title="A test for every masked softmax", kind="test", points=1.0, difficulty=2, importance=3,
+    title="A test for every masked softmax", kind="test", points=0.75, difficulty=2, importance=3,
     minutes=20, parameters=("candidate",), outputs=(Output(name="said", kind="any"),),
     equation="eq-masked-softmax",
     reference=_compares(_plain, _empty, _stretched, _far, _half), probes=_TEST.probes,
