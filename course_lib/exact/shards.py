@@ -76,7 +76,7 @@ def shard(
     Args:
         x: one entry per position on an axis of n entries.
         rank: whose positions.
-        num_ranks: P.
+        num_ranks: P, how many there are.
         layout: who holds what.
         axis: the axis of the positions; -2 in B H T D.
 
@@ -136,7 +136,7 @@ def tiles_of_rank(rank: int, num_ranks: int, layout: Layout) -> float:
 
     Args:
         rank: whose work.
-        num_ranks: P.
+        num_ranks: P, how many there are.
         layout: who holds what.
 
     Returns:
