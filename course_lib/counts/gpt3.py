@@ -18,7 +18,7 @@ def count_gpt3(layers: int) -> int:
     with C = 12,288, V = 50,257, S = 2,048 positions, and H D = C whatever the number of heads.
 
     Args:
-        layers: L of them. The released model has 96; its smallest relative has 12, but a C of 768 too.
+        layers: L of them. The released model has 96; its smallest relative has 12, and C = 768.
 
     Returns:
         The number of parameters. The table of tokens is also the one of the logits, and counts
