@@ -35,8 +35,8 @@ def gpt_oss_parts(
     Raises:
         ValueError: if a tensor is missing or left over.
 
-    Source: the names in the index of openai/gpt-oss-20b, and in ``gpt_oss/torch/weights.py`` and
-    ``model.py`` of its repository.
+    Source: the names in the index of openai/gpt-oss-20b, and in ``torch/weights.py`` and
+    ``torch/model.py`` of its repository.
     """
     source = Checkpoint(tensors)
     if "block.0.attn.norm.scale" not in tensors:

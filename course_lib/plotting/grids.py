@@ -69,7 +69,7 @@ def weights_heatmap(
     return StaticFigure(draw)
 
 
-def fill_cells(axes: Axes, numbers: np.ndarray) -> None:
+def fill_cells(axes: Axes, numbers: Float[np.ndarray, "T S"]) -> None:
     """Fill the cells, runs of one shade in a row as one piece: a large grid stays a small file.
 
     Args:

@@ -18,12 +18,17 @@ __all__ = ["patterns_side_by_side"]
 #: How many patterns stand beside each other, by the sheet; the height of their titles.
 COLUMNS = {"wide": 4, "narrow": 3}
 TITLE, ABOVE = 24, 26
+#: The steps from weight 0 to 1: in cells of a few pixels more shades cannot be told apart, and the
+#: file of a dozen heads would be half as large again.
+STEPS = 12
 
 
 def patterns_side_by_side(
     weights: Float[Tensor, "H T S"], titles: Sequence[str], *, row: int | None = None
 ) -> StaticFigure:
     """Draw a small grid for each head, a stronger cell for more weight; all on one scale.
+
+    A weight is rounded to a twelfth, so that one below 0.04 leaves its cell empty.
 
     Args:
         weights: numbers from 0 to 1, one grid for each head.
@@ -67,7 +72,7 @@ def patterns_side_by_side(
 
 def _pattern(axes: Axes, sheet: Sheet, grid: np.ndarray, title: str, row: int | None) -> None:
     """Fill the cells of one head, and frame the row that the reader is to compare."""
-    fill_cells(axes, grid)
+    fill_cells(axes, np.round(grid * STEPS) / STEPS)
     axes.set(xticks=[], yticks=[])
     axes.grid(visible=False)
     axes.set_title(title, fontsize=sheet.letters, color=INK, loc="left", pad=4)

@@ -110,7 +110,7 @@ def load_reaction(name: str) -> Reaction:
         )
 
 
-def mapping_weights(reaction: Reaction) -> Float[Tensor, "atoms reactants"]:
+def mapping_weights(reaction: Reaction) -> Float[Tensor, "T S"]:
     r"""Compute what each atom of the product gives to each atom of the reactants.
 
     .. math:: P = \mathrm{softmax}\big((X W_Q + b_Q)(X W_K + b_K)^\top / \sqrt{D}\big)

@@ -32,7 +32,8 @@ DATA = Path(__file__).parent.parent / "data" / "reversers.npz"
 
 #: Id 0 is padding, id 1 begins a target, and the letters follow.
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-START_ID, FIRST_ID = 1, 2
+START_ID = 1
+FIRST_ID = 2
 VOCAB_SIZE = FIRST_ID + len(ALPHABET)
 NUM_UNITS = 32
 

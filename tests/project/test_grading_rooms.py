@@ -9,6 +9,8 @@ import pytest
 from library import ROOT, functions, imports, lines_of_code, module_name, parameters, rooms, tree
 from library import sources as files
 
+from grading.exercises import all_exercises
+
 GRADING = ROOT / "grading"
 ORDER = rooms("grading")
 #: Their imports are made when something is asked for; the commands use every room.
@@ -99,6 +101,14 @@ def test_a_chapters_catalogue_imports_nothing_of_another_chapters(folder: Path) 
     ]
 
 
+def tensors_of_tasks(path: Path) -> set[str]:
+    """Return the tensors that the tasks of a catalogue's chapter hand over; none elsewhere."""
+    if not path.is_relative_to(EXERCISES):
+        return set()
+    slug = path.relative_to(EXERCISES).parts[0].replace("_", "-")
+    return {name for one in all_exercises() if one.slug == slug for name in one.axes}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=identify)
 def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(tree(path)), "a module starts with one line on its idea"
@@ -110,5 +120,7 @@ def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
     assert {node.name for node in nested} >= set(functions(path))
     for node in nested:
         assert lines_of_code(node) <= 30, f"{node.name} is long"
-        own = [name for name in parameters(node) if name not in ("self", "cls")]
+        # A right or wrong answer takes the tensors that its task hands over, however many.
+        given = {"self", "cls"} | tensors_of_tasks(path)
+        own = [name for name in parameters(node) if name not in given]
         assert len(own) <= 6, f"{node.name} has {len(own)} arguments"

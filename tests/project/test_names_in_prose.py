@@ -27,6 +27,8 @@ OF_OTHERS = {
     "is_causal": "an argument of PyTorch's function",
     "is_causal=True": "an argument of PyTorch's function",
     "modeling_gemma4.py": "a file of transformers",
+    "AdditiveAttention": "a layer of Keras",
+    "BahdanauAttention": "a class of PyTorch's tutorial on translation",
     "modeling_gpt2.py": "a file of transformers",
     "modeling_llama.py": "a file of transformers",
     "multi_query": "a field of Falcon's configuration",
