@@ -21,9 +21,9 @@ CHARACTERS = "".join(sorted(set(SHAKESPEARE.read_text(encoding="utf-8"))))
 LONGEST = 256
 
 _DATA = Path(__file__).parent.parent / "data"
-#: Trained with a mask: no character reads a later one, or another speech.
+# Trained with a mask: no character reads a later one, or another speech.
 WRITER = _DATA / "speech_writer.npz"
-#: Trained on the same speeches, but each character reads its whole speech: the next one too.
+# Trained on the same speeches, but each character reads its whole speech: the next one too.
 PEEKING = _DATA / "speech_peeking.npz"
 
 
@@ -76,16 +76,16 @@ def speeches(act: int) -> list[Int[Tensor, " T"]]:
     return [torch.tensor(ids) for ids in documents if len(ids) <= LONGEST]
 
 
-def load_speech_model(path: Path = WRITER) -> SpeechModel:
+def load_speech_model(path: Path | None = None) -> SpeechModel:
     """Load one of the two committed models.
 
     Args:
-        path: ``WRITER`` or ``PEEKING``.
+        path: ``WRITER``, which None means, or ``PEEKING``.
 
     Returns:
         The model, in float32; the file holds float16.
     """
-    with np.load(path) as arrays:
+    with np.load(WRITER if path is None else path) as arrays:
         return SpeechModel(**{name: torch.from_numpy(arrays[name]).float() for name in arrays})
 
 
@@ -97,8 +97,9 @@ def speech_logits(
 ) -> Float[Tensor, "*batch T V"]:
     r"""Score every character as the next one, at each position.
 
-    .. math:: X \leftarrow X + \mathrm{softmax}(Q K^\top / \sqrt{D}) V \text{ twice,} \qquad
-        X W_{\text{out}}
+    .. math::
+        X &\leftarrow X + \mathrm{softmax}(Q K^\top / \sqrt{D}) V \quad\text{(twice)} \\
+        \text{logits} &= X W_{\text{out}}
 
     Args:
         model: the parameters.

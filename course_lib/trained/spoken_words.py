@@ -9,7 +9,7 @@ from pathlib import Path
 
 __all__ = ["SPOKEN_WORDS", "SpokenWord", "spoken_words"]
 
-#: One line per word: the word, its pronunciations in the dictionary, the network's answer.
+# One line per word: the word, its pronunciations in the dictionary, the network's answer.
 SPOKEN_WORDS = Path(__file__).parent.parent / "data" / "spoken_words.tsv"
 
 

@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
+from jobs_that_die import die_later, wait_then
 
 from grading.jobs import Stamps, died, digest, flat, in_processes
 
@@ -69,12 +69,6 @@ def test_a_process_that_ends_itself_is_an_error_of_its_job():
     assert type(runs["ends"].exception()).__name__ == "BrokenProcessPool"
 
 
-def wait_then(end, result):
-    """A job of half a second, which gives its result or ends its process."""
-    time.sleep(0.5)
-    return end(3) if end else result
-
-
 def test_a_process_that_dies_stops_no_other_job():
     jobs = {name: (os._exit if name == "second" else None, name) for name in ORDINALS}
     runs = list(in_processes(wait_then, jobs))
@@ -87,13 +81,6 @@ def test_a_process_that_dies_after_its_result_stops_no_other_job():
     jobs = {number: (number,) for number in range(5)}
     runs = dict(in_processes(die_later, jobs, processes=1))
     assert sorted(run.result() for run in runs.values()) == [0, 1, 2, 3, 4]
-
-
-def die_later(number):
-    """A job that gives its result and whose process ends soon after."""
-    if number == 1:
-        threading.Timer(0.2, os._exit, [3]).start()
-    return number
 
 
 ENDLESS = """

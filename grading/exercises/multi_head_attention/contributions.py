@@ -14,7 +14,9 @@ __all__ = ["HEAD_CONTRIBUTION"]
 library = late("course_lib.attention.contributions")
 
 
-def _layer(T: int, C: int, H: int, D: int, Dv: int, h: int, leading: tuple[int, ...] = ()) -> Any:
+def _layer(T: int, C: int, heads: tuple[int, int, int, int], *leading: int) -> Any:
+    H, D, Dv, h = heads
+
     def draw(generator: torch.Generator) -> Inputs:
         shapes = {"w_q": (C, H * D), "w_k": (C, H * D), "w_v": (C, H * Dv), "w_o": (H * Dv, C)}
         drawn = {
@@ -127,15 +129,15 @@ HEAD_CONTRIBUTION = Exercise(
     part="course_lib.attention.contributions.head_contribution",
     next_rung="Leave a head's term out of the sum, and you have ablated it.",
     probes=(
-        Probe(name="a batch, the second of three heads", draw=_layer(5, 8, 3, 4, 2, 1, (6,)),
+        Probe(name="a batch, the second of three heads", draw=_layer(5, 8, (3, 4, 2, 1), 6),
               gradient=True, single=True, half=True,
               sizes={"B": 6, "T": 5, "C": 8, "H": 3, "D": 4, "Dv": 2}),
-        Probe(name="one sequence, the last of four heads", draw=_layer(6, 7, 4, 2, 5, 3),
+        Probe(name="one sequence, the last of four heads", draw=_layer(6, 7, (4, 2, 5, 3)),
               sizes={"T": 6, "C": 7, "H": 4, "D": 2, "Dv": 5}),
         Probe(name="two leading axes, the first of two heads",
-              draw=_layer(4, 9, 2, 5, 6, 0, (3, 7)),
+              draw=_layer(4, 9, (2, 5, 6, 0), 3, 7),
               sizes={"B": 7, "T": 4, "C": 9, "H": 2, "D": 5, "Dv": 6}),
-        Probe(name="two positions, the second of two heads", draw=_layer(2, 2, 2, 1, 1, 1),
+        Probe(name="two positions, the second of two heads", draw=_layer(2, 2, (2, 1, 1, 1)),
               edge=True),
     ),
     misconceptions=(

@@ -92,7 +92,9 @@ def test_every_half_of_a_block_declares_its_write() -> None:
         for block in Decoder(architecture.ours).blocks:
             halves = block.attention, block.feed_forward
             assert all(isinstance(half, ResidualWriter) for half in halves), name
-            assert [len(half.residual_writers()) for half in halves] == [1, 1]
+            # Shared experts beside the chosen ones: one write, in two tensors.
+            shares = getattr(block.feed_forward, "w_shared_down", None) is not None
+            assert [len(half.residual_writers()) for half in halves] == [1, 1 + shares]
 
 
 def test_the_spread_of_an_encoder_decoder() -> None:
