@@ -97,9 +97,11 @@ def speech_logits(
 ) -> Float[Tensor, "*batch T V"]:
     r"""Score every character as the next one, at each position.
 
-    .. math::
-        X &\leftarrow X + \mathrm{softmax}(Q K^\top / \sqrt{D}) V \quad\text{(twice)} \\
-        \text{logits} &= X W_{\text{out}}
+    Twice, and then once:
+
+    .. math:: X \leftarrow X + \mathrm{softmax}(Q K^\top / \sqrt{D}) V
+
+    .. math:: X W_{\text{out}}
 
     Args:
         model: the parameters.
