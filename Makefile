@@ -15,8 +15,8 @@ course: env  ## build the book, generate the exercises, grade a sample class
 	@$(RUN) book/_ext/build.py
 	@$(RUN) -m grading class
 
-# Two processes; tests that share something dear stay together (tests/conftest.py), in its order.
-PYTEST := $(RUN) -m pytest -n 2 --no-loadscope-reorder
+# Three processes on two cores: one often waits, for a browser or for a clock. Tests that share something dear stay together (tests/conftest.py), in its order.
+PYTEST := $(RUN) -m pytest -n 3 --no-loadscope-reorder
 
 ifdef ONLY
 test: env-dev browser

@@ -1,6 +1,6 @@
 """Settings of all tests: annotations are executed, laws are drawn alike each time.
 
-`pytest --only softmax` runs what concerns that chapter. With `-n 2` the tests of a
+`pytest --only softmax` runs what concerns that chapter. With `-n 3` the tests of a
 file go to one process, and those of a file that asks the same of each page go by page.
 """
 
@@ -28,7 +28,7 @@ settings.register_profile("course", deadline=None, derandomize=True)
 settings.load_profile("course")
 
 
-#: Where two processes share the tests, folders with long ones come first and short ones fill up.
+#: Where processes share the tests, folders with long ones come first and short ones fill up.
 LONG = {"grading": 0, "book": 1, "site": 2}
 
 

@@ -116,4 +116,4 @@ def test_make_hands_the_chapter_to_each_step() -> None:
     assert len(alone) == 3
     assert all('--only "softmax"' in line for line in alone)
     assert "pytest" in whole[-1]
-    assert "-n 2 " in whole[-1]
+    assert "-n 3 " in whole[-1]

@@ -17,7 +17,7 @@ GROWTH = {
     (8, 6, 0.4): (-0.9615, 0.1622), (6, 8, 1.2): (0.1353, 0.2004),
 }  # fmt: skip
 #: So many matrices, but few for the last key.
-MANY, FEW = 4000, 30
+MANY, FEW = 2000, 30
 
 
 def _probe(N: int, T: int, gain: float) -> Probe:

@@ -17,7 +17,7 @@ SHARES = {
     (4, 10): (0.3487, 0.1191),
 }  # fmt: skip
 #: So many batches, but few for the last key.
-BATCHES, FEW = 10_000, 30
+BATCHES, FEW = 4000, 30
 
 
 def _probe(B: int, S: int) -> Probe:

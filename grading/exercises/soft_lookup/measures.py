@@ -17,7 +17,7 @@ ERRORS = {
     (10, 0.15): (0.1927, 0.2500),
 }  # fmt: skip
 #: So many sets, but few for the last key.
-SETS, FEW = 4000, 30
+SETS, FEW = 2000, 30
 #: Where the curve is asked for, its height there, and the spread of the noise.
 PLACE, HEIGHT, NOISE = 0.25, 1.0, 0.5
 
