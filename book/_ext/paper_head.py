@@ -17,7 +17,8 @@ def add_head(
     if not context.get("body") or app.builder.name != "html":
         return
     title = re.sub(r"<[^>]*>", "", str(context.get("title", "")))
-    words = [str(app.config.html_title), title]  # the title of _config.yml
+    course = str(app.config.html_title)  # the title of _config.yml
+    words = [course, title] if title != course else [course]
     if course_archive():
         address = downloads.published_address(app.config.html_theme_options["repository_url"])
         words.append(f"{address}{pagename}.html")

@@ -158,6 +158,29 @@ def test_a_screen_in_the_dark_prints_on_white_paper(browser: Any, modules: dict[
     page.close()
 
 
+def test_the_first_page_prints_its_cards_whole_and_its_title_once(
+    browser: Any, modules: dict[str, Any], tmp_path: Path
+) -> None:
+    page = browser.new_page()
+    page.goto((modules["pdf"].SITE / "index.html").as_uri())
+    page.emulate_media(media="print")
+    head = page.locator(".printed-from").text_content() or ""
+    assert head.startswith("Attention, from queries to GPT-OSS")
+    assert head.count("Attention, from queries to GPT-OSS") == 1
+    cards = page.locator(".sd-card")
+    widths = cards.evaluate_all("cards => cards.map(card => card.getBoundingClientRect().width)")
+    row = page.locator(".sd-row").bounding_box()["width"]
+    assert len(widths) == 3
+    assert min(widths) > 0.9 * row
+    page.pdf(path=str(tmp_path / "index.pdf"), format="A4")
+    texts = [page.extract_text() for page in PdfReader(tmp_path / "index.pdf").pages]
+    page.close()
+    first, last = "Begin with The limits of RNNs", "small questions with answers"
+    whole = [" ".join(text.split()) for text in texts]
+    assert [first in text for text in whole] == [last in text for text in whole]
+    assert any(first in text for text in whole)
+
+
 def test_a_page_takes_off_the_dark_to_be_printed_and_puts_it_on_again(
     browser: Any, modules: dict[str, Any]
 ) -> None:

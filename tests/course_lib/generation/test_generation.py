@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import B, T, normal, permutation, seeds, stacked
 from torch import Tensor
@@ -396,6 +396,7 @@ def test_the_sampler_keeps_its_order() -> None:
     assert {choose(logits).item() for _ in range(100)} == {0, 1}
 
 
+@settings(max_examples=20)
 @given(seed=seeds, end_id=st.integers(0, V - 1))
 def test_each_sequence_goes_on_until_its_own_end(seed: int, end_id: int) -> None:
     model, ids, n = make_decoder(), prompt(length=3), CONTEXT + 4

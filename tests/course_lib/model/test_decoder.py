@@ -74,7 +74,7 @@ def test_no_position_reads_its_future(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(data=st.data())
 def test_any_cut_into_chunks_gives_the_same_logits(name: str, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(1, T - 1), unique=True).map(sorted))
