@@ -96,6 +96,8 @@ class _Search:
             return None
         if right.outputs is None and self.start.right.outputs is not None:
             return None  # inputs that the reference refuses say nothing of the answer
+        if _is_finite(self.start.right) and not _is_finite(right):
+            return None  # a division by nothing: the contract does not speak of such inputs
         again = broken_rule(self.case, mine, right)
         if again is None or (again.rule, again.output) != (
             self.start.finding.rule,
@@ -185,6 +187,10 @@ def _error_of(one: Example) -> tuple[tuple[str, ...], str]:
     assert error is not None
     met = re.search(r"The sizes were .*?: (.*)", one.finding.message)
     return (error.kinds, met[1] if met else re.sub(r"[\d.]+", "", error.text))
+
+
+def _is_finite(one: Trial) -> bool:
+    return all(bool(np.isfinite(part).all()) for part in one.view or () if part.dtype.kind == "f")
 
 
 def _speaks_of_sizes(start: Example) -> bool:

@@ -76,6 +76,15 @@ def shown_inputs(result: CheckResult) -> dict[str, Any]:
     }
 
 
+
+@each
+def test_what_is_expected_is_a_number(exercise: Exercise, who: Any) -> None:
+    result = checked(exercise.name, who)
+    asked = [one[4] for one in ROW.findall(result.example) if one[3] == "expected"]
+    asked += [one[3] for one in SENTENCE.findall(str(result))]
+    assert not [text for text in asked if "nan" in text.lower()], str(result)
+
+
 def output_of(exercise: Exercise, function: Any, inputs: dict[str, Any], name: str) -> Any:
     """Call a function on what is shown; return the named output."""
     made = function(*inputs.values())

@@ -106,6 +106,11 @@ def _weighted(diagonal: int) -> Answer:
     return mean
 
 
+def _along_the_first(value: Tensor) -> Tensor:
+    counts = torch.arange(1, len(value) + 1).reshape(-1, *[1] * (value.ndim - 1))
+    return value.cumsum(0) / counts
+
+
 def _by_slices(value: Tensor) -> Tensor:
     return torch.stack([value[..., : t + 1, :].mean(-2) for t in range(value.shape[-2])], -2)
 
@@ -139,9 +144,9 @@ MEAN_OF_PAST = Exercise(
                       sentence=(
             "These are means of what is still to come, from t to the end.")),
         Misconception(code="PAST-AXIS", wrong=lambda value: value.cumsum(-1)
-                      / torch.arange(1, value.shape[-1] + 1), sentence=(
-            "The mean runs along the numbers of one value. It runs over positions, the last axis "
-            "but one.")),
+                      / torch.arange(1, value.shape[-1] + 1), also=(_along_the_first,), sentence=(
+            "The mean runs along another axis than the positions, which are the last axis but "
+            "one, however many stand before it.")),
     ),
     alternatives=(_weighted(0), _by_slices),
 )  # fmt: skip
