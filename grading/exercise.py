@@ -56,15 +56,15 @@ class Output:
     Attributes:
         name: how the feedback calls it, for example "weights".
         axes: the letters of its axes, "..." for any leading ones; "" for a number.
-        kind: a tensor, a NumPy array, a Python number, True or False, a list of numbers, or
-            anything (then the exercise judges).
+        kind: a tensor, a NumPy array, a Python number, one that is an int, True or False, a list of
+            numbers, or anything (then the exercise judges).
         dtype: the dtype it must have, "bool", or None for the dtype of the first floating input.
         made_from: an output that it is made from, which is shown where both are wrong.
     """
 
     name: str
     axes: str = ""
-    kind: Literal["tensor", "array", "number", "bool", "list", "any"] = "tensor"
+    kind: Literal["tensor", "array", "number", "int", "bool", "list", "any"] = "tensor"
     dtype: str | None = None
     made_from: str = ""
 

@@ -140,6 +140,7 @@ _WORDS = {
     "tensor": "a tensor",
     "array": "a NumPy array",
     "number": "a number",
+    "int": "an int",
     "bool": "True or False",
     "list": "a list of numbers",
 }
@@ -147,9 +148,11 @@ _WORDS = {
 
 def _is(kind: str, value: Any) -> bool:
     """Return whether a value is of the kind that an output asks for."""
-    if isinstance(value, Array) and kind in ("number", "bool"):
+    if isinstance(value, Array) and kind in ("number", "int", "bool"):
         if value.kind == "array" or value.shape != () or value.odd:
             return False
+        if kind == "int":
+            return value.dtype.startswith(("int", "uint"))
         is_bool = value.dtype == "bool"
         return is_bool if kind == "bool" else value.kind == "tensor" or not is_bool
     if isinstance(value, Array):
@@ -158,7 +161,8 @@ def _is(kind: str, value: Any) -> bool:
         return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
     if kind == "bool":
         return isinstance(value, bool)
-    return kind == "number" and isinstance(value, int | float) and not isinstance(value, bool)
+    python = {"number": int | float, "int": int}.get(kind)
+    return python is not None and isinstance(value, python) and not isinstance(value, bool)
 
 
 def _dtype(output: Output, value: Any, mine: Trial) -> Finding | None:

@@ -112,7 +112,7 @@ PATH_LENGTH = Exercise(
     name="path_length", slug="limits-of-rnns", task="paths", title="The way between two positions",
     kind="implement", points=0.75, difficulty=2, importance=3, minutes=15,
     parameters=("kind", "i", "j", "kernel"), defaults={"kernel": None},
-    outputs=(Output(name="steps", kind="number"),),
+    outputs=(Output(name="steps", kind="int"),),
     reference=lambda kind, i, j, kernel: library.path_length(kind, i, j, kernel),
     equation="eq-path", part="course_lib.counts.paths.path_length", steps=STEPS,
     next_rung="Doubling the text doubles two of the three. Attention's stays 1.",
@@ -182,7 +182,7 @@ def _doublings(T: int) -> int:
 SEQUENTIAL_OPS = Exercise(
     name="sequential_ops", slug="limits-of-rnns", task="sequential", title="Steps that wait",
     kind="implement", points=0.25, difficulty=1, importance=3, minutes=5,
-    parameters=("kind", "T"), outputs=(Output(name="steps", kind="number"),),
+    parameters=("kind", "T"), outputs=(Output(name="steps", kind="int"),),
     reference=lambda kind, T: library.sequential_ops(kind, T),
     equation="eq-path", part="course_lib.counts.paths.sequential_ops",
     next_rung="More processors shorten the work of a step. They cannot shorten a chain of steps.",

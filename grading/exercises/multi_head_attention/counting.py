@@ -39,7 +39,7 @@ MHA_PARAM_COUNT = Exercise(
     name="mha_param_count", slug="multi-head-attention", task="parameters",
     title="How many parameters?", kind="implement", points=0.5, difficulty=1, importance=2,
     minutes=10, parameters=("C", "H", "D", "bias"),
-    outputs=(Output(name="count", kind="number"),), tolerance=EXACT, alike=EXACT,
+    outputs=(Output(name="count", kind="int"),), tolerance=EXACT, alike=EXACT,
     reference=lambda C, H, D, bias: library.mha_param_count(C, H, D, bias),
     equation="eq-mha-parameters", part="course_lib.attention.heads.mha_param_count",
     next_rung="At H · D = C the count is 4C², whatever the number of heads.",
@@ -114,7 +114,7 @@ def _without_batch(B: int, T: int, S: int, C: int, H: int, D: int) -> int:
 MHA_FLOPS = Exercise(
     name="mha_flops", slug="multi-head-attention", task="flops", title="How many operations?",
     kind="implement", points=0.5, difficulty=2, importance=2, minutes=15,
-    parameters=("B", "T", "S", "C", "H", "D"), outputs=(Output(name="FLOPs", kind="number"),),
+    parameters=("B", "T", "S", "C", "H", "D"), outputs=(Output(name="FLOPs", kind="int"),),
     tolerance=EXACT, alike=EXACT,
     reference=lambda B, T, S, C, H, D: library.mha_flops(B, T, S, C, H, D),
     equation="eq-mha-flops", part="course_lib.attention.heads.mha_flops",

@@ -44,7 +44,7 @@ def _layers(number: int) -> Probe:
 COUNT_GPT3 = Exercise(
     name="count_gpt3", slug="multi-head-attention", task="gpt3", title="Count the whole model",
     kind="implement", points=0.75, difficulty=2, importance=3, minutes=20,
-    parameters=("layers",), outputs=(Output(name="count", kind="number"),),
+    parameters=("layers",), outputs=(Output(name="count", kind="int"),),
     tolerance=EXACT, alike=EXACT,
     reference=lambda layers: library.count_gpt3(layers), equation="eq-gpt3-layer",
     part="course_lib.counts.gpt3.count_gpt3",
@@ -65,11 +65,11 @@ COUNT_GPT3 = Exercise(
             "its own.")),
         Misconception(code="GPT3-MATRICES", wrong=counted(
             attention=4 * C * C, inner=8 * C * C, norms=0, tables=2 * V * C, last=0), also=(
-            counted(attention=4 * C * C, inner=8 * C * C, norms=0, tables=V * C, last=0),),
+            counted(attention=4 * C * C, inner=8 * C * C, norms=0, tables=V * C, last=0),
+            counted(attention=4 * C * C, inner=8 * C * C, norms=0, last=0)),
             sentence=(
-            "Only large matrices are counted. Biases, norms and the table of positions are "
-            "missing, or the table of tokens stands there twice; for 96 layers that gives near 175 "
-            "billion too, and is another number.")),
+            "Only matrices are counted: biases and norms are missing. Each of the two tables counts "
+            "once. For 96 layers that gives near 175 billion too, and is another number.")),
         Misconception(code="GPT3-NOBIAS", wrong=counted(
             attention=4 * C * C, inner=8 * C * C), also=(
             counted(inner=8 * C * C),), sentence=(

@@ -114,12 +114,15 @@ SPLIT = Step(name="split", right=_split, wrong={
     "SPLIT-VIEW": (_viewed,),
     "SPLIT-INTERLEAVE": (_interleaved,),
     "MHA-SPLITIN": (_split_before,),
+    "MHA-ONEHEAD": (lambda x, w, H: (x @ w).unsqueeze(-3),),
 })  # fmt: skip
 SCALE = Step(name="scale", right=lambda x, q, H: q.shape[-1] ** -0.5, wrong={
     "MHA-SCALED": (lambda x, q, H: x.shape[-1] ** -0.5,
                    lambda x, q, H: (H * q.shape[-1]) ** -0.5),
     "SDPA-NOSCALE": (lambda x, q, H: 1.0,),
+    "SDPA-DK": (lambda x, q, H: q.shape[-1] ** -1.0,),
 })  # fmt: skip
+RESTRICT = Step(name="restrict", right=_same, wrong={"SDPA-CAUSAL": (_square_causal,)})
 SPREAD = Step(name="spread", right=_for_all_heads, given="may_attend", wrong={
     "MHA-MASKHEAD": (_same,),
 })  # fmt: skip
@@ -142,7 +145,7 @@ PROJECT = Step(name="project", right=lambda merged, w_o: merged @ w_o, wrong={
 STEPS = Pipeline(
     compose=_layer,
     steps=(
-        SPLIT, SCALE, Step(name="restrict", right=_same), SPREAD, MASK, EMPTY, MERGE, PROJECT,
+        SPLIT, SCALE, RESTRICT, SPREAD, MASK, EMPTY, MERGE, PROJECT,
     ),
 )  # fmt: skip
 

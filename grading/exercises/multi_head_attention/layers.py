@@ -75,10 +75,19 @@ MULTI_HEAD_ATTENTION = Exercise(
             "Each head sees a part of the embedding alone, because x is cut before it is "
             "projected. Project first: every head reads the whole vector and makes its own query, "
             "key and value of it.")),
+        mistake(STEPS, "MHA-ONEHEAD", (
+            "H changes nothing: one head, as wide as all of them, compares whole rows. Split the "
+            "projected rows into H heads, and let each attend by itself.")),
         mistake(STEPS, "MHA-SCALED", (
             "The scores are divided by the root of the whole width. A score adds up the D products "
             "of one head, so D's root divides it.")),
         mistake(STEPS, "SDPA-NOSCALE", "The scores are not divided by the root of D."),
+        mistake(STEPS, "SDPA-DK", (
+            "The scores are divided by D, or twice by its root. A function that attends scales "
+            "them already.")),
+        mistake(STEPS, "SDPA-CAUSAL", (
+            "Positions never read what stands behind them, whatever may_attend says. Only the mask "
+            "that is given forbids.")),
         mistake(STEPS, "MHA-MASKHEAD", (
             "A mask of each example meets the scores without an axis for the heads. Its first axis "
             "is then lined up with the heads: that fails, or, with as many examples as heads, each "
