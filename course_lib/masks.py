@@ -87,10 +87,10 @@ def causal_mask(
 def padding_mask(lengths: Int[Tensor, " B"], num_keys: int) -> Bool[Tensor, "B 1 S"]:
     r"""No query reads the padding behind a shorter sequence.
 
-    .. math:: M_{bts} = [\, s < n_b \,] \quad \text{for every } t
+    .. math:: M_{bts} = [\, s \le S_b \,] \quad \text{for every } t
 
     Args:
-        lengths: n, the tokens of each sequence of the batch, from 0 to S.
+        lengths: S_b, the tokens of each sequence of the batch, from 0 to S.
         num_keys: S, the length to which the sequences are padded.
 
     Returns:

@@ -22,7 +22,7 @@ def head_contribution(
 ) -> Float[Tensor, "*batch T C"]:
     r"""Compute what one head adds to the output of multi-head attention, every pair allowed.
 
-    .. math:: \mathrm{concat}(O_1, \ldots, O_H)\, W_O + b_O = \sum_h O_h W_O^{(h)} + b_O
+    .. math:: \mathrm{concat}(O_0, \ldots, O_{H-1})\, W_O + b_O = \sum_h O_h W_O^{(h)} + b_O
 
     Args:
         x: one row per position.

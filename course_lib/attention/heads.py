@@ -86,7 +86,7 @@ def multi_head_attention(
 ) -> Float[Tensor, "*batch T C"]:
     r"""Let H heads read the sequence side by side, and project what they found together.
 
-    .. math:: O = \mathrm{concat}(O_1, \ldots, O_H)\, W_O, \qquad
+    .. math:: O = \mathrm{concat}(O_0, \ldots, O_{H-1})\, W_O, \qquad
         O_h = \mathrm{softmax}(Q_h K_h^\top / \sqrt{D})\, V_h
 
     Args:

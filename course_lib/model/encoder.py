@@ -120,10 +120,10 @@ def sequence_mask(
 ) -> Bool[Tensor, "B 1 1 S"] | None:
     r"""Hide the padding of a batch from every head and every query.
 
-    .. math:: M_{bhts} = [\, s < n_b \,]
+    .. math:: M_{bhts} = [\, s \le S_b \,]
 
     Args:
-        lengths: n, the tokens of each sequence, from 0 to S; None means that nothing is padded.
+        lengths: S_b, the tokens of each sequence, from 0 to S; None means that nothing is padded.
         num_sequences: B, the sequences of the batch.
         num_keys: S, the length to which they are padded.
 

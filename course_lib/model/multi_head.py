@@ -15,7 +15,7 @@ __all__ = ["MultiHeadAttention"]
 class MultiHeadAttention(nn.Module):
     r"""H heads side by side, mixed by one more matrix.
 
-    .. math:: \mathrm{MultiHead}(X, X') = \mathrm{concat}(O_1, \dots, O_H)\, W_O
+    .. math:: \mathrm{MultiHead}(X, X') = \mathrm{concat}(O_0, \ldots, O_{H-1})\, W_O
 
     Without biases it is ``multi_head_attention``, and over a context ``cross_attention``. It calls
     what those call, since BERT and ViT have biases and the trained heads ask for the weights.
