@@ -230,3 +230,17 @@ def test_an_example_of_a_function_can_be_called_again() -> None:
     assert "f = lambda x: torch.tensor(" in str(result)
     f, x = result.inputs.values()
     assert f(x).shape[0] == x.shape[0]
+
+
+def test_an_example_keeps_a_key_that_shares_out_what_another_had() -> None:
+    """One key alone has nobody to hand its weight to: the reference divides 0 by 0."""
+    for wrong in (
+        lambda weights, s: weights.index_fill(-1, torch.tensor(s), 0.0),
+        lambda weights, s: weights.index_fill(-1, torch.tensor(s), -torch.inf).softmax(-1),
+        lambda weights, s: weights.index_fill(-1, torch.tensor(s), 0.0) + 0.37,
+    ):
+        result = check(wrong, exercise="without_key")
+        assert not result.passed
+        assert "expected" in str(result)
+        assert "NaN" not in str(result)
+        assert result.inputs["weights"].shape[-1] > 1

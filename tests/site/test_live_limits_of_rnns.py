@@ -5,6 +5,7 @@ gradients are taken here by PyTorch's own differentiation.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -93,6 +94,18 @@ def places(page: Page) -> list[list[float]]:
     )
 
 
+def fall_of_the_bound(page: Page) -> float:
+    """Return by how many pixels of the drawing the dashed line falls from its first point on."""
+    dashes = page.locator(f"{FIGURE} .live-figure-mount svg path[stroke-dasharray='6,4']")
+    drawn = dashes.evaluate_all("(all) => all.map((one) => one.getAttribute('d'))")
+    (line,) = [path for path in drawn if path]
+    heights = [float(point.split(",")[1]) for point in line.lstrip("M").split("L")]
+    # A line that is straight on this axis: its middle lies where its ends say.
+    steps = torch.linspace(heights[0], heights[-1], len(heights)).double()
+    assert (torch.tensor(heights).double() - steps).abs().max() < 0.5
+    return heights[-1] - heights[0]
+
+
 def axes(page: Page) -> list[tuple[str, str]]:
     ticks = page.locator(f"{FIGURE} .live-figure-mount svg .role-axis-label text")
     where = ticks.evaluate_all("(all) => all.map((one) => one.getAttribute('transform'))")
@@ -127,6 +140,9 @@ def assert_shown(
         per_decade = drop[-1] / fall[-1]
         assert per_decade > 4
         assert (drop - per_decade * fall).abs().max() < 1.5
+    # Twenty powers of ten, from 1e-16 to 1e4, are 190 pixels high.
+    expected = -length * math.log10(sigma) * 190 / 20
+    assert fall_of_the_bound(page) == pytest.approx(expected, abs=0.5)
     spoken = {
         name: page.locator(f'{FIGURE} input[name="{name}"]').get_attribute("aria-valuetext")
         for name in ("sigma", "length")
