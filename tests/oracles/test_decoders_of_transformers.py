@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, CONTEXT, EXPERTS, WINDOW, V, make_pair
+from tiny_models import ARCHITECTURES, make_pair
+from tiny_parts import CONTEXT, EXPERTS, WINDOW, V
 
 from course_lib.counts.decoder import active_parameters, decoder_parameters
 from course_lib.model.initialise import num_parameters

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 import torch
 from strategies import normal
-from tiny_models import ARCHITECTURES, WINDOW, L, V, make_pair
+from tiny_models import ARCHITECTURES, make_pair
+from tiny_parts import WINDOW, L, V
 from torch.testing import assert_close
 
 from course_lib.cache.growing import KVCache
