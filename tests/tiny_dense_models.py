@@ -76,6 +76,7 @@ from course_lib.config.rope import LinearScaling, Llama3Scaling, NoRope, RopeCon
 from course_lib.layers.activations import gelu, gelu_tanh
 from course_lib.zoo.gemma import gemma2_layers, gemma3_layers
 from course_lib.zoo.gpt import gpt_config
+from course_lib.zoo.olmo import olmo3_layers
 
 
 def _llama(**rope: object) -> Callable[[], nn.Module]:
@@ -86,6 +87,7 @@ def _scaled(scaling: object) -> DecoderConfig:
     return alike(layer_of(replace(HEADS, rope=replace(ROPE, scaling=scaling))))
 
 
+YARN = YarnScaling(factor=4.0, context=16, alpha=1.0, beta=32.0, is_truncated=True)
 GEMMA = {
     "final_norm": UnitOffsetRMSNormConfig(),
     "unembedding": Unembedding.TIED,
@@ -187,7 +189,7 @@ DENSE: dict[str, Architecture] = {
             beta_slow=1.0,
             original_max_position_embeddings=16,
         ),
-        ours=_scaled(YarnScaling(factor=4.0, context=16, alpha=1.0, beta=32.0, is_truncated=True)),
+        ours=_scaled(YARN),
     ),
     "Mistral": Architecture(
         theirs=model_of(
@@ -207,6 +209,27 @@ DENSE: dict[str, Architecture] = {
             layer_of(
                 replace(HEADS, qk_norm=ProjectionQKNorm(norm=RMS)),
                 arrangement=InnerNorm(),
+            )
+        ),
+    ),
+    "Olmo 3": Architecture(
+        theirs=model_of(
+            hf.Olmo3ForCausalLM,
+            hf.Olmo3Config,
+            sliding_window=WINDOW,
+            rope_parameters={
+                "sliding_attention": rope_of(1e4),
+                "full_attention": rope_of(
+                    1e4, rope_type="yarn", factor=4.0, original_max_position_embeddings=16
+                ),
+            },
+        ),
+        ours=decoder_of(
+            *olmo3_layers(
+                L,
+                replace(HEADS, qk_norm=ProjectionQKNorm(norm=RMS), reach=Window(size=WINDOW)),
+                replace(ROPE, scaling=YARN),
+                F,
             )
         ),
     ),

@@ -15,6 +15,7 @@ B, T = 2, 23  # more than four windows
 #: norms inside the residual magnify what seven layers round off. Granite's logits go up to 12.
 FLOAT32_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {
     "OLMo 2": 2e-5,
+    "Olmo 3": 2e-5,
     "Granite": 2e-5,
     "GPT-2": 3e-6,
 }
