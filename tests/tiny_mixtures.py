@@ -26,22 +26,29 @@ from tiny_parts import (
 from torch import nn
 
 from course_lib.checkpoints.deepseek import from_deepseek
-from course_lib.config.attention_parts import (
-    Biases,
-    Softmax,
-)
+from course_lib.checkpoints.interleaved import from_llama4
+from course_lib.config.attention_parts import Biases, Chunk, GrowingScale, Softmax
+from course_lib.config.decoder import DecoderConfig
 from course_lib.config.experts import (
     AffinityMixtureConfig,
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    InputWeightedMixtureConfig,
+    ShareMixtureConfig,
 )
+from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.config.norms import (
     HeadQKNorm,
+    NoQKNorm,
     ProjectionQKNorm,
+    RMSNormConfig,
+    RMSNormWithoutGainConfig,
 )
-from course_lib.config.rope import RopeConfig, YarnScaling
+from course_lib.config.rope import NoRope, RopeConfig, YarnScaling
+from course_lib.layers.activations import silu
 from course_lib.zoo.gpt_oss import gpt_oss_layers
+from course_lib.zoo.llama4 import llama4_layers
 
 #: Not rotated, of a value, of the latent vector, rotated.
 DEEPSEEK_D, DEEPSEEK_DV, DEEPSEEK_DC, DEEPSEEK_DR = 10, 14, 20, 8
@@ -63,17 +70,14 @@ def _deepseek(model: type[nn.Module], config: type, **changes: object) -> Callab
     return model_of(model, config, **{**sizes, **changes})
 
 
-DEEPSEEK = alike(
-    layer_of(
-        LatentAttentionConfig(
-            num_heads=H,
-            head_dim=DEEPSEEK_D,
-            value_dim=DEEPSEEK_DV,
-            latent_dim=DEEPSEEK_DC,
-            rope=RopeConfig(base=1e4, rotary_dim=DEEPSEEK_DR),
-        )
-    )
+LATENT = LatentAttentionConfig(
+    num_heads=H,
+    head_dim=DEEPSEEK_D,
+    value_dim=DEEPSEEK_DV,
+    latent_dim=DEEPSEEK_DC,
+    rope=RopeConfig(base=1e4, rotary_dim=DEEPSEEK_DR),
 )
+DEEPSEEK = alike(layer_of(LATENT))
 
 
 DEEPSEEK_DCQ = 26
@@ -86,6 +90,62 @@ DEEPSEEK_EXPERTS = AffinityMixtureConfig(
     num_groups=3,
     groups_kept=2,
 )
+
+
+SHARES = ShareMixtureConfig(
+    num_experts=EXPERTS,
+    experts_per_token=3,
+    d_ff=20,
+    num_shared=1,
+    weight_factor=2.5,
+    num_groups=3,
+    groups_kept=2,
+)
+#: Three dense layers first, queries from a latent vector, experts in three groups.
+DEEPSEEK_MIXED = {
+    "first_k_dense_replace": 3,
+    "q_lora_rank": DEEPSEEK_DCQ,
+    "n_routed_experts": EXPERTS,
+    "num_experts_per_tok": 3,
+    "n_group": 3,
+    "topk_group": 2,
+    "n_shared_experts": 1,
+    "moe_intermediate_size": 20,
+    "routed_scaling_factor": 2.5,
+    "experts_implementation": "eager",
+}
+
+
+def _mixed(experts: AffinityMixtureConfig | ShareMixtureConfig) -> DecoderConfig:
+    attention = replace(LATENT, query_latent_dim=DEEPSEEK_DCQ)
+    dense, mixture = layer_of(attention), layer_of(attention, feed_forward=experts)
+    return decoder_of(*[dense] * 3, *[mixture] * (L - 3))
+
+
+CHUNKED = replace(
+    HEADS,
+    reach=Chunk(size=WINDOW),
+    qk_norm=HeadQKNorm(norm=RMSNormWithoutGainConfig(eps=1e-5)),
+)
+GROWING = replace(HEADS, rope=NoRope(), scale=GrowingScale(floor=4, factor=0.3))
+LLAMA4_DENSE = GatedFeedForwardConfig(d_ff=50, activation=silu)
+LLAMA4_EXPERTS = InputWeightedMixtureConfig(
+    num_experts=EXPERTS, experts_per_token=2, d_ff=F, num_shared=1
+)
+LLAMA4 = {"final_norm": RMSNormConfig(eps=1e-5)}
+
+
+def _llama4(**changes: object) -> Callable[[], nn.Module]:
+    sizes = {
+        "rms_norm_eps": 1e-5,
+        "intermediate_size_mlp": 50,
+        "num_local_experts": EXPERTS,
+        "num_experts_per_tok": 2,
+        "attention_chunk_size": WINDOW,
+        "floor_scale": 4,
+        "attn_scale": 0.3,
+    }
+    return model_of(hf.Llama4ForCausalLM, hf.Llama4TextConfig, **{**sizes, **changes})
 
 
 MIXED: dict[str, Architecture] = {
@@ -249,28 +309,40 @@ MIXED: dict[str, Architecture] = {
         theirs=_deepseek(
             hf.DeepseekV3ForCausalLM,
             hf.DeepseekV3Config,
-            first_k_dense_replace=3,
-            q_lora_rank=DEEPSEEK_DCQ,
-            n_routed_experts=EXPERTS,
-            num_experts_per_tok=3,
-            n_group=3,
-            topk_group=2,
-            n_shared_experts=1,
-            moe_intermediate_size=20,
+            **DEEPSEEK_MIXED,
             norm_topk_prob=True,
-            routed_scaling_factor=2.5,
-            experts_implementation="eager",
         ),
+        ours=_mixed(DEEPSEEK_EXPERTS),
+        convert=from_deepseek,
+    ),
+    "Llama 4": Architecture(
+        theirs=_llama4(),
+        ours=decoder_of(*llama4_layers(CHUNKED, GROWING, [LLAMA4_EXPERTS] * L), **LLAMA4),
+        convert=from_llama4,
+    ),
+    "Llama 4 Maverick": Architecture(
+        theirs=_llama4(interleave_moe_layer_step=2, use_qk_norm=False, num_experts_per_tok=1),
         ours=decoder_of(
-            *[
-                replace(
-                    layer,
-                    attention=replace(layer.attention, query_latent_dim=DEEPSEEK_DCQ),
-                    feed_forward=layer.feed_forward if number < 3 else DEEPSEEK_EXPERTS,
-                )
-                for number, layer in enumerate(DEEPSEEK.layers)
-            ]
+            *llama4_layers(
+                replace(CHUNKED, qk_norm=NoQKNorm()),
+                GROWING,
+                [
+                    replace(LLAMA4_EXPERTS, experts_per_token=1) if number % 2 else LLAMA4_DENSE
+                    for number in range(L)
+                ],
+            ),
+            **LLAMA4,
         ),
+        convert=from_llama4,
+    ),
+    "DeepSeek-V2 with experts": Architecture(
+        theirs=_deepseek(
+            hf.DeepseekV2ForCausalLM,
+            hf.DeepseekV2Config,
+            **DEEPSEEK_MIXED,
+            topk_method="group_limited_greedy",
+        ),
+        ours=_mixed(SHARES),
         convert=from_deepseek,
     ),
 }

@@ -8,7 +8,11 @@ __all__ = [
     "AffinityMixtureConfig",
     "ClampedMixtureConfig",
     "GatedMixtureConfig",
+    "GroupedMixtureSizes",
+    "InputWeightedMixtureConfig",
+    "MixtureConfig",
     "MixtureSizes",
+    "ShareMixtureConfig",
 ]
 
 
@@ -50,15 +54,12 @@ class ClampedMixtureConfig(MixtureSizes):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AffinityMixtureConfig(MixtureSizes):
-    """SwiGLU networks chosen by affinities of their own, and some that every token uses.
-
-    ``grouped_sigmoid_router`` chooses, by a bias that balances the loads and is no parameter
-    (DeepSeek-V3, Kimi K2, GLM-4.5, MiniMax-M2).
+class GroupedMixtureSizes(MixtureSizes):
+    """What mixtures of small experts have besides: some in groups, some that every token uses.
 
     Attributes:
         num_shared: experts that every token uses besides; 0 for none.
-        weight_factor: what the weights, whose sum is 1, are multiplied by.
+        weight_factor: what the weights are multiplied by.
         num_groups: groups of neighbouring experts; divides E.
         groups_kept: groups that a token may use.
     """
@@ -85,3 +86,44 @@ class AffinityMixtureConfig(MixtureSizes):
                 "the groups that are kept hold at least the experts of a token; they hold "
                 f"{within}, and experts_per_token is {self.experts_per_token}"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffinityMixtureConfig(GroupedMixtureSizes):
+    """SwiGLU networks chosen by affinities of their own, which are divided by their sum.
+
+    ``grouped_sigmoid_router`` chooses, by a bias that balances the loads and is no parameter
+    (DeepSeek-V3, Kimi K2, GLM-4.5, MiniMax-M2).
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShareMixtureConfig(GroupedMixtureSizes):
+    """SwiGLU networks weighted by their shares of a softmax over all of them (DeepSeek-V2).
+
+    ``grouped_softmax_router`` chooses.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputWeightedMixtureConfig(MixtureSizes):
+    """SwiGLU networks weighted in what they read, and some that every token uses (Llama 4).
+
+    Attributes:
+        num_shared: experts that every token uses besides; 0 for none.
+    """
+
+    num_shared: int = 0
+
+    def __post_init__(self) -> None:
+        MixtureSizes.__post_init__(self)
+        require_count(num_shared=self.num_shared)
+
+
+MixtureConfig = (
+    GatedMixtureConfig
+    | ClampedMixtureConfig
+    | AffinityMixtureConfig
+    | ShareMixtureConfig
+    | InputWeightedMixtureConfig
+)

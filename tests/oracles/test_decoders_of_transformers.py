@@ -75,6 +75,8 @@ def test_parameters_are_counted_as_transformers_counts_them(name: str) -> None:
         ("GLM-4.5", 3),
         ("MiniMax-M2", 4),
         ("DeepSeek-V3 with experts", 3),
+        ("DeepSeek-V2 with experts", 3),
+        ("Llama 4", 2),
     ],
 )
 def test_active_are_the_experts_of_one_token_and_no_embedding(name: str, used: int) -> None:
