@@ -89,7 +89,7 @@ def growing_scale(
     Raises:
         ValueError: if floor is below 1, factor not above 0, or a position no integer.
 
-    Source: Llama 4, as in transformers' ``Llama4TextAttention``, with f = 8192 and a = 0.1, after
+    Source: Llama 4, as in transformers' Llama4TextAttention, with f = 8192 and a = 0.1, after
     Nakanishi 2025 (arXiv:2501.19399), whose scores grow by the logarithm of the number of keys.
 
     >>> growing_scale(torch.tensor([0, 2, 3]), floor=4, factor=0.1)

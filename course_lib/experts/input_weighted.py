@@ -37,7 +37,7 @@ def each_its_gate(
     Raises:
         ValueError: if w_gate has not one row per entry of x, or A is above E.
 
-    Source: Llama 4, as in transformers' ``Llama4Router``, whose released models have A = 1.
+    Source: Llama 4, as in transformers' Llama4Router, whose released models have A = 1.
     Cost: 2 C E FLOPs a token.
     """
     require_projection("x", x, "w_gate", w_gate)
@@ -74,7 +74,7 @@ def input_weighted_moe_forward(
     Raises:
         ValueError: if an expert does not exist, or sizes or dtypes do not fit.
 
-    Source: Llama 4, as in transformers' ``Llama4TextMoe``.
+    Source: Llama 4, as in transformers' Llama4TextMoe.
     Cost: 6 A C F FLOPs a token.
     """
     require_routed(x, experts, weights)
