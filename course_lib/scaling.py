@@ -3,11 +3,14 @@
 import math
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
-from course_lib.sizes import require_number, require_whole
+from course_lib.kinds import require_integers
+from course_lib.sizes import require_above_zero, require_number, require_positive, require_whole
 from course_lib.softmax import softmax
 
-__all__ = ["saturation", "score_variance", "softmax_scale"]
+__all__ = ["growing_scale", "saturation", "score_variance", "softmax_scale"]
 
 # Trials of `saturation` are drawn in chunks of about this many numbers (32 MiB in float64).
 _CHUNK = 2**22
@@ -63,6 +66,40 @@ def softmax_scale(
         )
     attention_factor = 1.0 if yarn_factor is None else 0.1 * math.log(yarn_factor) + 1.0
     return attention_factor**2 / math.sqrt(divisor)
+
+
+def growing_scale(
+    positions: Int[Tensor, "*batch T"], floor: int, factor: float
+) -> Float[Tensor, "*batch T"]:
+    r"""Return by what the scores of a query grow with its position.
+
+    .. math:: g_p = 1 + a \ln\Big(1 + \Big\lfloor \frac{p + 1}{f} \Big\rfloor\Big)
+
+    Over more keys a softmax spreads thinner; larger scores hold against that. Without rotations
+    nothing else in a layer depends on where the query stands.
+
+    Args:
+        positions: p of each query, from 0.
+        floor: f, positions in which nothing grows.
+        factor: a, how fast the scores grow.
+
+    Returns:
+        A factor on the scores of each query, in float32; 1 up to position f - 2.
+
+    Raises:
+        ValueError: if floor is below 1, factor not above 0, or a position no integer.
+
+    Source: Llama 4, as in transformers' Llama4TextAttention, with f = 8192 and a = 0.1, after
+    Nakanishi 2025 (arXiv:2501.19399), whose scores grow by the logarithm of the number of keys.
+
+    >>> growing_scale(torch.tensor([0, 2, 3]), floor=4, factor=0.1)
+    tensor([1.0000, 1.0000, 1.0693])
+    """
+    require_integers(positions=positions)
+    require_positive(floor=floor)
+    require_above_zero("factor", factor, "what makes scores grow")
+    steps = (positions + 1).div(floor, rounding_mode="floor")
+    return 1.0 + factor * torch.log1p(steps.to(torch.float32))
 
 
 def score_variance(D: int, n: int, generator: torch.Generator, scale: float) -> float:

@@ -6,10 +6,10 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from course_lib.checkpoints.mixtures import affinity_mixture
+from course_lib.checkpoints.mixtures import affinity_mixture, share_mixture
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.config.decoder import DecoderConfig
-from course_lib.config.experts import AffinityMixtureConfig
+from course_lib.config.experts import AffinityMixtureConfig, ShareMixtureConfig
 from course_lib.config.feed_forward import FeedForwardConfig, GatedFeedForwardConfig
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.positions.rope import interleaved_to_halves
@@ -35,7 +35,7 @@ def from_deepseek(
             feed-forward network is none of the family's, or the model is tied and the checkpoint's
             logits have a table of their own.
 
-    Source: the names in transformers' DeepSeek-V2 model without experts and in its V3 model, which
+    Source: the names in transformers' DeepSeek-V2 and V3 models, which
     Kimi K2 uses too.
     """
     source = Checkpoint(tensors)
@@ -73,10 +73,12 @@ def _feed_forward(
             }
         case AffinityMixtureConfig():
             return affinity_mixture(source, network, theirs)
+        case ShareMixtureConfig():
+            return share_mixture(source, network, theirs)
         case _:
             raise ValueError(
-                "a checkpoint of this kind has SwiGLU networks and mixtures by affinities; "
-                f"{where} has {type(network).__name__}"
+                "a checkpoint of this kind has SwiGLU networks, and mixtures by affinities or "
+                f"shares; {where} has {type(network).__name__}"
             )
 
 

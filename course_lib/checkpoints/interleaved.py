@@ -1,15 +1,16 @@
-"""Checkpoints whose rotary pairs are neighbours, 2i and 2i + 1: GPT-J and Cohere.
+"""Checkpoints whose rotary pairs are neighbours, 2i and 2i + 1: GPT-J, Cohere and Llama 4.
 
 Our rotation pairs entry i with entry n + i. Which entries of a query and a key are a pair is a
 matter of the order of columns, so it is settled here, once: no model computes anything else for it.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from course_lib.checkpoints.llama import from_llama
+from course_lib.checkpoints.llama import LLAMA_NAMES, from_llama
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.checkpoints.renaming import Names, renamed
 from course_lib.config.arrangement import Parallel
@@ -19,7 +20,7 @@ from course_lib.config.norms import NoQKNorm
 from course_lib.config.rope import RopeConfig
 from course_lib.positions.rope import interleaved_to_halves
 
-__all__ = ["from_cohere", "from_gptj"]
+__all__ = ["from_cohere", "from_gptj", "from_llama4"]
 
 _GPTJ = Names(
     embedding="transformer.wte",
@@ -28,6 +29,11 @@ _GPTJ = Names(
     feed_forward={"in": "mlp.fc_in", "out": "mlp.fc_out"},
     norms={Parallel: {"norm": "ln_1"}},
     final_norm="transformer.ln_f",
+)
+
+_LLAMA4 = replace(
+    LLAMA_NAMES,
+    feed_forward={part: f"feed_forward.{part}_proj" for part in ("gate", "up", "down")},
 )
 
 
@@ -78,6 +84,28 @@ def from_cohere(
                 f"layer {number} of {config.num_layers} has {type(heads.qk_norm).__name__}"
             )
     return _halved(from_llama(tensors, config), config)
+
+
+def from_llama4(
+    tensors: Mapping[str, Shaped[Tensor, "..."]], config: DecoderConfig
+) -> dict[str, Float[Tensor, "..."]]:
+    """Rename a Llama 4 checkpoint, and bring the columns of queries and keys into our order.
+
+    Args:
+        tensors: the text half, foreign name -> tensor; in the released files its names begin with
+            "language_model.".
+        config: the model that it belongs to.
+
+    Returns:
+        Our names -> tensors, for ``Decoder.load_state_dict``.
+
+    Raises:
+        ValueError: as ``from_llama``.
+
+    Source: the names in transformers' Llama 4 model.
+    """
+    bare = {name.removeprefix("language_model."): tensor for name, tensor in tensors.items()}
+    return _halved(renamed(Checkpoint(bare), config, _LLAMA4), config)
 
 
 def _halved(ours: dict[str, Tensor], config: DecoderConfig) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Checkpoints named as Llama's: Mistral, Qwen, SmolLM3, OLMo 2, Gemma, Granite, StableLM."""
+"""Checkpoints named as Llama's: Mistral, Qwen, SmolLM3, OLMo, Gemma, Granite, StableLM."""
 
 from collections.abc import Mapping
 
@@ -61,7 +61,7 @@ def from_llama(
             such checkpoint has, or the model is tied and the checkpoint's logits have a table of
             their own.
 
-    Source: the names in transformers' Llama, Qwen 2 and 3, OLMo 2, Gemma 2 and 3, Granite and
+    Source: the names in transformers' Llama, Qwen 2 and 3, OLMo 2 and 3, Gemma 2 and 3, Granite and
     StableLM models.
     """
     return renamed(Checkpoint(tensors), config, LLAMA_NAMES)

@@ -5,10 +5,22 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
-from course_lib.config.experts import AffinityMixtureConfig, GatedMixtureConfig
+from course_lib.config.experts import (
+    AffinityMixtureConfig,
+    GatedMixtureConfig,
+    GroupedMixtureSizes,
+    InputWeightedMixtureConfig,
+    ShareMixtureConfig,
+)
 from course_lib.number_formats.mxfp4 import mxfp4_dequantize
 
-__all__ = ["affinity_mixture", "clamped_mixture", "gated_mixture"]
+__all__ = [
+    "affinity_mixture",
+    "clamped_mixture",
+    "gated_mixture",
+    "input_weighted_mixture",
+    "share_mixture",
+]
 
 #: What each release calls the router, and an expert's gate, what it gates, and the way down.
 _ONE_BY_ONE = (
@@ -20,7 +32,7 @@ _BIASED = ("mlp.gate", "mlp", "block_sparse_moe")
 
 
 def gated_mixture(
-    source: Checkpoint, config: GatedMixtureConfig | AffinityMixtureConfig, theirs: str
+    source: Checkpoint, config: GatedMixtureConfig | GroupedMixtureSizes, theirs: str
 ) -> dict[str, Float[Tensor, "..."]]:
     """Take the router and the experts of a SwiGLU mixture, however they are stored.
 
@@ -81,11 +93,37 @@ def affinity_mixture(
     biases = [f"{theirs}.{name}.e_score_correction_bias" for name in _BIASED]
     found = [name for name in biases if name in source.tensors]
     ours["feed_forward.b_router"] = source.take(found[0] if found else biases[0])
-    if config.num_shared:
-        for part in ("gate", "up", "down"):
-            shared = source.matrix(f"{theirs}.mlp.shared_experts.{part}_proj")
-            ours[f"feed_forward.w_shared_{part}"] = shared
-    return ours
+    return ours | _shared(source, config, theirs)
+
+
+def share_mixture(
+    source: Checkpoint, config: ShareMixtureConfig, theirs: str
+) -> dict[str, Float[Tensor, "..."]]:
+    """Take a mixture without a bias, and the experts that all tokens use.
+
+    Args:
+        source: the checkpoint.
+        config: how many experts there are, and how many are shared.
+        theirs: the layer's name in the checkpoint.
+
+    Returns:
+        Our names -> tensors, as of ``gated_mixture``, with the shared network.
+
+    Raises:
+        ValueError: if one of its tensors is missing.
+
+    Source: the names of DeepSeek-V2's released files, and transformers' of them.
+    """
+    return gated_mixture(source, config, theirs) | _shared(source, config, theirs)
+
+
+def _shared(source: Checkpoint, config: GroupedMixtureSizes, theirs: str) -> dict[str, Tensor]:
+    """The network of the experts that all tokens use, where there are any."""
+    names = ("gate", "up", "down") if config.num_shared else ()
+    return {
+        f"feed_forward.w_shared_{part}": source.matrix(f"{theirs}.mlp.shared_experts.{part}_proj")
+        for part in names
+    }
 
 
 def clamped_mixture(source: Checkpoint, theirs: str) -> dict[str, Float[Tensor, "..."]]:
@@ -116,4 +154,36 @@ def clamped_mixture(source: Checkpoint, theirs: str) -> dict[str, Float[Tensor, 
             ours[f"w_{name}"] = mxfp4_dequantize(blocks, scales).mT.contiguous()
         else:
             ours[f"w_{name}"] = source.take(whole)
+    return {f"feed_forward.{name}": tensor for name, tensor in ours.items()}
+
+
+def input_weighted_mixture(
+    source: Checkpoint, config: InputWeightedMixtureConfig, theirs: str
+) -> dict[str, Float[Tensor, "..."]]:
+    """Take the router, the experts and the shared one of Llama 4.
+
+    Args:
+        source: the checkpoint.
+        config: how many experts are shared: one, or none.
+        theirs: the layer's name in the checkpoint.
+
+    Returns:
+        Our names -> tensors.
+
+    Raises:
+        ValueError: if one of its tensors is missing.
+
+    Source: the names of transformers' Llama 4.
+    """
+    gate, up = source.take(f"{theirs}.feed_forward.experts.gate_up_proj").chunk(2, -1)
+    ours = {
+        "w_router": source.matrix(f"{theirs}.feed_forward.router"),
+        "w_gate": gate.contiguous(),
+        "w_up": up.contiguous(),
+        "w_down": source.take(f"{theirs}.feed_forward.experts.down_proj"),
+    }
+    if config.num_shared:
+        for part in ("gate", "up", "down"):
+            shared = source.matrix(f"{theirs}.feed_forward.shared_expert.{part}_proj")
+            ours[f"w_shared_{part}"] = shared
     return {f"feed_forward.{name}": tensor for name, tensor in ours.items()}

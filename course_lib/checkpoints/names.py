@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
-from course_lib.config.norms import LayerNormConfig, NormConfig
+from course_lib.config.norms import LayerNormConfig, NormConfig, RMSNormWithoutGainConfig
 
 __all__ = ["Checkpoint", "under_new_names"]
 
@@ -91,7 +91,7 @@ class Checkpoint:
         return found
 
     def norm(self, ours: str, theirs: str, config: NormConfig) -> dict[str, Float[Tensor, " _"]]:
-        """Return a norm's gain, and its shift where it has one.
+        """Return a norm's gain and its shift, where it has them.
 
         Args:
             ours: our name of the norm.
@@ -104,6 +104,8 @@ class Checkpoint:
         Raises:
             ValueError: if the checkpoint has no such tensor.
         """
+        if isinstance(config, RMSNormWithoutGainConfig):
+            return {}
         found: dict[str, Tensor] = {f"{ours}.gain": self.take(f"{theirs}.weight")}
         if isinstance(config, LayerNormConfig):
             found[f"{ours}.shift"] = self.take(f"{theirs}.bias")

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.checkpoints.mixtures import affinity_mixture, clamped_mixture, gated_mixture
+from course_lib.checkpoints.mixtures import (
+    affinity_mixture,
+    clamped_mixture,
+    gated_mixture,
+    input_weighted_mixture,
+    share_mixture,
+)
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.config.arrangement import Arrangement
 from course_lib.config.attention import AlibiAttentionConfig, CausalAttentionConfig
@@ -16,6 +22,8 @@ from course_lib.config.experts import (
     AffinityMixtureConfig,
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    InputWeightedMixtureConfig,
+    ShareMixtureConfig,
 )
 from course_lib.config.feed_forward import (
     FeedForwardConfig,
@@ -190,6 +198,10 @@ def _feed_forward(
             return clamped_mixture(source, theirs)
         case AffinityMixtureConfig():
             return affinity_mixture(source, network, theirs)
+        case ShareMixtureConfig():
+            return share_mixture(source, network, theirs)
+        case InputWeightedMixtureConfig():
+            return input_weighted_mixture(source, network, theirs)
     ours: dict[str, Tensor] = {}
     for part, foreign in names.feed_forward.items():
         name = f"{theirs}.{foreign}"

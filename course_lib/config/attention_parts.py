@@ -8,7 +8,9 @@ from course_lib.sizes import require_above_zero, require_positive
 __all__ = [
     "Biases",
     "ByHeadDim",
+    "Chunk",
     "Everything",
+    "GrowingScale",
     "QueryPreAttnScalar",
     "Reach",
     "Scale",
@@ -54,7 +56,21 @@ class Window:
         require_positive(window=self.size)
 
 
-Reach = Everything | Window
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A position reads itself and what came before it in its own chunk (Llama 4).
+
+    Attributes:
+        size: tokens of a chunk; the first chunk begins with the first token.
+    """
+
+    size: int
+
+    def __post_init__(self) -> None:
+        require_positive(chunk=self.size)
+
+
+Reach = Everything | Window | Chunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +110,24 @@ class ScoreFactor:
         require_above_zero("score_factor", self.factor, "a factor on the scores")
 
 
-Scale = ByHeadDim | QueryPreAttnScalar | ScoreFactor
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrowingScale:
+    """Scores are divided by the root of D, and grow with the query's position (Llama 4, NoPE).
+
+    Attributes:
+        floor: tokens in which they do not grow.
+        factor: how fast they grow, above 0; see ``growing_scale``.
+    """
+
+    floor: int
+    factor: float
+
+    def __post_init__(self) -> None:
+        require_positive(floor=self.floor)
+        require_above_zero("growth_factor", self.factor, "what makes scores grow")
+
+
+Scale = ByHeadDim | QueryPreAttnScalar | ScoreFactor | GrowingScale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.config.experts import (
-    AffinityMixtureConfig,
-    ClampedMixtureConfig,
-    GatedMixtureConfig,
-)
+from course_lib.config.experts import MixtureConfig
 from course_lib.sizes import require_positive
 
 __all__ = ["Activation", "FeedForwardConfig", "GatedFeedForwardConfig", "PlainFeedForwardConfig"]
@@ -53,10 +49,4 @@ class GatedFeedForwardConfig:
         require_positive(d_ff=self.d_ff)
 
 
-FeedForwardConfig = (
-    PlainFeedForwardConfig
-    | GatedFeedForwardConfig
-    | GatedMixtureConfig
-    | ClampedMixtureConfig
-    | AffinityMixtureConfig
-)
+FeedForwardConfig = PlainFeedForwardConfig | GatedFeedForwardConfig | MixtureConfig

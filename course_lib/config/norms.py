@@ -13,6 +13,7 @@ __all__ = [
     "ProjectionQKNorm",
     "QKNormConfig",
     "RMSNormConfig",
+    "RMSNormWithoutGainConfig",
     "UnitOffsetRMSNormConfig",
 ]
 
@@ -73,7 +74,27 @@ class UnitOffsetRMSNormConfig:
         require_eps(self.eps)
 
 
-NormConfig = LayerNormConfig | LayerNormWithoutShiftConfig | RMSNormConfig | UnitOffsetRMSNormConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RMSNormWithoutGainConfig:
+    """Divide by the root of the mean square; nothing is learnt (Llama 4's queries and keys).
+
+    Attributes:
+        eps: added to the mean square, at least 0.
+    """
+
+    eps: float
+
+    def __post_init__(self) -> None:
+        require_eps(self.eps)
+
+
+NormConfig = (
+    LayerNormConfig
+    | LayerNormWithoutShiftConfig
+    | RMSNormConfig
+    | UnitOffsetRMSNormConfig
+    | RMSNormWithoutGainConfig
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

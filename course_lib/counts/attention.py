@@ -5,7 +5,7 @@ from course_lib.config.attention import (
     AttentionConfig,
     CausalAttentionConfig,
 )
-from course_lib.config.attention_parts import Everything, Softmax, Window
+from course_lib.config.attention_parts import Chunk, Everything, Softmax, Window
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.config.norms import HeadQKNorm, NoQKNorm, ProjectionQKNorm
 from course_lib.counts.norms import norm_parameters
@@ -58,6 +58,8 @@ def cache_elements(config: AttentionConfig, num_tokens: int) -> int:
 
     .. math:: 2\, G D \min(n, W) \quad\text{or, latent,}\quad (D_c + D_r)\, n
 
+    A layer of chunks keeps as much as a window of a chunk's size.
+
     Args:
         config: the attention.
         num_tokens: n, at least 0.
@@ -76,8 +78,8 @@ def cache_elements(config: AttentionConfig, num_tokens: int) -> int:
             match config.reach:
                 case Everything():
                     kept = num_tokens
-                case Window(size=window):
-                    kept = min(num_tokens, window)
+                case Window(size=size) | Chunk(size=size):
+                    kept = min(num_tokens, size)
             return 2 * config.num_kv_heads * config.head_dim * kept
         case AlibiAttentionConfig():
             return cache_elements(config.without_slopes, num_tokens)

@@ -1,9 +1,12 @@
 """How many parameters a feed-forward network has."""
 
 from course_lib.config.experts import (
-    AffinityMixtureConfig,
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    GroupedMixtureSizes,
+    InputWeightedMixtureConfig,
+    MixtureConfig,
+    MixtureSizes,
 )
 from course_lib.config.feed_forward import (
     FeedForwardConfig,
@@ -41,7 +44,7 @@ def feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> int:
     """
     require_positive(d_model=d_model)
     match config:
-        case GatedMixtureConfig() | ClampedMixtureConfig() | AffinityMixtureConfig():
+        case MixtureSizes():
             return _mixture_parameters(config, d_model, config.num_experts)
         case PlainFeedForwardConfig(d_ff=d_ff, has_bias=has_bias):
             return 2 * d_model * d_ff + (d_ff + d_model if has_bias else 0)
@@ -65,23 +68,22 @@ def active_feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> i
     Source: Shazeer et al. 2017 (arXiv:1701.06538), sec. 1.2.
     """
     match config:
-        case GatedMixtureConfig() | ClampedMixtureConfig() | AffinityMixtureConfig():
+        case MixtureSizes():
             require_positive(d_model=d_model)
             return _mixture_parameters(config, d_model, config.experts_per_token)
         case _:
             return feed_forward_parameters(config, d_model)
 
 
-def _mixture_parameters(
-    config: GatedMixtureConfig | ClampedMixtureConfig | AffinityMixtureConfig,
-    d_model: int,
-    experts: int,
-) -> int:
+def _mixture_parameters(config: MixtureConfig, d_model: int, experts: int) -> int:
     one, router = 3 * d_model * config.d_ff, d_model * config.num_experts
     match config:
         case GatedMixtureConfig():
             return experts * one + router
-        case AffinityMixtureConfig(num_shared=num_shared):
+        case (
+            GroupedMixtureSizes(num_shared=num_shared)
+            | InputWeightedMixtureConfig(num_shared=num_shared)
+        ):
             return (experts + num_shared) * one + router
         case ClampedMixtureConfig():
             biases = 2 * config.d_ff + d_model

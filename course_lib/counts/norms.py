@@ -5,6 +5,7 @@ from course_lib.config.norms import (
     LayerNormWithoutShiftConfig,
     NormConfig,
     RMSNormConfig,
+    RMSNormWithoutGainConfig,
     UnitOffsetRMSNormConfig,
 )
 from course_lib.sizes import require_positive
@@ -34,3 +35,5 @@ def norm_parameters(config: NormConfig, size: int) -> int:
             return 2 * size
         case LayerNormWithoutShiftConfig() | RMSNormConfig() | UnitOffsetRMSNormConfig():
             return size
+        case RMSNormWithoutGainConfig():
+            return 0

@@ -8,6 +8,8 @@ from course_lib.config.experts import (
     AffinityMixtureConfig,
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    InputWeightedMixtureConfig,
+    ShareMixtureConfig,
 )
 from course_lib.config.feed_forward import (
     FeedForwardConfig,
@@ -15,7 +17,13 @@ from course_lib.config.feed_forward import (
     PlainFeedForwardConfig,
 )
 from course_lib.layers.feed_forward import feed_forward, gated_feed_forward
-from course_lib.model.mixture_modules import AffinityMixture, ClampedMixture, GatedMixture
+from course_lib.model.mixture_modules import (
+    AffinityMixture,
+    ClampedMixture,
+    GatedMixture,
+    InputWeightedMixture,
+    ShareMixture,
+)
 from course_lib.sizes import require_positive
 
 __all__ = ["GatedFeedForward", "PlainFeedForward", "feed_forward_module"]
@@ -87,3 +95,7 @@ def feed_forward_module(config: FeedForwardConfig, d_model: int) -> nn.Module:
             return ClampedMixture(config, d_model)
         case AffinityMixtureConfig():
             return AffinityMixture(config, d_model)
+        case ShareMixtureConfig():
+            return ShareMixture(config, d_model)
+        case InputWeightedMixtureConfig():
+            return InputWeightedMixture(config, d_model)

@@ -9,12 +9,20 @@ from course_lib.config.norms import (
     LayerNormWithoutShiftConfig,
     NormConfig,
     RMSNormConfig,
+    RMSNormWithoutGainConfig,
     UnitOffsetRMSNormConfig,
 )
 from course_lib.layers.norms import layer_norm, rms_norm, rms_norm_unit_offset
 from course_lib.sizes import require_eps, require_positive
 
-__all__ = ["LayerNorm", "LayerNormWithoutShift", "RMSNorm", "UnitOffsetRMSNorm", "norm_module"]
+__all__ = [
+    "LayerNorm",
+    "LayerNormWithoutShift",
+    "RMSNorm",
+    "RMSNormWithoutGain",
+    "UnitOffsetRMSNorm",
+    "norm_module",
+]
 
 
 class LayerNorm(nn.Module):
@@ -63,6 +71,21 @@ class RMSNorm(nn.Module):
         return rms_norm(x, self.gain, self.eps)
 
 
+class RMSNormWithoutGain(nn.Module):
+    """RMS norm alone: it has no parameters."""
+
+    def __init__(self, size: int, eps: float) -> None:
+        require_positive(size=size)
+        require_eps(eps)
+        super().__init__()
+        self.size = size
+        self.eps = eps
+
+    def forward(self, x: Float[Tensor, "*batch C"]) -> Float[Tensor, "*batch C"]:
+        """Normalise each vector."""
+        return rms_norm(x, x.new_ones(self.size), self.eps)
+
+
 class UnitOffsetRMSNorm(nn.Module):
     """RMS norm times one plus a gain that starts at 0."""
 
@@ -86,7 +109,7 @@ def norm_module(config: NormConfig, size: int) -> nn.Module:
         size: entries of the vectors that it normalises, d_model or head_dim.
 
     Returns:
-        The module, with a gain of its own.
+        The module, with a gain of its own where the norm has one.
     """
     match config:
         case LayerNormConfig(eps=eps):
@@ -95,5 +118,7 @@ def norm_module(config: NormConfig, size: int) -> nn.Module:
             return LayerNormWithoutShift(size, eps)
         case RMSNormConfig(eps=eps):
             return RMSNorm(size, eps)
+        case RMSNormWithoutGainConfig(eps=eps):
+            return RMSNormWithoutGain(size, eps)
         case UnitOffsetRMSNormConfig(eps=eps):
             return UnitOffsetRMSNorm(size, eps)

@@ -19,8 +19,9 @@ class PaddedReading(Reading):
     """T new columns of a batch whose rows begin at different columns and end at the same one.
 
     Rotations, windows and ALiBi depend on the distance of two tokens alone, which padding on the
-    left does not change: they are those of the columns. Two things are a row's own: nobody reads
-    its padding, and where a table of positions is added, the first token after it is position 0.
+    left does not change: they are those of the columns. What is a row's own: nobody reads its
+    padding, and its first token after it is position 0 where a table of positions is added, where
+    chunks begin, and where scores grow with the position.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class PaddedReading(Reading):
         return (self.positions - self.padding[:, None]).clamp(min=0)
 
     def _mask(self, reach: Reach, num_keys: int) -> Bool[Tensor, "B 1 T S"]:
-        end = self.start + len(self.positions)
-        columns = torch.arange(end - num_keys, end, device=self.positions.device)
-        is_token = columns >= self.padding[:, None, None, None]
-        return super()._mask(reach, num_keys) & is_token
+        is_token = self._own_positions(num_keys) >= 0
+        return super()._mask(reach, num_keys) & is_token.unsqueeze(-2)
+
+    def _own_positions(self, num_keys: int) -> Int[Tensor, "B 1 S"]:
+        return super()._own_positions(num_keys) - self.padding[:, None, None]
 
 
 def require_padding(padding: Int[Tensor, " B"], num_columns: int) -> None:

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.cache.protocol import Cache
-from course_lib.config.attention_parts import Everything, Reach, Window
+from course_lib.config.attention_parts import Chunk, Everything, Reach, Window
 from course_lib.masks import causal_mask, window_mask
 from course_lib.model.rotary import Rotation
 from course_lib.positions.alibi import alibi_bias
@@ -68,6 +68,15 @@ class Reading:
                 return causal_mask(num_queries, num_keys, device=device)
             case Window(size=window):
                 return window_mask(num_queries, num_keys, window, device=device)
+            case Chunk(size=size):
+                chunk = self._own_positions(num_keys).div(size, rounding_mode="floor")
+                same = chunk[..., -num_queries:, None] == chunk[..., None, :]
+                return same & causal_mask(num_queries, num_keys, device=device)
+
+    def _own_positions(self, num_keys: int) -> Int[Tensor, "*batch S"]:
+        """The positions of the last S keys, counted from the first token of their row."""
+        end = self.start + len(self.positions)
+        return torch.arange(end - num_keys, end, device=self.positions.device)
 
     def distance_bias(
         self, num_heads: int, num_keys: int, dtype: torch.dtype

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
+from jaxtyping import Float64, Int
 
 from course_lib.naive.softmax import softmax
 
-__all__ = ["saturation", "score_variance", "softmax_scale"]
+__all__ = ["growing_scale", "saturation", "score_variance", "softmax_scale"]
 
 
 def softmax_scale(
@@ -22,6 +23,19 @@ def softmax_scale(
         on_key = on_query
         scale = scale * on_query * on_key
     return scale
+
+
+def growing_scale(
+    positions: Int[np.ndarray, " T"], floor: int, factor: float
+) -> Float64[np.ndarray, " T"]:
+    """Count the whole floors that lie before each query, its own position included."""
+    growth = np.ones(len(positions))
+    for t, position in enumerate(positions):
+        floors, left = 0, int(position) + 1
+        while left >= floor:
+            floors, left = floors + 1, left - floor
+        growth[t] += factor * math.log(1 + floors)
+    return growth
 
 
 def score_variance(D: int, n: int, generator: np.random.Generator, scale: float) -> float:

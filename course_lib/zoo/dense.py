@@ -25,6 +25,8 @@ DENSE_MODELS: dict[str, DecoderConfig] = {
     "Falcon 7B": falcon.FALCON_7B,
     "OLMo 2 7B": olmo.OLMO2_7B,
     "OLMo 2 13B": olmo.OLMO2_13B,
+    "Olmo 3 7B": olmo.OLMO3_7B,
+    "Olmo 3 32B": olmo.OLMO3_32B,
     "Gemma 2 2B": gemma.GEMMA2_2B,
     "Gemma 2 9B": gemma.GEMMA2_9B,
     "Gemma 2 27B": gemma.GEMMA2_27B,

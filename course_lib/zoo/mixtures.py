@@ -1,7 +1,7 @@
 """The models with mixtures of experts by their names."""
 
 from course_lib.config.decoder import DecoderConfig
-from course_lib.zoo import deepseek, glm, gpt_oss, mixtral, qwen
+from course_lib.zoo import deepseek, glm, gpt_oss, llama4, mixtral, qwen
 
 __all__ = ["MIXTURES"]
 
@@ -13,6 +13,10 @@ MIXTURES: dict[str, DecoderConfig] = {
     "Qwen3 235B-A22B": qwen.QWEN3_235B_A22B,
     "gpt-oss-20b": gpt_oss.GPT_OSS_20B,
     "gpt-oss-120b": gpt_oss.GPT_OSS_120B,
+    "Llama 4 Scout": llama4.LLAMA4_SCOUT,
+    "Llama 4 Maverick": llama4.LLAMA4_MAVERICK,
+    "DeepSeek-V2-Lite": deepseek.DEEPSEEK_V2_LITE,
+    "DeepSeek-V2": deepseek.DEEPSEEK_V2,
     "DeepSeek-V3": deepseek.DEEPSEEK_V3,
     "Kimi K2": deepseek.KIMI_K2,
     "GLM-4.5 Air": glm.GLM45_AIR,

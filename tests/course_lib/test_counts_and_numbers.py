@@ -64,8 +64,10 @@ from course_lib.experts import (
     capacity,
     dispatch,
     expert_choice,
+    input_weighted,
     routed,
     router,
+    softmax_router,
 )
 from course_lib.experts import fitting as expert_fitting
 from course_lib.generation import choice, logits, prompts, translation, writing
@@ -94,11 +96,11 @@ from course_lib.positions import absolute, rope_scaling, rotation_table
 from course_lib.positions import alibi as alibi_positions
 from course_lib.positions import rope as rope_positions
 from course_lib.recurrence import seq2seq, seq2seq_attention
-from course_lib.scaling import saturation, score_variance, softmax_scale
+from course_lib.scaling import growing_scale, saturation, score_variance, softmax_scale
 from course_lib.softmax import log_softmax, logsumexp, softmax, softmax_vjp, softmax_with_sink
 from course_lib.tokenizer.bpe import bpe_train
 from course_lib.training import accumulation, loop, loss, models, recipes, tasks, text
-from course_lib.zoo import gemma, gpt, gpt_oss, vaswani
+from course_lib.zoo import gemma, gpt, gpt_oss, olmo, vaswani
 from course_lib.zoo import llama as llama_zoo
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -229,6 +231,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     norms.LayerNormConfig: {"eps": 1e-6},
     norms.LayerNormWithoutShiftConfig: {"eps": 1e-6},
     norms.RMSNormConfig: {"eps": 1e-6},
+    norms.RMSNormWithoutGainConfig: {"eps": 1e-6},
     norms.UnitOffsetRMSNormConfig: {"eps": 1e-6},
     rope.LinearScaling: {"factor": 2.0},
     rope.NtkScaling: {"factor": 2.0},
@@ -339,6 +342,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     norm_modules.LayerNorm: NORM_SIZE,
     norm_modules.LayerNormWithoutShift: NORM_SIZE,
     norm_modules.RMSNorm: NORM_SIZE,
+    norm_modules.RMSNormWithoutGain: NORM_SIZE,
     norm_modules.UnitOffsetRMSNorm: NORM_SIZE,
     norm_modules.norm_module: {"config": NORM, "size": 8},
     padded_reading.PaddedReading: {
@@ -373,6 +377,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     seq2seq_attention.AttentionEncoderDecoder: {"vocab_size": 7, "num_units": 4, "pad_id": 0},
     saturation: {"D": 2, "S": 3, "scale": 1.0, "trials": 2, "generator": GENERATOR},
     score_variance: {"D": 2, "n": 3, "generator": GENERATOR, "scale": 1.0},
+    growing_scale: {"positions": IDS[0], "floor": 2, "factor": 0.1},
     softmax_scale: {"head_dim": 4, "query_pre_attn_scalar": 2.0, "yarn_factor": 2.0},
     log_softmax: {"x": X, "axis": 1},
     logsumexp: {"x": X, "axis": 1},
@@ -418,6 +423,19 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     routed.through_experts: {
         "x": X, "experts": torch.zeros(2, 3, 1, dtype=torch.int64),
         "weights": torch.ones(2, 3, 1), "num_experts": 2, "network": lambda rows, _: rows,
+    },
+    input_weighted.each_its_gate: {"x": X, "w_gate": torch.ones(8, 4), "A": 2},
+    softmax_router.grouped_softmax_router: {
+        "x": X, "w_gate": torch.ones(8, 4), "A": 2, "num_groups": 2, "groups_kept": 1,
+    },
+    experts_config.GroupedMixtureSizes: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
+    experts_config.ShareMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
+    attention_parts.Chunk: {"size": 3},
+    attention_parts.GrowingScale: {"floor": 3, "factor": 0.1},
+    olmo.olmo3_layers: {"num_layers": 2, "attention": HEADS, "global_rope": ROPE, "d_ff": 5},
+    experts_config.MixtureSizes: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
+    experts_config.InputWeightedMixtureConfig: {
+        "num_experts": 3, "experts_per_token": 2, "d_ff": 5, "num_shared": 1,
     },
     experts_config.GatedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
     experts_config.ClampedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},

@@ -129,6 +129,21 @@ def test_measurements_follow_the_generator_alone() -> None:
     assert lib.saturation(3, 4, 1, 5, generator(4)) != first[1]
 
 
+def test_growing_scale_equals_its_loops_and_stands_still_within_a_floor() -> None:
+    for floor, factor in ((1, 0.1), (3, 0.3), (50, 2.0)):
+        positions = torch.arange(7, 60)
+        grown = lib.growing_scale(positions, floor, factor)
+        expected = torch.from_numpy(naive.growing_scale(positions.numpy(), floor, factor))
+        torch.testing.assert_close(grown.double(), expected, rtol=1e-6, atol=0)
+        assert (grown.diff() >= 0).all()
+    still = lib.growing_scale(torch.arange(8191), 8192, 0.1)
+    assert torch.equal(still, torch.ones(8191))
+    first = lib.growing_scale(torch.tensor([[8191]]), 8192, 0.1)
+    assert first.item() == pytest.approx(1 + 0.1 * math.log(2))
+    with pytest.raises(ValueError, match="floor is 0"):
+        lib.growing_scale(torch.arange(3), 0, 0.1)
+
+
 def test_refusals_name_the_numbers() -> None:
     with pytest.raises(ValueError, match="so D >= 1; D is 0"):
         lib.softmax_scale(0)

@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, CONTEXT, EXPERTS, WINDOW, V, make_pair
+from tiny_models import ARCHITECTURES, make_pair
+from tiny_parts import CONTEXT, EXPERTS, WINDOW, V
 
 from course_lib.counts.decoder import active_parameters, decoder_parameters
 from course_lib.model.initialise import num_parameters
@@ -14,6 +15,7 @@ B, T = 2, 23  # more than four windows
 #: norms inside the residual magnify what seven layers round off. Granite's logits go up to 12.
 FLOAT32_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {
     "OLMo 2": 2e-5,
+    "Olmo 3": 2e-5,
     "Granite": 2e-5,
     "GPT-2": 3e-6,
 }
@@ -73,6 +75,8 @@ def test_parameters_are_counted_as_transformers_counts_them(name: str) -> None:
         ("GLM-4.5", 3),
         ("MiniMax-M2", 4),
         ("DeepSeek-V3 with experts", 3),
+        ("DeepSeek-V2 with experts", 3),
+        ("Llama 4", 2),
     ],
 )
 def test_active_are_the_experts_of_one_token_and_no_embedding(name: str, used: int) -> None:

@@ -9,7 +9,8 @@ from strategies import B, C, normal, seeds
 from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
-from transformers import DeepseekV3Config, GptOssConfig, MixtralConfig
+from transformers import DeepseekV2Config, DeepseekV3Config, GptOssConfig, MixtralConfig
+from transformers.models.deepseek_v2.modeling_deepseek_v2 import DeepseekV2TopkRouter
 from transformers.models.deepseek_v3.modeling_deepseek_v3 import (
     DeepseekV3MoE,
     DeepseekV3TopkRouter,
@@ -39,6 +40,7 @@ from course_lib.experts.router import (
     sigmoid_router,
     topk_router,
 )
+from course_lib.experts.softmax_router import grouped_softmax_router
 from course_lib.layers.gates import oai_swiglu
 
 T, E, A, FF = 9, 8, 3, 5
@@ -268,3 +270,20 @@ def test_through_experts_is_a_loop_over_linear_layers(seed: int) -> None:
         for e, layer in enumerate(layers)
     )
     assert_close(through_experts(x, experts, weights, E, network), expected)
+
+
+@pytest.mark.parametrize(("groups", "kept"), [(1, 1), (4, 2), (2, 1), (4, 4)])
+@given(seed=seeds)
+def test_shares_among_groups_are_those_of_deepseek_v2(groups: int, kept: int, seed: int) -> None:
+    config = DeepseekV2Config(
+        hidden_size=C, num_attention_heads=1, n_routed_experts=E, num_experts_per_tok=A,
+        n_group=groups, topk_group=kept,
+        topk_method="group_limited_greedy" if groups > 1 else "greedy",
+    )  # fmt: skip
+    theirs = DeepseekV2TopkRouter(config)
+    fill(theirs, seed)
+    x = normal(seed + 9, T, C).float()
+    with torch.no_grad():
+        _, weights, experts = theirs(x)
+    ours = grouped_softmax_router(x, theirs.weight.detach().T, A, groups, kept)
+    assert_same_choices(ours, weights, experts)

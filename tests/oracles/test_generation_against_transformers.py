@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import normal, seeds
-from tiny_models import ARCHITECTURES, WINDOW, V, make_pair
+from tiny_models import ARCHITECTURES, make_pair
+from tiny_parts import WINDOW, V
 from torch.testing import assert_close
 from transformers import (
     LogitsProcessorList,

@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 import torch
 import transformers as hf
-from tiny_models import C, D, F, G, H, L, V, draw_all, make_pair
+from tiny_models import draw_all, make_pair
+from tiny_parts import C, D, F, G, H, L, V
 from torch import Tensor, nn
 from torch.testing import assert_close
 

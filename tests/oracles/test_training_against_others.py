@@ -6,7 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from strategies import normal, seeds
-from tiny_models import V, make_pair
+from tiny_models import make_pair
+from tiny_parts import V
 from torch import nn
 from torch.testing import assert_close
 from transformers import get_constant_schedule_with_warmup

@@ -157,6 +157,8 @@ WITHOUT_ORACLE = {
     "course_lib.training.text.text_batch": "random passages of a text",
     "course_lib.zoo.gpt": "sizes; the counts and the tiny models made of them have oracles",
     "course_lib.zoo.gemma": "sizes; see gpt",
+    "course_lib.zoo.olmo": "sizes; see gpt",
+    "course_lib.zoo.llama4": "sizes; see gpt",
     "course_lib.zoo.vaswani.vaswani_config": "sizes; the count has an oracle",
     "course_lib.checkpoints.names.under_new_names": "from_bert and from_gpt2 call it; see gpt2",
     "course_lib.checkpoints.mixtures": "from_llama calls it for three models of transformers",

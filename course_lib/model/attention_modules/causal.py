@@ -14,7 +14,9 @@ from course_lib.cache.rolling import RollingKVCache
 from course_lib.config.attention import CausalAttentionConfig
 from course_lib.config.attention_parts import (
     ByHeadDim,
+    Chunk,
     Everything,
+    GrowingScale,
     QueryPreAttnScalar,
     ScoreFactor,
     SoftCap,
@@ -29,7 +31,7 @@ from course_lib.model.norm_modules import norm_module
 from course_lib.model.reading import Reading
 from course_lib.model.rotary import Rotation
 from course_lib.positions.rotation_table import rotate_by_table
-from course_lib.scaling import softmax_scale
+from course_lib.scaling import growing_scale, softmax_scale
 from course_lib.sizes import require_positive
 from course_lib.softmax import masked_softmax, softmax_with_sink
 
@@ -130,6 +132,10 @@ class CausalAttention(AttentionModule):
     ) -> Float[Tensor, "B H T S"]:
         """Compare queries and keys: scaled, then what the configuration adds."""
         scores = grouped_scores(query, key) * self.scale
+        match self.config.scale:
+            case GrowingScale(floor=floor, factor=factor):
+                growth = growing_scale(reading.token_positions, floor, factor).to(scores.dtype)
+                scores = scores * growth.reshape(-1, 1, len(reading.positions), 1)
         for step in self.config.score_steps:
             match step:
                 case SoftCap(cap=cap):
@@ -141,8 +147,8 @@ class CausalAttention(AttentionModule):
         match self.config.reach:
             case Everything():
                 return KVCache()
-            case Window(size=window):
-                return RollingKVCache(window)
+            case Window(size=size) | Chunk(size=size):
+                return RollingKVCache(size)
 
     def require_cache(self, cache: Cache) -> KVCache | RollingKVCache:
         """Refuse a cache that keeps no keys and values, or forgets what this layer can still read.
@@ -161,13 +167,12 @@ class CausalAttention(AttentionModule):
             )
         if isinstance(cache, KVCache):
             return cache
-        reach = self.config.reach
-        if isinstance(reach, Everything) or cache.window < reach.size:
-            reads = (
-                f"window = {reach.size} tokens"
-                if isinstance(reach, Window)
-                else "all tokens (no window)"
-            )
+        match self.config.reach:
+            case Everything():
+                reads, fits = "all tokens (no window)", False
+            case Window(size=size) | Chunk(size=size):
+                reads, fits = f"window = {size} tokens", cache.window >= size
+        if not fits:
             raise ValueError(
                 "a rolling cache keeps at least what its layer can read; "
                 f"the cache keeps window = {cache.window} tokens and the layer reads {reads}; "
@@ -203,7 +208,7 @@ def _rotation(rope: RopeConfig | NoRope) -> Rotation | None:
 
 def _scale(config: CausalAttentionConfig) -> float:
     match config.scale:
-        case ByHeadDim():
+        case ByHeadDim() | GrowingScale():
             return softmax_scale(config.head_dim)
         case QueryPreAttnScalar(scalar=scalar):
             return softmax_scale(config.head_dim, scalar)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, CONTEXT, EXPERTS, L, make_pair
+from tiny_models import ARCHITECTURES, make_pair
+from tiny_parts import CONTEXT, EXPERTS, L
 from torch import Tensor
 
 from course_lib.checkpoints.bert import from_bert

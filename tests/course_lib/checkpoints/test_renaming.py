@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 from strategies import normal
-from tiny_models import ARCHITECTURES, CONTEXT, SMALL, C, D, G, H, L, make_pair
+from tiny_models import ARCHITECTURES, make_pair
+from tiny_parts import CONTEXT, SMALL, C, D, G, H, L
 
 from course_lib.checkpoints.bloom import from_bloom
 from course_lib.checkpoints.gpt_neox import from_gpt_neox

@@ -27,7 +27,8 @@ from course_lib.zoo.llama import LLAMA3_8B, LLAMA32_1B, MISTRAL_7B_V01
 from course_lib.zoo.mixtures import MIXTURES
 from course_lib.zoo.qwen import QWEN3_8B
 
-#: Name -> parameters; those of litgpt's, nanoGPT's and google/gemma_pytorch's sizes.
+#: Name -> parameters; those of the sizes of litgpt, nanoGPT and google/gemma_pytorch, and Olmo 3's
+#: as transformers' class counts them.
 PARAMETERS = {
     "GPT-2 S": 124_439_808,
     "GPT-2 M": 354_823_168,
@@ -47,6 +48,8 @@ PARAMETERS = {
     "Falcon 7B": 6_921_720_704,
     "OLMo 2 7B": 7_298_617_344,
     "OLMo 2 13B": 13_716_198_400,
+    "Olmo 3 7B": 7_298_011_136,
+    "Olmo 3 32B": 32_233_522_176,
     "Gemma 2 2B": 2_614_341_888,
     "Gemma 2 9B": 9_241_705_984,
     "Gemma 2 27B": 27_227_128_320,
@@ -82,6 +85,8 @@ CACHED = {
     "Falcon 7B": 8_192,
     "OLMo 2 7B": 524_288,
     "OLMo 2 13B": 819_200,
+    "Olmo 3 7B": 524_288,
+    "Olmo 3 32B": 262_144,
     "Gemma 2 2B": 106_496,
     "Gemma 2 9B": 344_064,
     "Gemma 2 27B": 376_832,
@@ -101,7 +106,7 @@ CACHED = {
 
 def test_every_model_of_the_zoo_has_a_published_count() -> None:
     assert set(PARAMETERS) == set(CACHED) == set(DENSE_MODELS)
-    assert len(PARAMETERS) == 32
+    assert len(PARAMETERS) == 34
 
 
 @pytest.mark.parametrize("name", DENSE_MODELS)
@@ -130,6 +135,10 @@ MIXED = {
     "Qwen3 235B-A22B": (235_093_634_560, 21_568_433_664, 192_512),
     "gpt-oss-20b": (20_914_757_184, 3_608_307_264, 49_152),
     "gpt-oss-120b": (116_829_156_672, 5_132_849_472, 73_728),
+    "Llama 4 Scout": (107_769_861_120, 16_138_408_960, 196_608),
+    "Llama 4 Maverick": (400_711_848_960, 16_150_205_440, 196_608),
+    "DeepSeek-V2-Lite": (15_706_484_224, 2_451_435_008, 31_104),
+    "DeepSeek-V2": (235_741_434_880, 20_851_512_320, 69_120),
     "DeepSeek-V3": (671_026_404_352, 36_625_603_584, 70_272),
     "Kimi K2": (1_026_408_209_408, 31_687_072_768, 70_272),
     "GLM-4.5 Air": (106_852_245_504, 12_803_366_912, 188_416),

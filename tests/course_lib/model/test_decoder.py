@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import seeds
-from tiny_models import ARCHITECTURES, HEADS, RMS, WINDOW, C, L, V, make_pair
+from tiny_models import ARCHITECTURES, make_pair
+from tiny_parts import HEADS, RMS, WINDOW, C, L, V
 from torch.testing import assert_close
 
 from course_lib.cache.rolling import RollingKVCache

@@ -4,7 +4,8 @@ import math
 
 import pytest
 import torch
-from tiny_models import C, V, make_pair
+from tiny_models import make_pair
+from tiny_parts import C, V
 from torch import Tensor
 
 

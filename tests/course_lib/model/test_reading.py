@@ -5,13 +5,15 @@ from collections import Counter
 import pytest
 import torch
 from strategies import normal
-from tiny_models import ARCHITECTURES, WINDOW, L, V, make_pair
+from tiny_models import ARCHITECTURES, make_pair
+from tiny_parts import WINDOW, L, V
 from torch.testing import assert_close
 
 from course_lib.cache.growing import KVCache
 from course_lib.config.attention import CausalAttentionConfig
-from course_lib.config.attention_parts import Everything, Window
+from course_lib.config.attention_parts import Chunk, Everything, Window
 from course_lib.config.rope import RopeConfig, YarnScaling
+from course_lib.documents import document_mask
 from course_lib.masks import causal_mask, window_mask
 from course_lib.model import reading as lib
 from course_lib.model.attention_modules.causal import CausalAttention
@@ -54,6 +56,17 @@ def test_what_differs_has_answers_of_its_own() -> None:
     assert reading.distance_bias(6, 4, torch.float32).shape == (6, 4, 4)
 
 
+def test_a_chunk_is_a_document_of_its_own() -> None:
+    for size in (1, 3, 4, 40):
+        whole = document_mask(torch.arange(11) // size)
+        for start, num_keys in ((0, 11), (6, 11), (6, 8), (10, 4)):
+            found = lib.Reading(start, 11 - start, CPU).may_attend(Chunk(size=size), num_keys)
+            assert torch.equal(found, whole[start:, 11 - num_keys :])
+        # Never beyond what a cache of as many tokens keeps.
+        assert not (whole & ~window_mask(11, 11, size)).any()
+    assert torch.equal(document_mask(torch.arange(11) // 40), causal_mask(11, 11))
+
+
 def test_frequencies_have_numbers_where_the_weights_have_none() -> None:
     with torch.device("meta"):
         rotation = Rotation.of(ROPE)
@@ -70,6 +83,7 @@ DISTINCT = {
     "SmolLM3": (1, 1),
     "Gemma 2": (1, 2),
     "Gemma 3": (2, 2),
+    "Llama 4": (1, 2),
 }
 
 

@@ -36,7 +36,13 @@ from course_lib.config.norms import (
     RMSNormConfig,
     UnitOffsetRMSNormConfig,
 )
-from course_lib.config.rope import LinearScaling, Llama3Scaling, NoRope, RopeConfig
+from course_lib.config.rope import (
+    LinearScaling,
+    Llama3Scaling,
+    NoRope,
+    RopeConfig,
+    YarnScaling,
+)
 from course_lib.counts.decoder import cache_bytes
 from course_lib.layers.activations import gelu, gelu_tanh, relu, silu
 from course_lib.zoo import gemma, llama
@@ -55,7 +61,7 @@ ARRANGEMENTS = {
     "parallel": Parallel(),
 }
 QK_NORMS = {"head": HeadQKNorm, "projection": ProjectionQKNorm}
-SCALINGS = {"linear": LinearScaling, "llama3": Llama3Scaling}
+SCALINGS = {"linear": LinearScaling, "llama3": Llama3Scaling, "yarn": YarnScaling}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +134,21 @@ def _olmo2(layers: int, width: int, heads: int) -> Facts:
         eps=1e-6,
         arrangement="inside",
         rotation=Rotation(base=5e5, dim=128),
+        qk_norm="projection",
+    )
+
+
+def _olmo3(sizes: tuple[int, int, int, int, int], num_windowed: int) -> Facts:
+    return Facts(
+        sizes=sizes,
+        context=65536,
+        eps=1e-6,
+        arrangement="inside",
+        rotation=Rotation(base=5e5, dim=128, scaling=("yarn", 8.0, 8192, 1.0, 32.0, True)),
+        window_rotation=Rotation(base=5e5, dim=128),
+        period="wwwg",
+        num_windowed=num_windowed,
+        window=4096,
         qk_norm="projection",
     )
 
@@ -241,6 +262,8 @@ FACTS = {
     ),
     "OLMo 2 7B": _olmo2(32, 4096, 32),
     "OLMo 2 13B": _olmo2(40, 5120, 40),
+    "Olmo 3 7B": _olmo3((32, 4096, 32, 32, 128), 24),
+    "Olmo 3 32B": _olmo3((64, 5120, 40, 8, 128), 48),
     "Gemma 2 2B": _gemma2((26, 2304, 8, 4, 256), 13, 256),
     "Gemma 2 9B": _gemma2((42, 3584, 16, 8, 256), 21, 256),
     "Gemma 2 27B": _gemma2((46, 4608, 32, 16, 128), 23, 144),
@@ -289,7 +312,7 @@ def assert_same_rotation(layer: LayerConfig, expected: Rotation | None) -> None:
 
 def test_every_model_of_the_zoo_is_described_twice() -> None:
     assert list(FACTS) == list(DENSE_MODELS)
-    assert len(FACTS) == 32
+    assert len(FACTS) == 34
 
 
 @pytest.mark.parametrize("name", FACTS)
