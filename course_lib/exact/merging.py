@@ -5,6 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.kinds import require_floats
+from course_lib.precision import at_least_float32
 from course_lib.shapes import require_axes, require_entries
 from course_lib.softmax import logsumexp
 
@@ -49,9 +50,10 @@ def merge_splits(
             f"shapes {tuple(outputs.shape)} and {tuple(lses.shape)}"
         )
     require_entries(lses, 0, "lses")
-    lse = logsumexp(lses, axis=0)
-    output = (_shares(lses, lse)[..., None] * outputs).sum(0)
-    return output.to(outputs.dtype), lse
+    wide = at_least_float32(lses)
+    lse = logsumexp(wide, axis=0)
+    output = (_shares(wide, lse)[..., None] * at_least_float32(outputs)).sum(0)
+    return output.to(outputs.dtype), lse.to(lses.dtype)
 
 
 def merge_partials(
@@ -124,9 +126,11 @@ def merge_sink(
             f"H={output.shape[1]} and T={output.shape[2]}; shapes {tuple(output.shape)}, "
             f"{tuple(lse.shape)} and {tuple(sink.shape)}"
         )
-    column = sink.to(lse.dtype)[:, None].expand_as(lse)
-    total = logsumexp(torch.stack((lse, column)), axis=0)
-    return (_shares(lse, total)[..., None] * output).to(output.dtype), total
+    wide = at_least_float32(lse)
+    column = sink.to(wide.dtype)[:, None].expand_as(wide)
+    total = logsumexp(torch.stack((wide, column)), axis=0)
+    smaller = _shares(wide, total)[..., None] * at_least_float32(output)
+    return smaller.to(output.dtype), total.to(lse.dtype)
 
 
 def _shares(lses: Tensor, total: Tensor) -> Tensor:

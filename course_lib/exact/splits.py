@@ -7,6 +7,7 @@ from torch import Tensor
 from course_lib.attention.fitting import require_groups, require_key_values
 from course_lib.exact.blockwise import blockwise_attention
 from course_lib.exact.merging import merge_partials
+from course_lib.precision import at_least_float32
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_positive
 
@@ -82,7 +83,8 @@ def shared_prefix_attention(
         value: values of what follows.
 
     Returns:
-        What each query would get if the prefix were copied before each sequence's own keys.
+        What each query would get if the prefix were copied before each sequence's own keys; half
+        precision is computed in float32 and rounded once.
 
     Raises:
         ValueError: if the prefix has not G heads, keys and values of the same positions and the
@@ -100,9 +102,10 @@ def shared_prefix_attention(
                 f"{own.shape[1]} and {own.shape[3]}; "
                 f"shapes {tuple(part.shape)} and {tuple(own.shape)}"
             )
-    together = query.transpose(0, 1).flatten(1, 2)[None]  # 1 H BT D
-    output, lse = blockwise_attention(together, prefix[0][None], prefix[1][None], causal=False)
+    wide_query, own_key, own_value, *before = map(at_least_float32, (query, key, value, *prefix))
+    together = wide_query.transpose(0, 1).flatten(1, 2)[None]  # 1 H BT D
+    output, lse = blockwise_attention(together, before[0][None], before[1][None], causal=False)
     sizes = (query.shape[0], query.shape[2])
     output, lse = (torch.unflatten(x[0], 1, sizes).transpose(0, 1) for x in (output, lse))
-    own_output, own_lse = blockwise_attention(query, key, value, causal=True)
-    return merge_partials(output, lse, own_output, own_lse)[0]
+    own = blockwise_attention(wide_query, own_key, own_value, causal=True)
+    return merge_partials(output, lse, *own)[0].to(query.dtype)

@@ -76,7 +76,7 @@ def capacity_dispatch(experts: Int[Tensor, "B T A"], E: int, factor: float) -> I
     require_choices(experts, E)
     batch, num_tokens, choices = experts.shape
     capacity = expert_capacity(num_tokens, choices, E, factor)
-    queue = experts.mT.reshape(batch, -1)  # B AT, all first choices before all second ones
+    queue = experts.mT.flatten(1)  # B AT, all first choices before all second ones
     order = queue.argsort(dim=-1, stable=True)
     sorted_queue = queue.gather(-1, order)
     begins = torch.searchsorted(sorted_queue, sorted_queue)  # where each one's expert begins
