@@ -1,5 +1,6 @@
 """Linear attention: elu + 1 as features, whole, causal, or one token after another."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -88,11 +89,11 @@ def linear_attention_step(
     Cost: 4 D Dv FLOPs a token and head; D (Dv + 1) numbers are kept.
     """
     _require_step(query, key, value, state, normaliser)
-    features = elu_features(at_least_float32(key))
-    asked = elu_features(at_least_float32(query)).unsqueeze(-2)
-    written = features.unsqueeze(-1) * at_least_float32(value).unsqueeze(-2)
-    new_state = at_least_float32(state) + written
-    new_normaliser = at_least_float32(normaliser) + features
+    wide = torch.promote_types(at_least_float32(key).dtype, state.dtype)
+    features = elu_features(key.to(wide))
+    asked = elu_features(query.to(wide)).unsqueeze(-2)
+    new_state = state.to(wide) + features.unsqueeze(-1) * value.to(wide).unsqueeze(-2)
+    new_normaliser = normaliser.to(wide) + features
     output = asked @ new_state / (asked @ new_normaliser.unsqueeze(-1))
     return (
         output.squeeze(-2).to(value.dtype),
