@@ -48,8 +48,15 @@ def forward_and_back(rank: int, num_ranks: int) -> list[Tensor]:
 def refused(rank: int, num_ranks: int) -> list[str]:
     x, experts, weights = routed(0)
     said = []
-    for width, count in ((C - rank, E), (C, E - rank), (C, E + 1)):
-        call = x[..., :width], experts, weights, count, partial(network, *matrices())
+    half = torch.float16 if rank else torch.bfloat16
+    for width, count, dtype in (
+        (C - rank, E, x.dtype),
+        (C, E - rank, x.dtype),
+        (C, E, half),
+        (C, E + 1, x.dtype),
+    ):
+        parts = partial(network, *matrices())
+        call = x[..., :width].to(dtype), experts, weights, count, parts
         try:
             through_experts_of_all_ranks(*call)
         except ValueError as error:

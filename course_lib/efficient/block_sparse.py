@@ -36,8 +36,8 @@ def block_sparse_attention(
 
     Returns:
         One mean of values per query, equal to ``grouped_query_attention`` under the mask; half
-        precision is computed in float32 and rounded once. Zeros where nothing may be read. NaN or an infinity in a value reaches the queries of the blocks
-        that read it.
+        precision is computed in float32 and rounded once. Zeros where nothing may be read. NaN or
+        an infinity in a value reaches the queries of the blocks that read it.
 
     Raises:
         ValueError: if the block is below 1, may_attend does not fit, G does not divide H, sizes or

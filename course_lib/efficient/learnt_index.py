@@ -105,7 +105,8 @@ def top_k_attention(
 
     Returns:
         One mean of values per query, in the dtype of the queries, computed in at least float32;
-        k >= S is causal attention. A query before the first key gets zeros. NaN or an infinity in a value reaches the queries that chose it, and no other.
+        k >= S is causal attention. A query before the first key gets zeros. NaN or an infinity in a
+        value reaches the queries that chose it, and no other.
 
     Raises:
         ValueError: if k is below 1, the scores are not B T S, G does not divide H, sizes or dtypes

@@ -36,7 +36,8 @@ def linformer(
 
     Returns:
         One mean of mixed values per query, in the dtype of the queries, computed in at least
-        float32; F has any signs, so it need not lie between the values. NaN or an infinity in one key or value reaches every query.
+        float32; F has any signs, so it need not lie between the values. NaN or an infinity in one
+        key or value reaches every query.
 
     Raises:
         ValueError: if e and f have not the same number of rows, or none, or not S columns, or if

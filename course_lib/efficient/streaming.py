@@ -107,7 +107,8 @@ def streaming_step(
         base: of the rotation's frequencies; D is even.
 
     Returns:
-        One mean of values per head, in the dtype of the query, computed in at least float32. NaN in a token that is not kept has no influence.
+        One mean of values per head, in the dtype of the query, computed in at least float32. NaN in
+        a token that is not kept has no influence.
 
     Raises:
         ValueError: if there is more than one query, a count is negative, the window below 1, G does

@@ -120,7 +120,8 @@ def bias_update(
         rate: u; 1e-3 in the paper.
 
     Returns:
-        The new bias, in at least float32: a step of 0.001 is lost beside 0.5 in bfloat16. It is not brought back to a mean of zero: only differences choose.
+        The new bias, in at least float32: a step of 0.001 is lost beside 0.5 in bfloat16. It is not
+        brought back to a mean of zero: only differences choose.
 
     Raises:
         ValueError: if there is not one load per bias.

@@ -45,7 +45,8 @@ def test_ranks_that_disagree_are_told_alike() -> None:
     rule = "ranks that share experts have tokens of one kind"
     assert first[0] == f"{rule}; rank 0 has C={C}, rank 1 has C={C - 1}"
     assert first[1] == f"{rule}; rank 0 has E={E}, rank 1 has E={E - 1}"
-    assert "every owner has the same number of experts; E is 9 and P is 2" in first[2]
+    assert first[2] == f"{rule}; rank 0 has fraction_bits=7, rank 1 has fraction_bits=10"
+    assert "every owner has the same number of experts; E is 9 and P is 2" in first[3]
 
 
 def test_a_rank_that_died_is_named() -> None:
