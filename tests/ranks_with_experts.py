@@ -69,3 +69,15 @@ def loses_a_rank(rank: int, num_ranks: int) -> Tensor:
         os._exit(5)
     x, experts, weights = routed(0)
     return through_experts_of_all_ranks(x, experts, weights, E, partial(network, *matrices()))
+
+
+def nobody_comes(rank: int, num_ranks: int) -> list[Tensor]:
+    """All tokens choose experts of rank 0; the others get none, and go back all the same."""
+    own = slice(rank * E // num_ranks, (rank + 1) * E // num_ranks)
+    parts = [w[own].requires_grad_() for w in matrices()]
+    x, experts, weights = routed(0)
+    x = x.requires_grad_()
+    output = through_experts_of_all_ranks(
+        x, experts % (E // num_ranks), weights, E, partial(network, *parts)
+    )
+    return list(torch.autograd.grad(output.sum(), (x, *parts)))

@@ -134,7 +134,7 @@ def merge_sink(
 def _shares(lses: Tensor) -> Tensor:
     """The weights of the runs: they sum to one, or to zero where no run has read anything.
 
-    exp(lse_p - lse) would miss one by a rounding of lse: by 1 % in float32 where lse is 10⁵.
+    exp(lse_p - lse) would miss one by a rounding of lse: by 0.4 % in float32 where it is 10⁵.
     """
     nothing = (lses == -torch.inf).all(0)
     return softmax(lses.masked_fill(nothing, 0.0), axis=0).masked_fill(nothing, 0.0)

@@ -10,6 +10,7 @@ from ranks_with_experts import (
     loses_a_rank,
     matrices,
     network,
+    nobody_comes,
     refused,
     routed,
 )
@@ -37,6 +38,14 @@ def test_ranks_together_are_one_process_and_experts_learn_from_all_tokens(num_ra
     for number, expected in enumerate(expected_of_parts):
         assert_close(torch.cat([found[3 + number] for found in ranks]), expected)
         assert (expected[-1] == 0).all()  # nobody chose the last one
+
+
+def test_a_rank_to_which_nobody_comes_goes_back_with_the_others() -> None:
+    first, second = run_ranks(nobody_comes, 2, timeout=60)
+    assert all(x.any() for x in first)
+    of_tokens, *of_experts = second
+    assert of_tokens.any()
+    assert not any(x.any() for x in of_experts)
 
 
 def test_ranks_that_disagree_are_told_alike() -> None:
