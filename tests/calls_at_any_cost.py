@@ -24,6 +24,7 @@ from course_lib.efficient import (
 )
 from course_lib.efficient.chunked_feed_forward import chunked_feed_forward
 from course_lib.exact import blockwise, blockwise_forward, merging, pages, splits
+from course_lib.exact.cascade import cascade_attention
 from course_lib.exact.feed_forward import blockwise_feed_forward
 from course_lib.exact.fused import attend_then_feed
 from course_lib.experts import (
@@ -239,6 +240,14 @@ CALLS = {
     "shared_prefix_attention": Call(
         run=lambda q, k, v, *prefix: splits.shared_prefix_attention(q, prefix, k, v),
         tensors=(*QKV, *drawn((G, 7, D), (G, 7, DV))), batched="bbb--",
+    ),
+    "cascade_attention": Call(
+        run=lambda q, k, v, *level: cascade_attention(
+            q, (level[:2], (level[2][: len(q)], level[3][: len(q)])) if len(q) else (level[:2],),
+            k, v,
+        ),
+        tensors=(*QKV, *drawn((1, G, 7, D), (1, G, 7, DV), (B, G, 3, D), (B, G, 3, DV))),
+        batched="bbb----",
     ),
     "paged_attention": Call(
         run=lambda q, k, v: pages.paged_attention(

@@ -141,5 +141,5 @@ def _read(query: Tensor, key: Tensor, value: Tensor, chosen: Tensor, allowed: Te
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, columns: Tensor | None = None) -> Tensor:
-    parts = map(at_least_float32, (query, key, value))
-    return grouped_query_attention(*parts, columns).to(query.dtype)
+    wide_query, wide_key, wide_value = map(at_least_float32, (query, key, value))
+    return grouped_query_attention(wide_query, wide_key, wide_value, columns).to(query.dtype)

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from course_lib.attention.fitting import require_groups, require_key_values
 from course_lib.exact.blockwise import blockwise_attention
-from course_lib.exact.merging import merge_partials
-from course_lib.precision import at_least_float32
+from course_lib.exact.cascade import cascade_attention
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_positive
 
@@ -74,7 +73,7 @@ def shared_prefix_attention(
     .. math:: L_b = \mathrm{attention}(Q_b, K_b, V_b)
 
     All B T queries stand in one matrix before the prefix, so its keys are read once and not B
-    times.
+    times. ``cascade_attention`` is the same for a tree of beginnings.
 
     Args:
         query: the newest T positions of each sequence.
@@ -102,10 +101,5 @@ def shared_prefix_attention(
                 f"{own.shape[1]} and {own.shape[3]}; "
                 f"shapes {tuple(part.shape)} and {tuple(own.shape)}"
             )
-    wide_query, own_key, own_value, *before = map(at_least_float32, (query, key, value, *prefix))
-    together = wide_query.transpose(0, 1).flatten(1, 2)[None]  # 1 H BT D
-    output, lse = blockwise_attention(together, before[0][None], before[1][None], causal=False)
-    sizes = (query.shape[0], query.shape[2])
-    output, lse = (torch.unflatten(x[0], 1, sizes).transpose(0, 1) for x in (output, lse))
-    own = blockwise_attention(wide_query, own_key, own_value, causal=True)
-    return merge_partials(output, lse, *own)[0].to(query.dtype)
+    levels = ((prefix[0][None], prefix[1][None]),)
+    return cascade_attention(query, levels, key, value)
