@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.attention.fitting import require_groups, require_key_values, require_same_size
-from course_lib.kinds import require_floats, require_same_dtype
+from course_lib.kinds import require_floats, require_same_device, require_same_dtype
 from course_lib.masks import causal_mask, require_mask
 from course_lib.precision import at_least_float32
 from course_lib.scaling import softmax_scale
@@ -119,6 +119,7 @@ def top_k_attention(
     require_same_positions("key", key, "value", value)
     require_key_values(key, value)
     require_same_size(query, key)
+    require_same_device(query=query, scores=scores)
     expected = (query.shape[0], query.shape[-2], key.shape[-2])
     if scores.shape != expected:
         raise ValueError(

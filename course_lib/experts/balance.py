@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 from course_lib.experts.fitting import require_choices
-from course_lib.kinds import require_floats, require_tensors
+from course_lib.kinds import require_floats, require_same_device, require_tensors
 from course_lib.precision import at_least_float32
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_number, require_positive
@@ -67,6 +67,7 @@ def load_balance_loss(
     require_floats(logits=logits)
     require_axes("logits", logits, "L T E")
     require_axes("experts", experts, "L T A")
+    require_same_device(logits=logits, experts=experts)
     if logits.shape[:2] != experts.shape[:2] or not logits.numel():
         raise ValueError(
             "each token has logits and choices in each layer; logits has "
@@ -131,8 +132,8 @@ def bias_update(
     >>> bias_update(torch.tensor([4, 1, 1]), torch.zeros(3), rate=0.5)
     tensor([-0.5000,  0.5000,  0.5000])
     """
-    require_tensors(load=load)
     require_floats(bias=bias)
+    require_same_device(bias=bias, load=load)
     require_number(rate=rate)
     require_axes("bias", bias, "E")
     if load.shape != bias.shape or not load.numel():

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.experts.fitting import require_choices
-from course_lib.kinds import require_floats
+from course_lib.kinds import require_floats, require_same_device
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_above_zero, require_positive
 
@@ -107,6 +107,7 @@ def drop_overflow(
     Source: Fedus et al. 2021 (arXiv:2101.03961), sec. 2.2.
     """
     require_floats(weights=weights)
+    require_same_device(weights=weights, slots=slots)
     if weights.shape != slots.shape:
         raise ValueError(
             f"each choice has one weight and one slot; there are {weights.numel()} weights and "

@@ -223,3 +223,29 @@ def test_a_state_may_be_wider_or_narrower_than_its_tokens(
             assert found.dtype == held
             unit = torch.finfo(held).eps
             assert_close(found.double(), expected, rtol=0.51 * unit + 1e-6, atol=1e-5)
+
+
+#: Calls whose choices, tables and masks stay on the processor while the numbers lie elsewhere.
+CHOSEN_ELSEWHERE = (
+    "block_sparse_attention", "permuted_block_attention", "top_k_attention", "index_loss",
+    "kernel_attention_by_scores", "lsh_attention", "multi_round_lsh_attention", "paged_attention",
+    "expert_choice_forward", "load_balance_loss", "bias_update", "drop_overflow", "moe_forward",
+    "gated_moe_forward", "clamped_moe_forward", "expert_combine",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHOSEN_ELSEWHERE)
+def test_what_chooses_lies_where_the_numbers_lie(name: str) -> None:
+    elsewhere = [x.to("meta") for x in CALLS[name].tensors]
+    with pytest.raises(ValueError, match=r"lie on one device; \w+ lies on meta and \w+ on cpu"):
+        CALLS[name].results(*elsewhere)
+
+
+#: Read position by position, or token by token: nothing that has no numbers passes.
+READS_NUMBERS = ("streaming_step", "grouped_matmul")
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(CHOSEN_ELSEWHERE) - set(READS_NUMBERS)))
+def test_masks_of_its_own_are_made_where_the_numbers_lie(name: str) -> None:
+    elsewhere = [x.to("meta") for x in CALLS[name].tensors]
+    assert all(x.device.type == "meta" for x in CALLS[name].results(*elsewhere))
