@@ -61,6 +61,7 @@ def refused(rank: int, num_ranks: int) -> list[str]:
         (*(x[:, :, : 12 - 2 * rank] for x in (query, key, value)), True, ring),
         (query, key, value, rank == 0, ring),
         (*((x.float() if rank else x) for x in (query, key, value)), True, ring),
+        (*((x.half() if rank else x.bfloat16()) for x in (query, key, value)), True, ring),
         (query[:, :, :5], key, value, True, ring),
         (*(x[:, :, :5] for x in (query, key, value)), True, Ring(layout=Zigzag())),
     ]

@@ -48,8 +48,15 @@ def forward_and_back(rank: int, num_ranks: int) -> list[Tensor]:
 def refused(rank: int, num_ranks: int) -> list[str]:
     x, experts, weights = routed(0)
     said = []
-    for width, count in ((C - rank, E), (C, E - rank), (C, E + 1)):
-        call = x[..., :width], experts, weights, count, partial(network, *matrices())
+    half = torch.float16 if rank else torch.bfloat16
+    for width, count, dtype in (
+        (C - rank, E, x.dtype),
+        (C, E - rank, x.dtype),
+        (C, E, half),
+        (C, E + 1, x.dtype),
+    ):
+        parts = partial(network, *matrices())
+        call = x[..., :width].to(dtype), experts, weights, count, parts
         try:
             through_experts_of_all_ranks(*call)
         except ValueError as error:
@@ -62,3 +69,15 @@ def loses_a_rank(rank: int, num_ranks: int) -> Tensor:
         os._exit(5)
     x, experts, weights = routed(0)
     return through_experts_of_all_ranks(x, experts, weights, E, partial(network, *matrices()))
+
+
+def nobody_comes(rank: int, num_ranks: int) -> list[Tensor]:
+    """All tokens choose experts of rank 0; the others get none, and go back all the same."""
+    own = slice(rank * E // num_ranks, (rank + 1) * E // num_ranks)
+    parts = [w[own].requires_grad_() for w in matrices()]
+    x, experts, weights = routed(0)
+    x = x.requires_grad_()
+    output = through_experts_of_all_ranks(
+        x, experts % (E // num_ranks), weights, E, partial(network, *parts)
+    )
+    return list(torch.autograd.grad(output.sum(), (x, *parts)))

@@ -8,6 +8,7 @@ from course_lib.attention.fitting import require_groups, require_key_values, req
 from course_lib.attention.grouped import grouped_query_attention
 from course_lib.kinds import require_integers, require_same_device
 from course_lib.masks import require_mask
+from course_lib.precision import at_least_float32
 from course_lib.shapes import require_axes, require_same_positions
 from course_lib.sizes import require_positive
 
@@ -34,9 +35,9 @@ def block_sparse_attention(
         block: queries of one block; the last one may be shorter.
 
     Returns:
-        One mean of values per query, equal to ``grouped_query_attention`` under the mask; zeros
-        where nothing may be read. NaN or an infinity in a value reaches the queries of the blocks
-        that read it.
+        One mean of values per query, equal to ``grouped_query_attention`` under the mask; half
+        precision is computed in float32 and rounded once. Zeros where nothing may be read. NaN or
+        an infinity in a value reaches the queries of the blocks that read it.
 
     Raises:
         ValueError: if the block is below 1, may_attend does not fit, G does not divide H, sizes or
@@ -84,7 +85,8 @@ def permuted_block_attention(
         block: the positions of a block; the last one may be shorter.
 
     Returns:
-        One mean of values per query; NaN or an infinity reaches the queries of one block.
+        One mean of values per query; half precision is computed in float32 and rounded once. NaN or
+        an infinity reaches the queries of one block.
 
     Raises:
         ValueError: if the block is below 1, order is no permutation of the n blocks, queries and
@@ -106,7 +108,7 @@ def permuted_block_attention(
     require_same_device(query=query, order=order)
     keys, values = torch.split(key, block, -2), torch.split(value, block, -2)
     outputs = [
-        grouped_query_attention(rows, keys[number], values[number])
+        _attend(rows, keys[number], values[number])
         for rows, number in zip(torch.split(query, block, -2), order.tolist(), strict=True)
     ]
     return torch.cat(outputs, dim=-2)
@@ -135,4 +137,9 @@ def _read(query: Tensor, key: Tensor, value: Tensor, chosen: Tensor, allowed: Te
         return value.new_zeros(*query.shape[:-1], value.shape[-1])
     columns = allowed.expand(query.shape[-2], key.shape[-2])[:, chosen]
     key, value = key.index_select(-2, chosen), value.index_select(-2, chosen)
-    return grouped_query_attention(query, key, value, columns)
+    return _attend(query, key, value, columns)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, columns: Tensor | None = None) -> Tensor:
+    wide_query, wide_key, wide_value = map(at_least_float32, (query, key, value))
+    return grouped_query_attention(wide_query, wide_key, wide_value, columns).to(query.dtype)

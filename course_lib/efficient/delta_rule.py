@@ -85,7 +85,7 @@ def gated_delta_rule(
     Cost: 7 T D Dv FLOPs, in T steps; D Dv numbers are kept.
     """
     z = _first_state(query, key, value, alpha, beta, state)
-    q, k, v, a, b = map(at_least_float32, (query, key, value, alpha, beta))
+    q, k, v, a, b = (part.to(z.dtype) for part in (query, key, value, alpha, beta))
     outputs = []
     for t in range(k.shape[-2]):
         z = a[..., t, None, None] * z
@@ -135,9 +135,8 @@ def gated_delta_rule_in_chunks(
     Cost: with c tokens a chunk 6 T D Dv + 2 T c (2 D + 2 Dv) FLOPs, in T / c steps.
     """
     z = _first_state(query, key, value, alpha, beta, state)
-    parts = [at_least_float32(part) for part in (query, key, value)]
-    rows = [torch.split(part, _CHUNK, dim=-2) for part in parts]
-    factors = [torch.split(at_least_float32(part), _CHUNK, dim=-1) for part in (alpha, beta)]
+    rows = [torch.split(part.to(z.dtype), _CHUNK, dim=-2) for part in (query, key, value)]
+    factors = [torch.split(part.to(z.dtype), _CHUNK, dim=-1) for part in (alpha, beta)]
     outputs = []
     for q, k, v, a, b in zip(*rows, *factors, strict=True):
         output, z = _chunk(q, k, v, a, b, z)
@@ -170,7 +169,7 @@ def _chunk(
 def _first_state(
     query: Tensor, key: Tensor, value: Tensor, alpha: Tensor, beta: Tensor, state: Tensor | None
 ) -> Tensor:
-    """The state that was given, or zeros; refuses what does not fit."""
+    """The state that was given, or zeros, as wide as all that meets; refuses what does not fit."""
     require_same_batch(query, key, "key")
     require_same_batch(query, value, "value")
     require_same_size(query, key)
@@ -193,4 +192,4 @@ def _first_state(
             f"the state has D={size[-2]} rows and Dv={size[-1]} columns for each head; state has "
             f"the shape {tuple(state.shape)} and is to have {size}"
         )
-    return at_least_float32(state)
+    return state.to(torch.promote_types(at_least_float32(key).dtype, state.dtype))

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.attention.fitting import require_groups, require_key_values, require_same_size
-from course_lib.kinds import require_floats, require_same_dtype
+from course_lib.kinds import require_floats, require_same_device, require_same_dtype
 from course_lib.masks import causal_mask, require_mask
 from course_lib.precision import at_least_float32
 from course_lib.scaling import softmax_scale
@@ -30,8 +30,9 @@ def index_scores(
         weight: what each query makes of each head; of any sign.
 
     Returns:
-        One score per pair, unscaled and unmasked. NaN or an infinity stays in the row of its query
-        or in the column of its key.
+        One score per pair, unscaled and unmasked, in at least float32: in float16 the largest would
+        all be infinite, and equal. NaN or an infinity stays in the row of its query or in the
+        column of its key.
 
     Raises:
         ValueError: if the three differ in B, T, H, D or dtype.
@@ -52,8 +53,9 @@ def index_scores(
             f"B={key.shape[0]}; shapes {tuple(query.shape)}, {tuple(weight.shape)} and "
             f"{tuple(key.shape)}"
         )
-    products = torch.einsum("bthd,bsd->bths", query, key).clamp(min=0.0)
-    return torch.einsum("bth,bths->bts", weight, products)
+    q, k, w = map(at_least_float32, (query, key, weight))
+    products = torch.einsum("bthd,bsd->bths", q, k).clamp(min=0.0)
+    return torch.einsum("bth,bths->bts", w, products)
 
 
 def top_k_mask(scores: Float[Tensor, "*batch T S"], k: int) -> Bool[Tensor, "*batch T S"]:
@@ -102,8 +104,9 @@ def top_k_attention(
         k: keys per query, at least 1.
 
     Returns:
-        One mean of values per query; k >= S is causal attention. A query before the first key gets
-        zeros. NaN or an infinity in a value reaches the queries that chose it, and no other.
+        One mean of values per query, in the dtype of the queries, computed in at least float32;
+        k >= S is causal attention. A query before the first key gets zeros. NaN or an infinity in a
+        value reaches the queries that chose it, and no other.
 
     Raises:
         ValueError: if k is below 1, the scores are not B T S, G does not divide H, sizes or dtypes
@@ -116,6 +119,7 @@ def top_k_attention(
     require_same_positions("key", key, "value", value)
     require_key_values(key, value)
     require_same_size(query, key)
+    require_same_device(query=query, scores=scores)
     expected = (query.shape[0], query.shape[-2], key.shape[-2])
     if scores.shape != expected:
         raise ValueError(
@@ -124,10 +128,11 @@ def top_k_attention(
         )
     chosen, is_read = _choose(scores, k)
     keys, values = (_gather(part, chosen, is_read) for part in (key, value))  # B G T k _
-    shared = torch.unflatten(query, 1, (key.shape[1], -1))  # B G R T D
+    shared = torch.unflatten(at_least_float32(query), 1, (key.shape[1], -1))  # B G R T D
     fits = torch.einsum("bgrtd,bgtkd->bgrtk", shared, keys) * softmax_scale(query.shape[-1])
     weights = masked_softmax(fits, is_read[:, None, None])
-    return torch.einsum("bgrtk,bgtkd->bgrtd", weights, values).flatten(1, 2)
+    output = torch.einsum("bgrtk,bgtkd->bgrtd", weights, values).flatten(1, 2)
+    return output.to(query.dtype)
 
 
 def index_loss(
@@ -193,5 +198,6 @@ def _gather(rows: Tensor, chosen: Tensor, is_read: Tensor) -> Tensor:
     batch, groups, _, size = rows.shape
     _, num_queries, count = chosen.shape
     where = chosen.reshape(batch, 1, num_queries * count, 1).expand(batch, groups, -1, size)
-    own: Tensor = torch.unflatten(rows.gather(-2, where), -2, (num_queries, count))
+    gathered = at_least_float32(rows.gather(-2, where))
+    own: Tensor = torch.unflatten(gathered, -2, (num_queries, count))
     return own.masked_fill(~is_read[:, None, :, :, None], 0.0)

@@ -1,8 +1,10 @@
 """Linear attention: elu + 1 as features, whole, causal, or one token after another."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.attention.fitting import require_same_batch
 from course_lib.efficient.kernel_attention import (
     causal_kernel_attention,
     elu_features,
@@ -35,7 +37,8 @@ def linear_attention(
             lets all read all.
 
     Returns:
-        One mean of values per query.
+        One mean of values per query, in the dtype of the value; half precision is widened first: in
+        float16 φ(-17) would be 0.
 
     Raises:
         ValueError: if sizes, leading axes or dtypes do not fit, there is no key, or T and S differ
@@ -44,12 +47,15 @@ def linear_attention(
     Source: Katharopoulos et al. 2020 (arXiv:2006.16236), eq. 5, 7 and 9.
     Cost: 2 (T + S) D (Dv + 1) FLOPs; causal, in chunks of about D, 2 T D (D + Dv) more.
     """
-    features = elu_features(query), elu_features(key)
+    require_same_batch(query, key, "key")
+    require_same_batch(query, value, "value")
+    wide_query, wide_key, wide_value = map(at_least_float32, (query, key, value))
+    parts = elu_features(wide_query), elu_features(wide_key), wide_value
     if not causal:
-        return kernel_attention(*features, value)
+        return kernel_attention(*parts).to(value.dtype)
     # Chunks of D make the products inside a chunk cost what the running sum costs.
-    chunk = min(max(query.shape[-1], 16), 64) if query.ndim else 16
-    return causal_kernel_attention(*features, value, chunk)
+    chunk = min(max(query.shape[-1], 16), 64)
+    return causal_kernel_attention(*parts, chunk).to(value.dtype)
 
 
 def linear_attention_step(
@@ -83,11 +89,11 @@ def linear_attention_step(
     Cost: 4 D Dv FLOPs a token and head; D (Dv + 1) numbers are kept.
     """
     _require_step(query, key, value, state, normaliser)
-    features = at_least_float32(elu_features(key))
-    asked = at_least_float32(elu_features(query)).unsqueeze(-2)
-    written = features.unsqueeze(-1) * at_least_float32(value).unsqueeze(-2)
-    new_state = at_least_float32(state) + written
-    new_normaliser = at_least_float32(normaliser) + features
+    wide = torch.promote_types(at_least_float32(key).dtype, state.dtype)
+    features = elu_features(key.to(wide))
+    asked = elu_features(query.to(wide)).unsqueeze(-2)
+    new_state = state.to(wide) + features.unsqueeze(-1) * value.to(wide).unsqueeze(-2)
+    new_normaliser = normaliser.to(wide) + features
     output = asked @ new_state / (asked @ new_normaliser.unsqueeze(-1))
     return (
         output.squeeze(-2).to(value.dtype),

@@ -35,8 +35,9 @@ def linformer(
         f: the one for the values, with as many rows.
 
     Returns:
-        One mean of mixed values per query; F has any signs, so it need not lie between the values.
-        NaN or an infinity in one key or value reaches every query.
+        One mean of mixed values per query, in the dtype of the queries, computed in at least
+        float32; F has any signs, so it need not lie between the values. NaN or an infinity in one
+        key or value reaches every query.
 
     Raises:
         ValueError: if e and f have not the same number of rows, or none, or not S columns, or if
@@ -59,8 +60,10 @@ def linformer(
             f"S={key.shape[-2]} keys; shapes {tuple(e.shape)}, {tuple(f.shape)} and "
             f"{tuple(key.shape)}"
         )
-    output, _ = scaled_dot_product_attention(query, e @ key, f @ value)
-    return output
+    # A sum of S keys may be more than float16 holds.
+    q, k, v, mix_keys, mix_values = map(at_least_float32, (query, key, value, e, f))
+    output, _ = scaled_dot_product_attention(q, mix_keys @ k, mix_values @ v)
+    return output.to(query.dtype)
 
 
 def spectrum(weights: Float[Tensor, "*batch T S"], r: int) -> Float[Tensor, "*batch"]:

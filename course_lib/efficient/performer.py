@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.attention.fitting import require_key_values, require_same_batch
 from course_lib.efficient.kernel_attention import causal_kernel_attention, kernel_attention
 from course_lib.kinds import require_same_dtype
 from course_lib.precision import at_least_float32
@@ -66,9 +67,9 @@ def performer_attention(
 
     Returns:
         One mean of values per query. The largest exponent of each query, and of all keys of a head,
-        is subtracted: it cancels, so no feature overflows. A key whose features are all smaller
-        than the largest by more than the dtype holds is not read, and where that holds for every
-        key that a query may read, its row is NaN.
+        is subtracted: it cancels, so no feature overflows. Features have at least float32. A key
+        whose features are all smaller than the largest by more than that holds is not read, and
+        where that holds for every key that a query may read, its row is NaN.
 
     Raises:
         ValueError: if sizes, leading axes or dtypes do not fit, there is no key or no row of w, or
@@ -77,14 +78,18 @@ def performer_attention(
     Source: Choromanski et al. 2020 (arXiv:2009.14794), sec. 2.2 and 2.3.
     Cost: 2 (T + S) M (D + Dv) FLOPs; (T + S) M features and M Dv sums are held.
     """
+    require_same_batch(query, value, "value")
+    require_key_values(key, value)
     by_query, by_key = _log_features(query, w), _log_features(key, w)
     # Detached: what cancels has no gradient.
     by_query = by_query - _largest(by_query, -1).detach()
     by_key = by_key - _largest(_largest(by_key, -1), -2).detach()
-    features = by_query.exp().to(value.dtype), by_key.exp().to(value.dtype)
+    # In float16 a feature below 6e-8 would be 0, and a query that has no other key NaN.
+    parts = by_query.exp(), by_key.exp(), at_least_float32(value)
     if not causal:
-        return kernel_attention(*features, value)
-    return causal_kernel_attention(*features, value, chunk=min(max(len(w), 16), 64))
+        return kernel_attention(*parts).to(value.dtype)
+    chunk = min(max(len(w), 16), 64)
+    return causal_kernel_attention(*parts, chunk).to(value.dtype)
 
 
 def orthogonal_projections(

@@ -8,6 +8,7 @@ from course_lib.attention.fitting import require_groups, require_key_values, req
 from course_lib.attention.grouped import grouped_query_attention
 from course_lib.masks import causal_mask, window_mask
 from course_lib.positions.rope import rope
+from course_lib.precision import at_least_float32
 from course_lib.shapes import require_same_positions
 from course_lib.sizes import require_count, require_positive
 
@@ -106,7 +107,8 @@ def streaming_step(
         base: of the rotation's frequencies; D is even.
 
     Returns:
-        One mean of values per head. NaN in a token that is not kept has no influence.
+        One mean of values per head, in the dtype of the query, computed in at least float32. NaN in
+        a token that is not kept has no influence.
 
     Raises:
         ValueError: if there is more than one query, a count is negative, the window below 1, G does
@@ -126,6 +128,7 @@ def streaming_step(
         )
     kept, positions = streaming_keep(key.shape[-2], num_sinks, window)
     kept, positions = kept.to(key.device), positions.to(key.device)
-    keys = rope(key.index_select(-2, kept), positions, base)
-    newest = rope(query, positions[-1:], base)
-    return grouped_query_attention(newest, keys, value.index_select(-2, kept))
+    held, values = (at_least_float32(part.index_select(-2, kept)) for part in (key, value))
+    newest = rope(at_least_float32(query), positions[-1:], base)
+    keys = rope(held, positions, base)
+    return grouped_query_attention(newest, keys, values).to(query.dtype)

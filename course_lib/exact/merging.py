@@ -5,8 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib.kinds import require_floats
+from course_lib.precision import at_least_float32
 from course_lib.shapes import require_axes, require_entries
-from course_lib.softmax import logsumexp
+from course_lib.softmax import logsumexp, softmax
 
 __all__ = ["merge_partials", "merge_sink", "merge_splits"]
 
@@ -49,9 +50,9 @@ def merge_splits(
             f"shapes {tuple(outputs.shape)} and {tuple(lses.shape)}"
         )
     require_entries(lses, 0, "lses")
-    lse = logsumexp(lses, axis=0)
-    output = (_shares(lses, lse)[..., None] * outputs).sum(0)
-    return output.to(outputs.dtype), lse
+    wide = at_least_float32(lses)
+    output = (_shares(wide)[..., None] * at_least_float32(outputs)).sum(0)
+    return output.to(outputs.dtype), logsumexp(wide, axis=0).to(lses.dtype)
 
 
 def merge_partials(
@@ -124,10 +125,16 @@ def merge_sink(
             f"H={output.shape[1]} and T={output.shape[2]}; shapes {tuple(output.shape)}, "
             f"{tuple(lse.shape)} and {tuple(sink.shape)}"
         )
-    column = sink.to(lse.dtype)[:, None].expand_as(lse)
-    total = logsumexp(torch.stack((lse, column)), axis=0)
-    return (_shares(lse, total)[..., None] * output).to(output.dtype), total
+    wide = at_least_float32(lse)
+    both = torch.stack((wide, sink.to(wide.dtype)[:, None].expand_as(wide)))
+    smaller = _shares(both)[0][..., None] * at_least_float32(output)
+    return smaller.to(output.dtype), logsumexp(both, axis=0).to(lse.dtype)
 
 
-def _shares(lses: Tensor, total: Tensor) -> Tensor:
-    return (lses - total.masked_fill(total == -torch.inf, 0.0)).exp()  # of nothing: exp(-inf) = 0
+def _shares(lses: Tensor) -> Tensor:
+    """The weights of the runs: they sum to one, or to zero where no run has read anything.
+
+    exp(lse_p - lse) would miss one by a rounding of lse: by 0.4 % in float32 where it is 10⁵.
+    """
+    nothing = (lses == -torch.inf).all(0)
+    return softmax(lses.masked_fill(nothing, 0.0), axis=0).masked_fill(nothing, 0.0)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from course_lib.attention.score_steps import mask_scores
 from course_lib.exact.merging import merge_partials
-from course_lib.kinds import require_integers, require_same_dtype
+from course_lib.kinds import require_integers, require_same_device, require_same_dtype
 from course_lib.precision import at_least_float32
 from course_lib.scaling import softmax_scale
 from course_lib.shapes import require_axes, require_same_positions
@@ -86,6 +86,7 @@ def _require_pages(
     require_axes("table", table, "B pages")
     require_axes("lengths", lengths, "B")
     require_same_dtype(query=query, key_pages=key_pages)
+    require_same_device(query=query, table=table, lengths=lengths)
     (batch, heads, size), (pages, slots, groups, key_size) = query.shape, key_pages.shape
     if not batch == len(table) == len(lengths):
         raise ValueError(

@@ -18,7 +18,12 @@ from course_lib.exact.once import require_first_derivative
 from course_lib.exact.reach import Reach
 from course_lib.exact.shards import Layout
 from course_lib.precision import at_least_float32
-from course_lib.processes.neighbours import OnTheWay, require_same_on_each_rank, send_on
+from course_lib.processes.neighbours import (
+    OnTheWay,
+    bits_of,
+    require_same_on_each_rank,
+    send_on,
+)
 from course_lib.shapes import require_same_positions
 from course_lib.sizes import require_positive
 
@@ -119,7 +124,7 @@ def ring_attention(
         T=query.shape[2],
         D=query.shape[3],
         Dv=value.shape[3],
-        bits=torch.finfo(query.dtype).bits,
+        **bits_of(query.dtype),
         causal=int(causal),
         chunks=chunks,
     )

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from course_lib.attention.fitting import require_groups, require_key_values
 from course_lib.exact.blockwise import blockwise_attention
-from course_lib.exact.merging import merge_partials
+from course_lib.exact.cascade import cascade_attention
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_positive
 
@@ -73,7 +73,7 @@ def shared_prefix_attention(
     .. math:: L_b = \mathrm{attention}(Q_b, K_b, V_b)
 
     All B T queries stand in one matrix before the prefix, so its keys are read once and not B
-    times.
+    times. ``cascade_attention`` is the same for a tree of beginnings.
 
     Args:
         query: the newest T positions of each sequence.
@@ -82,7 +82,8 @@ def shared_prefix_attention(
         value: values of what follows.
 
     Returns:
-        What each query would get if the prefix were copied before each sequence's own keys.
+        What each query would get if the prefix were copied before each sequence's own keys; half
+        precision is computed in float32 and rounded once.
 
     Raises:
         ValueError: if the prefix has not G heads, keys and values of the same positions and the
@@ -100,9 +101,5 @@ def shared_prefix_attention(
                 f"{own.shape[1]} and {own.shape[3]}; "
                 f"shapes {tuple(part.shape)} and {tuple(own.shape)}"
             )
-    together = query.transpose(0, 1).flatten(1, 2)[None]  # 1 H BT D
-    output, lse = blockwise_attention(together, prefix[0][None], prefix[1][None], causal=False)
-    sizes = (query.shape[0], query.shape[2])
-    output, lse = (torch.unflatten(x[0], 1, sizes).transpose(0, 1) for x in (output, lse))
-    own_output, own_lse = blockwise_attention(query, key, value, causal=True)
-    return merge_partials(output, lse, own_output, own_lse)[0]
+    levels = ((prefix[0][None], prefix[1][None]),)
+    return cascade_attention(query, levels, key, value)

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.experts.fitting import require_choices
-from course_lib.kinds import require_floats
+from course_lib.kinds import require_floats, require_same_device
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_above_zero, require_positive
 
@@ -76,7 +76,7 @@ def capacity_dispatch(experts: Int[Tensor, "B T A"], E: int, factor: float) -> I
     require_choices(experts, E)
     batch, num_tokens, choices = experts.shape
     capacity = expert_capacity(num_tokens, choices, E, factor)
-    queue = experts.mT.reshape(batch, -1)  # B AT, all first choices before all second ones
+    queue = experts.mT.flatten(1)  # B AT, all first choices before all second ones
     order = queue.argsort(dim=-1, stable=True)
     sorted_queue = queue.gather(-1, order)
     begins = torch.searchsorted(sorted_queue, sorted_queue)  # where each one's expert begins
@@ -107,6 +107,7 @@ def drop_overflow(
     Source: Fedus et al. 2021 (arXiv:2101.03961), sec. 2.2.
     """
     require_floats(weights=weights)
+    require_same_device(weights=weights, slots=slots)
     if weights.shape != slots.shape:
         raise ValueError(
             f"each choice has one weight and one slot; there are {weights.numel()} weights and "

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.experts.fitting import require_choices
-from course_lib.kinds import require_floats, require_integers
+from course_lib.kinds import require_floats, require_integers, require_same_device
 from course_lib.precision import at_least_float32
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_positive
@@ -71,6 +71,7 @@ def expert_combine(
     """
     require_floats(received=received, weights=weights)
     require_integers(order=order)
+    require_same_device(received=received, order=order)
     require_axes("received", received, "choices C")
     require_axes("weights", weights, "T A")
     if not len(received) == order.numel() == weights.numel():

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from course_lib.experts.mixture import grouped_matmul
 from course_lib.experts.router import choose
-from course_lib.kinds import require_floats, require_integers
+from course_lib.kinds import require_floats, require_integers, require_same_device
 from course_lib.layers.activations import silu
 from course_lib.precision import at_least_float32
 from course_lib.shapes import require_projection
@@ -84,6 +84,7 @@ def expert_choice_forward(
     """
     require_floats(x=x, weights=weights)
     require_integers(tokens=tokens)
+    require_same_device(x=x, tokens=tokens)
     if tokens.shape != weights.shape or tokens.ndim != 2:
         raise ValueError(
             "each expert has as many weights as tokens; "

@@ -8,7 +8,7 @@ from torch import Tensor
 from course_lib.experts.dispatch import expert_combine, expert_dispatch
 from course_lib.experts.routed import Network, require_routed
 from course_lib.processes.exchange import exchange_counts, exchange_rows
-from course_lib.processes.neighbours import require_same_on_each_rank
+from course_lib.processes.neighbours import bits_of, require_same_on_each_rank
 
 __all__ = ["through_experts_of_all_ranks"]
 
@@ -61,7 +61,7 @@ def through_experts_of_all_ranks(
         C=x.shape[-1],
         A=experts.shape[-1],
         E=num_experts,
-        bits=torch.finfo(x.dtype).bits,
+        **bits_of(x.dtype),
     )
     tokens, choices = x.flatten(0, -2), experts.flatten(0, -2)
     order, sent = expert_dispatch(choices, num_experts, num_ranks)

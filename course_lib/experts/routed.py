@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from course_lib.experts.dispatch import expert_combine, expert_dispatch
+from course_lib.kinds import require_same_device
 
 __all__ = ["Network", "require_routed", "through_experts"]
 
@@ -62,6 +63,7 @@ def require_routed(
     Raises:
         ValueError: if a token has no choices of its own, or not one weight for each.
     """
+    require_same_device(x=x, experts=experts, weights=weights)
     if not x.shape[:-1] == experts.shape[:-1] == weights.shape[:-1] or x.ndim < 2:
         raise ValueError(
             "each token has one vector and its choices, so all axes but the last agree; "

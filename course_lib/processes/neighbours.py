@@ -1,12 +1,13 @@
 """Hand tensors on to the next rank of a ring while those of the one before come in."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["OnTheWay", "lost", "require_same_on_each_rank", "send_on"]
+__all__ = ["OnTheWay", "bits_of", "lost", "require_same_on_each_rank", "send_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,25 @@ def require_same_on_each_rank(
         if len(set(told)) > 1:
             listed = ", ".join(f"rank {rank} has {name}={size}" for rank, size in enumerate(told))
             raise ValueError(f"{rule}; {listed}")
+
+
+def bits_of(dtype: torch.dtype) -> dict[str, int]:
+    """Say by two numbers which floating-point dtype it is, for ranks to compare.
+
+    Float16 and bfloat16 have 16 bits each; a message of one that is read as the other arrives
+    whole, and holds other numbers.
+
+    Args:
+        dtype: of what is sent.
+
+    Returns:
+        All its bits, and those of the fraction.
+
+    >>> bits_of(torch.float16), bits_of(torch.bfloat16)
+    ({'bits': 16, 'fraction_bits': 10}, {'bits': 16, 'fraction_bits': 7})
+    """
+    kind = torch.finfo(dtype)
+    return {"bits": kind.bits, "fraction_bits": round(-math.log2(kind.eps))}
 
 
 def lost(group: dist.ProcessGroup | None, error: RuntimeError) -> RuntimeError:

@@ -1,4 +1,4 @@
-"""Bugs that were reported of blockwise attention, merged parts, pages and experts, made again.
+"""Bugs that were reported of blockwise attention, merged parts, rings, pages and experts, again.
 
 Each is written anew, in a few lines of our own. A row holds what is right, what the bug gives and
 what we give; the inputs are such that the bug shows. The table with its addresses is in
@@ -18,10 +18,15 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from course_lib.exact.blockwise import blockwise_attention
+from course_lib.exact.blockwise_backward import blockwise_backward
+from course_lib.exact.blockwise_forward import blockwise_forward
 from course_lib.exact.merging import merge_partials, merge_sink, merge_splits
 from course_lib.exact.pages import paged_attention
+from course_lib.exact.reach import Reach
 from course_lib.exact.splits import split_kv
-from course_lib.experts.balance import load_balance_loss
+from course_lib.experts.balance import bias_update, expert_load, load_balance_loss
+from course_lib.experts.capacity import capacity_dispatch
+from course_lib.experts.mixture import grouped_matmul
 from course_lib.experts.router import choose, sigmoid_router, topk_router
 
 LOG = Path(__file__).parent / "bugs_of_kernels.md"
@@ -96,6 +101,69 @@ def sink_beside_the_maximum() -> Tensor:
     return maximum + total.log()
 
 
+HIGH = torch.full((T,), 1000.0), torch.full((T,), 0.0)
+HIGH_OUTPUTS = normal(12, T, D).float(), normal(13, T, D).float()
+
+
+def lse_by_a_difference(lse: Tensor, block: Tensor) -> Tensor:
+    return lse + torch.log(1 + torch.exp(block - lse))
+
+
+# A ring: two ranks' keys, one after the other
+
+HALVES = (slice(0, 3), slice(3, S))
+ARRIVING = normal(14, B, H, T, D)
+
+
+def gradients_by_autograd() -> Tensor:
+    leaves = [x.requires_grad_() for x in qkv()]
+    read = F.scaled_dot_product_attention(*leaves)
+    return torch.cat([x.flatten() for x in torch.autograd.grad(read, leaves, ARRIVING)])
+
+
+def gradients_by_parts(keys_of: tuple[int, int], own_result: bool) -> Tensor:
+    """Back through each half of the keys: which half is at hand, and whose output and lse."""
+    query, key, value = qkv()
+    reach = Reach(num_queries=T, num_keys=3, causal=False)
+    halves = [(key[:, :, part], value[:, :, part]) for part in HALVES]
+    results = [blockwise_forward(query, *half, reach, 2, 2) for half in halves]
+    whole = merge_partials(*results[0], *results[1])
+    arriving = ARRIVING, torch.zeros(B, H, T).double()
+    parts = [
+        blockwise_backward(
+            (query, *halves[at_hand]), results[i] if own_result else whole, arriving, reach, 2, 2
+        )
+        for i, at_hand in enumerate(keys_of)
+    ]
+    keys, values = (torch.cat([part[i] for part in parts], 2) for i in (1, 2))
+    return torch.cat([x.flatten() for x in (parts[0][0] + parts[1][0], keys, values)])
+
+
+# Strides
+
+TURNED = ARRIVING.mT.contiguous().mT  # the same numbers, in another order in memory
+TWICE = torch.stack([qkv()[1], torch.full((B, H, S, D), 9.0).double()], 3).flatten(2, 3)
+
+
+def as_if_in_a_row(x: Tensor) -> Tensor:
+    return x.as_strided(x.shape, torch.empty(x.shape).stride())
+
+
+def query_gradient(arriving: Tensor) -> Tensor:
+    query, key, value = qkv()
+    query.requires_grad_()
+    output, _ = blockwise_attention(query, key, value, False, None, 2)
+    (gradient,) = torch.autograd.grad(output, query, arriving)
+    return gradient
+
+
+def value_by_the_keys_strides() -> Tensor:
+    query, _, value = qkv()
+    key = TWICE[:, :, ::2]  # every other row of a larger buffer
+    larger = torch.cat([value.flatten(), torch.zeros(value.numel()).double()])
+    return F.scaled_dot_product_attention(query, key, larger.as_strided(value.shape, key.stride()))
+
+
 # Tiles
 
 FAR = normal(3, B, H, T, 1).abs() + 1.0  # scores far below -50,000
@@ -147,6 +215,19 @@ def dirty(store: Tensor) -> Tensor:
     spoilt = store.clone()
     spoilt[0, 1] = math.nan
     return spoilt
+
+
+def pages_of_two_heads() -> tuple[Tensor, Tensor]:
+    return normal(15, 4, 2, 2, D), normal(16, 4, 2, 2, D)
+
+
+FOUR_HEADS = normal(17, 1, 4, D)
+
+
+def four_heads(of_head: list[int]) -> Tensor:
+    keys, values = (x[TABLE[0, :2]].flatten(0, 1)[:, of_head] for x in pages_of_two_heads())
+    weights = torch.einsum("hd,shd->hs", FOUR_HEADS[0], keys).div(math.sqrt(D)).softmax(-1)
+    return torch.einsum("hs,shd->hd", weights, values)[None]
 
 
 # Experts
@@ -204,6 +285,32 @@ PADDED = torch.cat([normal(11, 1, 4, E), 20 * F.one_hot(torch.full((1, 3), 2), E
 KEEP = torch.arange(7) < 4
 
 
+CROWD = torch.zeros(1, 5, 1).long()  # five tokens that all choose expert 0 of 4
+MATRICES = normal(18, 3, D, E)
+ROWS = normal(19, 3, D)
+
+
+def gradient_of_matrices(unwritten: float | None) -> Tensor:
+    """The second expert has no rows: its part of the gradient is written, or left as it was."""
+    if unwritten is None:
+        w = MATRICES.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(grouped_matmul(ROWS, torch.tensor([2, 0, 1]), w).sum(), w)
+        return gradient
+    made = torch.full_like(MATRICES, unwritten)
+    for e, rows in ((0, ROWS[:2]), (2, ROWS[2:])):
+        made[e] = rows.mT @ torch.ones(len(rows), E).double()
+    return made
+
+
+def ten_steps(bias: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
+    for _ in range(10):
+        bias = step(bias)
+    return bias.float()
+
+
+UNEVEN = torch.tensor([40_900, 40_840, 40_780])
+
+
 def balance(logits: Tensor) -> Tensor:
     """E Σ f P of tokens in one row."""
     load = F.one_hot(logits.topk(1).indices[:, 0], E).double().mean(0)
@@ -252,6 +359,52 @@ BUGS = (
         ours=lambda: merge_sink(*blockwise_attention(*qkv(), False), BIG_SINK)[1],
     ),
     Bug(
+        thread="jzhang38/EasyContext/issues/14",
+        what="adds log(1 + exp(new − old)) to the old sum: exp overflows",
+        right=lambda: HIGH[0],
+        broken=lambda: lse_by_a_difference(HIGH[1], HIGH[0]),
+        ours=lambda: merge_partials(HIGH_OUTPUTS[0], HIGH[1], HIGH_OUTPUTS[1], HIGH[0])[1],
+    ),
+    Bug(
+        thread="huggingface/diffusers/issues/14265",
+        what="goes back around a ring with the keys that it held at first",
+        right=gradients_by_autograd,
+        broken=lambda: gradients_by_parts((0, 0), own_result=False),
+        ours=lambda: gradients_by_parts((0, 1), own_result=False),
+    ),
+    Bug(
+        thread="tenstorrent/tt-metal/pull/53216",
+        what="goes back through a part with that part's own output and log-sum-exp",
+        right=gradients_by_autograd,
+        broken=lambda: gradients_by_parts((0, 1), own_result=True),
+        ours=lambda: gradients_by_parts((0, 1), own_result=False),
+    ),
+    Bug(
+        thread="Dao-AILab/flash-attention/issues/355",
+        what="reads the gradient that arrives as if it lay in a row",
+        right=lambda: query_gradient(ARRIVING),
+        broken=lambda: query_gradient(as_if_in_a_row(TURNED)),
+        ours=lambda: query_gradient(TURNED),
+    ),
+    Bug(
+        thread="flagos-ai/FlagGems/issues/5896",
+        what="reads values as if they lay in a row",
+        right=plain,
+        broken=lambda: F.scaled_dot_product_attention(
+            *qkv()[:2], as_if_in_a_row(qkv()[2].transpose(1, 2).contiguous().transpose(1, 2))
+        ),
+        ours=lambda: blockwise_attention(
+            *qkv()[:2], qkv()[2].transpose(1, 2).contiguous().transpose(1, 2), False, None, 2
+        )[0],
+    ),
+    Bug(
+        thread="flagos-ai/FlagAttention/issues/45",
+        what="walks over the values with the strides of the keys",
+        right=plain,
+        broken=value_by_the_keys_strides,
+        ours=lambda: blockwise_attention(qkv()[0], TWICE[:, :, ::2], qkv()[2], False, None, 2)[0],
+    ),
+    Bug(
         thread="gittensor-ai-lab/sparkinfer/issues/3",
         what="aligns a causal mask at the top left: a chunk does not read its past",
         right=lambda: plain(BOTTOM_RIGHT),
@@ -292,6 +445,13 @@ BUGS = (
         right=lambda: read_pages(4, 4, *PAGES),
         broken=lambda: read_pages(6, 6, *PAGES),
         ours=lambda: paged_attention(ONE, *PAGES, TABLE, torch.tensor([4])),
+    ),
+    Bug(
+        thread="ekzhang/jax-js/pull/180",
+        what="lets the heads of queries take turns at the heads of keys",
+        right=lambda: four_heads([0, 0, 1, 1]),
+        broken=lambda: four_heads([0, 1, 0, 1]),
+        ours=lambda: paged_attention(FOUR_HEADS, *pages_of_two_heads(), TABLE, torch.tensor([4])),
     ),
     Bug(
         thread="huggingface/transformers/pull/39581",
@@ -341,6 +501,41 @@ BUGS = (
         right=lambda: balance(PADDED[0, :4]),
         broken=lambda: balance(PADDED[0]),
         ours=lambda: load_balance_loss(PADDED, PADDED.topk(1).indices, KEEP),
+    ),
+    Bug(
+        thread="deepspeedai/DeepSpeed/issues/1658",
+        what="counts places in an expert's room and looks at no room",
+        right=lambda: torch.tensor([[[0], [1], [-1], [-1], [-1]]]),
+        broken=lambda: torch.arange(5)[None, :, None],
+        ours=lambda: capacity_dispatch(CROWD, 4, 1.0),
+    ),
+    Bug(
+        thread="tgale96/grouped_gemm/issues/36",
+        what="leaves what belongs to an expert without tokens as memory happened to be",
+        right=lambda: gradient_of_matrices(0.0),
+        broken=lambda: gradient_of_matrices(math.nan),
+        ours=lambda: gradient_of_matrices(None),
+    ),
+    Bug(
+        thread="NVIDIA/Megatron-LM/issues/1482",
+        what="keeps the bias that balances in bfloat16, where a thousandth is lost",
+        right=lambda: torch.tensor([0.49, 0.5, 0.51]),
+        broken=lambda: ten_steps(
+            torch.full((3,), 0.5).bfloat16(),
+            lambda b: b + (1e-3 * torch.tensor([-1, 0, 1])).bfloat16(),
+        ),
+        ours=lambda: ten_steps(
+            torch.full((3,), 0.5).bfloat16(), lambda b: bias_update(UNEVEN, b, 1e-3)
+        ),
+    ),
+    Bug(
+        thread="NVIDIA/Megatron-LM/pull/7081",
+        what="counts tokens in bfloat16, where neighbouring loads are one number",
+        right=lambda: torch.tensor([-1.0, 0.0, 1.0]),
+        broken=lambda: torch.sign(UNEVEN.bfloat16().mean() - UNEVEN.bfloat16()).float(),
+        ours=lambda: bias_update(
+            expert_load(torch.arange(3).repeat_interleave(UNEVEN), 3), torch.zeros(3), 1.0
+        ),
     ),
 )
 

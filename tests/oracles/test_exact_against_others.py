@@ -18,6 +18,7 @@ from transformers.models.gpt_oss.modeling_gpt_oss import eager_attention_forward
 from course_lib.exact.blockwise import blockwise_attention
 from course_lib.exact.blockwise_backward import blockwise_backward
 from course_lib.exact.blockwise_forward import blockwise_forward, flash_forward
+from course_lib.exact.cascade import cascade_attention
 from course_lib.exact.feed_forward import blockwise_feed_forward
 from course_lib.exact.fused import attend_then_feed
 from course_lib.exact.merging import merge_partials, merge_sink, merge_splits
@@ -143,6 +144,25 @@ def test_a_shared_prefix_is_a_prefix_for_each() -> None:
     may_attend = torch.ones(4, 13).bool().tril(9)
     expected = F.scaled_dot_product_attention(query, keys, values, may_attend, enable_gqa=True)
     assert_close(shared_prefix_attention(query, prefix, key, value), expected)
+
+
+def test_a_tree_of_prefixes_is_a_prefix_for_each_with_its_gradients() -> None:
+    query, key, value = (x.repeat(2, 1, 1, 1).requires_grad_() for x in qkv(0, 4, 6, G, DV))
+    pieces = [normal(5 + i, n, G, 7 - n, size) for i, (n, size) in enumerate(
+        ((1, D), (1, DV), (2, D), (2, DV))
+    )]  # fmt: skip
+    leaves = [query, key, value, *(x.requires_grad_() for x in pieces)]
+    output = cascade_attention(query, (tuple(leaves[3:5]), tuple(leaves[5:])), key, value)
+    keys, values = (
+        torch.cat([root.expand(2 * B, -1, -1, -1), branch.repeat_interleave(B, 0), own], 2)
+        for root, branch, own in ((*pieces[0::2], key), (*pieces[1::2], value))
+    )
+    may_attend = torch.ones(4, 17).bool().tril(13)
+    expected = F.scaled_dot_product_attention(query, keys, values, may_attend, enable_gqa=True)
+    assert_close(output, expected)
+    gradient = normal(9, *output.shape)
+    actual = torch.autograd.grad(output, leaves, gradient)
+    assert_close(actual, torch.autograd.grad(expected, leaves, gradient))
 
 
 def test_pages_laid_side_by_side_are_a_cache() -> None:

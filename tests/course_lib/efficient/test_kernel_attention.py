@@ -174,7 +174,7 @@ def test_a_long_text_in_half_precision_is_summed_in_float32(dtype: torch.dtype) 
     low = [normal(seed, 2000, 3, dtype=dtype) for seed in range(2)]
     low.append(normal(2, 2000, 2).abs().to(dtype))
     for causal in (True, False):
-        features = [lib.elu_features(part).double() for part in low[:2]]
+        features = [lib.elu_features(part.double()) for part in low[:2]]
         kernel = features[0] @ features[1].mT
         kernel = kernel.tril() if causal else kernel
         exact = kernel / kernel.sum(-1, keepdim=True) @ low[2].double()

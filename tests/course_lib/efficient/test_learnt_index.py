@@ -139,6 +139,37 @@ def test_training_the_index_finds_the_keys() -> None:
     assert kept[-1] > 0.99 * best
 
 
+def test_the_index_itself_is_trained_by_the_divergence() -> None:
+    """Not its scores but its three matrices learn, by the loss alone, which keys two heads read."""
+    size, width, heads, small = 32, 16, 4, 8
+    x, before = normal(0, 1, size, width), causal_mask(size)
+    query, key = ((x @ normal(i, width, 12) / 2).unflatten(-1, (2, 6)) for i in (1, 2))
+    fits = torch.einsum("bthd,bshd->bhts", query, key) / 6**0.5
+    weights = fits.masked_fill(~before, -torch.inf).softmax(-1)
+    shapes = (width, heads * small), (width, small), (width, heads)
+    learnt = [(normal(3 + i, *shape) / 4).requires_grad_() for i, shape in enumerate(shapes)]
+    optimiser = torch.optim.Adam(learnt, lr=0.02)
+
+    def index_of_x() -> Tensor:
+        queries = (x @ learnt[0]).unflatten(-1, (heads, small))
+        return index_scores(queries, x @ learnt[1], x @ learnt[2])
+
+    def share_of_what_is_read(scores: Tensor) -> float:
+        return (weights.mean(1) * top_k_mask(scores, 4)).sum(-1).mean().item()
+
+    best, first = share_of_what_is_read(weights.mean(1)), share_of_what_is_read(index_of_x())
+    for _ in range(120):
+        optimiser.zero_grad()
+        index_loss(index_of_x(), weights, before).backward()
+        optimiser.step()
+    assert first < 0.6 * best
+    assert share_of_what_is_read(index_of_x()) > 0.97 * best
+    # What was chosen stands for all: attention to four keys is near that to every one.
+    value = normal(9, 1, 2, size, 3)
+    chosen = top_k_attention(*(p.transpose(1, 2) for p in (query, key)), value, index_of_x(), 4)
+    assert (chosen - weights @ value).abs().mean() < 0.2
+
+
 def test_gradients_stop_where_they_should() -> None:
     scores = normal(0, B, S, S).requires_grad_()
     weights = normal(1, B, H, S, S).softmax(-1).requires_grad_()

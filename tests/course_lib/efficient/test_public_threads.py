@@ -18,9 +18,14 @@ from torch.testing import assert_close
 from course_lib.efficient.delta_rule import gated_delta_rule, gated_delta_rule_in_chunks
 from course_lib.efficient.kernel_attention import causal_kernel_attention, elu_features
 from course_lib.efficient.learnt_index import top_k_attention, top_k_mask
+from course_lib.efficient.linear_attention import linear_attention
 from course_lib.efficient.low_rank import linformer
 from course_lib.efficient.lsh import lsh_attention
-from course_lib.efficient.performer import orthogonal_projections
+from course_lib.efficient.performer import (
+    orthogonal_projections,
+    performer_attention,
+    performer_features,
+)
 from course_lib.efficient.reversible import ReversibleLayer, reversible_layers
 from course_lib.efficient.sliding import sliding_attention
 from course_lib.efficient.sparse_masks import random_mask
@@ -58,6 +63,17 @@ def test_a_window_of_w_reads_w_keys() -> None:
     assert read.tolist() == [1, 2, 3, 3, 3, 3, 3, 3]
     inclusive = window_mask(T, T, 3 + 1)  # the left end of a span that is counted without oneself
     assert inclusive.sum(-1).tolist() == [1, 2, 3, 4, 4, 4, 4, 4]
+
+
+@thread("sgl-project/sglang/pull/32087")
+def test_where_one_token_is_written_its_window_is_whole() -> None:
+    """There the oldest key of the window was lost at each step: a radius was taken for a size."""
+    query, key, _ = qkv()
+    identity = torch.eye(T).double().expand(B, 2, T, T)
+    read = sliding_attention(query[:, :, -1:], key, identity, 3)[0, 0, 0] > 0
+    assert read.tolist() == [False] * (T - 3) + [True] * 3
+    radius = 3 - 1
+    assert (window_mask(1, T, radius)[0] ^ read).nonzero().tolist() == [[T - 3]]
 
 
 @thread("JaydenLyh/Reward-Forcing/issues/5")
@@ -190,6 +206,31 @@ def test_turns_and_mirrorings_are_drawn_alike() -> None:
     assert (torch.linalg.det(plain) < 0).double().mean() in (0.0, 1.0)
 
 
+@thread("facebookresearch/xformers/issues/96")
+def test_random_features_in_float16_leave_no_query_without_keys() -> None:
+    """There, and here, features below 6e-8 were 0: a query that reads no other key got 0 / 0."""
+    query, key, value = (part.half() for part in qkv())
+    key[:, :, 0] = 4.5  # a long key that w meets sideways: its features are small beside others'
+    w = orthogonal_projections(64, D, torch.Generator().manual_seed(0)).half()
+    w = w - w.mean(-1, keepdim=True)
+    wide = [part.double() for part in (query, key, value, w)]
+    small = performer_features(wide[1], wide[3])
+    assert (small / small.amax((-2, -1), keepdim=True)).half()[:, :, 0].sum() == 0
+    found = performer_attention(query, key, value, w, causal=True)
+    assert found.isfinite().all()
+    assert_close(found.double(), performer_attention(*wide, causal=True), rtol=1e-3, atol=1e-3)
+
+
+@thread("idiap/fast-transformers/issues/32")
+def test_the_sum_of_many_keys_may_be_larger_than_float16_holds() -> None:
+    key = torch.full((4000, 1), 20.0).half()  # 4,000 features of 21 are 84,000 together
+    value = torch.arange(4000.0).half()[:, None] / 4000
+    summed = elu_features(key).sum(-2)
+    assert summed.isinf().all()
+    found = linear_attention(key[:1], key, value, causal=False)
+    assert_close(found, value.float().mean(0, keepdim=True).half())
+
+
 # Delta rules
 
 
@@ -240,6 +281,60 @@ def test_a_decay_of_nearly_nothing_makes_no_nan() -> None:
     found = gated_delta_rule_in_chunks(*parts)
     assert all(part.isfinite().all() for part in found)
     assert_close(found, gated_delta_rule(*parts))
+
+
+@thread("gittensor-ai-lab/sparkinfer/pull/604")
+def test_the_last_chunk_decays_the_state_by_its_own_last_gate() -> None:
+    """There a short chunk was filled up with gates of 1, and its total read at the end of that."""
+    size = 70  # a chunk of 64, and one of 6
+    shapes = (B, size, D), (B, size, D), (B, size, DV)
+    query, key, value = (normal(seed, *shape) for seed, shape in enumerate(shapes))
+    key, beta = normalize(key, dim=-1), normal(4, B, size).sigmoid()
+    alpha = torch.full((B, size), 0.9).double()
+    _, state = gated_delta_rule_in_chunks(query, key, value, alpha, beta)
+    _, before = gated_delta_rule(*(part[:, :64] for part in (query, key, value, alpha, beta)))
+    _, expected = gated_delta_rule(query, key, value, alpha, beta)
+    assert_close(state, expected)
+    assert ((1 - 0.9**6) * before).abs().max() > 0.1  # what stayed too much of the first chunk
+
+
+@thread("NeuraLegion/shainet/pull/170")
+def test_the_state_is_not_decayed_twice() -> None:
+    """There what a chunk takes off the state was weighed by the gates in both of its factors."""
+
+    def twice(decay: float, factor: float = 1.0) -> Tensor:
+        query, key, value, alpha, beta, z = gated(decay)
+        kept, one = alpha.cumprod(-1)[..., None], torch.eye(T).double()
+        ratio = (kept / kept.mT).tril()
+        system = (beta[..., None] * ratio * (key @ key.mT)).tril(-1) + one
+        by_value = torch.linalg.solve(system, beta[..., None] * value)
+        by_state = torch.linalg.solve(system, beta[..., None] * key)
+        written = by_value - kept * (by_state @ (factor * z))
+        return kept * (query @ (factor * z)) + (ratio * (query @ key.mT)) @ written
+
+    exact = gated_delta_rule_in_chunks(*gated(0.5))[0]
+    assert (twice(0.5) - exact).abs().max() > 0.01
+    assert_close(twice(1.0), gated_delta_rule_in_chunks(*gated(1.0))[0])  # where it hides
+    empty = gated(0.5)
+    empty[5] = torch.zeros_like(empty[5])
+    assert_close(twice(0.5, factor=0.0), gated_delta_rule_in_chunks(*empty)[0])  # and here
+
+
+@thread("huggingface/transformers/pull/46773")
+def test_padding_writes_nothing_also_where_there_is_one_example() -> None:
+    """There a padded text alone in its batch was not masked: its padding went into the state."""
+    query, key, value, alpha, beta, _ = (part[:1] for part in gated(0.5))
+    padded = [torch.cat([part.flip(1), part], 1) for part in (query, key, value)]
+    is_text = torch.arange(2 * T) >= T
+    gates = torch.cat([alpha, alpha], 1), torch.cat([beta, beta], 1)
+    expected, state = gated_delta_rule(query, key, value, alpha, beta)
+    for rule in (gated_delta_rule, gated_delta_rule_in_chunks):
+        unmasked, _ = rule(*padded, *gates)
+        assert (unmasked[:, T:] - expected).abs().max() > 0.1
+        masked = gates[0].masked_fill(~is_text, 1.0), gates[1].masked_fill(~is_text, 0.0)
+        found, last = rule(*padded, *masked)
+        assert_close(found[:, T:], expected)
+        assert_close(last, state)
 
 
 # Reformer

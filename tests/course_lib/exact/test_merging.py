@@ -18,6 +18,8 @@ from course_lib.attention.grouped import grouped_mix, grouped_scores
 from course_lib.exact import merging as lib
 from course_lib.exact import pages, splits
 from course_lib.exact.blockwise import blockwise_attention
+from course_lib.exact.cascade import cascade_attention
+from course_lib.naive.exact import cascade as naive_cascade
 from course_lib.naive.exact import merging as naive
 from course_lib.naive.exact import pages as naive_pages
 from course_lib.naive.exact import splits as naive_splits
@@ -90,6 +92,25 @@ def test_shared_prefix_attention_equals_its_loops() -> None:
     expected = naive_splits.shared_prefix_attention(
         *arrays(query), tuple(arrays(*prefix)), *arrays(key, value)
     )
+    assert_equals_twin(output, torch.from_numpy(expected), torch.float64)
+
+
+def tree(seed: int, sequences: int = 6) -> tuple[Tensor, list[tuple[Tensor, Tensor]], list[Tensor]]:
+    """Queries, three depths of 1, 2 and 6 pieces of 7, 5 and 2 keys, and what follows."""
+    levels = [
+        (normal(seed + 3 * n, n, G, length, D), normal(seed + 3 * n + 1, n, G, length, DV))
+        for n, length in ((1, 7), (2, 5), (sequences, 2))
+    ]
+    own = [normal(seed + 30 + i, sequences, G, S, size) for i, size in enumerate((D, DV))]
+    return normal(seed + 40, sequences, H, T, D), levels, own
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+def test_cascade_attention_equals_its_loops(depth: int) -> None:
+    query, levels, own = tree(0)
+    output = cascade_attention(query, tuple(levels[:depth]), *own)
+    pieces = [tuple(arrays(*level)) for level in levels[:depth]]
+    expected = naive_cascade.cascade_attention(*arrays(query), pieces, *arrays(*own))
     assert_equals_twin(output, torch.from_numpy(expected), torch.float64)
 
 
@@ -208,6 +229,32 @@ def test_the_prefix_is_not_copied_for_each_sequence() -> None:
     assert made.largest < 8 * 500 * 4  # eight copies of the prefix's keys
 
 
+@given(seed=seeds)
+def test_the_order_of_the_depths_changes_nothing_and_none_is_causal_attention(seed: int) -> None:
+    query, levels, own = tree(seed)
+    expected = cascade_attention(query, tuple(levels), *own)
+    assert_close(cascade_attention(query, tuple(levels[::-1]), *own), expected)
+    alone, _ = blockwise_attention(query, *own, True)
+    assert_close(cascade_attention(query, (), *own), alone)
+
+
+def test_a_piece_reaches_its_own_sequences_alone() -> None:
+    query, levels, own = tree(0)
+    expected = cascade_attention(query, tuple(levels), *own)
+    levels[1][1][1] = math.nan  # the second document, of the sequences 3, 4 and 5
+    spoilt = cascade_attention(query, tuple(levels), *own)
+    assert torch.equal(spoilt[:3], expected[:3])
+    assert spoilt[3:].isnan().all()
+
+
+def test_no_piece_is_copied_for_its_sequences() -> None:
+    query, own = normal(0, 8, 2, 1, 4), [normal(i, 8, 1, 2, 4) for i in (1, 2)]
+    levels = tuple((normal(n, n, 1, 500, 4), normal(n + 9, n, 1, 500, 4)) for n in (1, 2))
+    with Allocations() as made:
+        cascade_attention(query, levels, *own)
+    assert made.largest < 8 * 500 * 4  # eight copies of a piece's keys
+
+
 def test_half_precision_is_merged_in_float32() -> None:
     outputs, lses = torch.ones(300, 2, 1, dtype=torch.bfloat16), torch.zeros(300, 2)
     output, lse = lib.merge_splits(outputs, lses)
@@ -232,6 +279,14 @@ CASES: dict[str, tuple[Callable[..., object], tuple[Tensor, ...]]] = {
         (
             normal(0, 2, 2, 2, 2), normal(1, 2, 1, 3, 2), normal(2, 2, 1, 3, 1),
             normal(3, 1, 2, 2), normal(4, 1, 2, 1),
+        ),
+    ),
+    "cascade_attention": (
+        lambda q, k, v, *pieces: cascade_attention(q, (pieces[:2], pieces[2:]), k, v),
+        (
+            normal(0, 2, 2, 2, 2), normal(1, 2, 1, 3, 2), normal(2, 2, 1, 3, 1),
+            normal(3, 1, 1, 2, 2), normal(4, 1, 1, 2, 1),
+            normal(5, 2, 1, 2, 2), normal(6, 2, 1, 2, 1),
         ),
     ),
     "paged_attention": (
@@ -268,6 +323,7 @@ def test_gradients_are_finite_where_nothing_was_read() -> None:
 # Errors
 
 ZEROS = torch.zeros(2, 3, 4, 5)
+VALUES = normal(1, 1, G, 7, DV)
 
 
 @pytest.mark.usefixtures("without_annotations")
@@ -296,6 +352,24 @@ ZEROS = torch.zeros(2, 3, 4, 5)
                 qkv(0)[0], (normal(0, 2, 7, D), normal(0, 3, 7, DV)), *qkv(0)[1:]
             ),
             "they have 2 and 7, key has 3 and 7; shapes (2, 7, 7) and (2, 3, 11, 7)",
+        ),
+        (
+            lambda: cascade_attention(qkv(0)[0], ((normal(0, 1, 2, 7, D), VALUES),), *qkv(0)[1:]),
+            "those of level 0 have 2 and 7, key has 3 and 7; shapes (1, 2, 7, 7) and (2, 3, 11, 7)",
+        ),
+        (
+            lambda: cascade_attention(
+                qkv(0)[0], ((normal(0, 3, G, 7, D), normal(1, 3, G, 7, DV)),), *qkv(0)[1:]
+            ),
+            "N divides B; level 0 has 3 and 3 pieces and B is 2; shapes (3, 3, 7, 7)",
+        ),
+        (
+            lambda: cascade_attention(qkv(0)[0], ((normal(0, 2, G, 7, D), VALUES),), *qkv(0)[1:]),
+            "level 0 has 2 and 1 pieces and B is 2; shapes (2, 3, 7, 7), (1, 3, 7, 6)",
+        ),
+        (
+            lambda: cascade_attention(qkv(0)[0], ((normal(0, 1, G, 5, D), VALUES),), *qkv(0)[1:]),
+            "the keys have S=5 and the values S=7; shapes (1, 3, 5, 7) and (1, 3, 7, 6)",
         ),
     ],
 )

@@ -70,13 +70,15 @@ def test_each_rank_is_told_who_differs() -> None:
     first, second = run_ranks(refused, 2)
     assert first == second
     rule = "every rank holds as much of the sequence, and asks alike"
-    assert first[:3] == [
+    assert first[:4] == [
         f"{rule}; rank 0 has T=12, rank 1 has T=10",
         f"{rule}; rank 0 has causal=1, rank 1 has causal=0",
         f"{rule}; rank 0 has bits=64, rank 1 has bits=32",
+        # 16 bits each: as many arrive as are awaited, and would be read as other numbers.
+        f"{rule}; rank 0 has fraction_bits=7, rank 1 has fraction_bits=10",
     ]
-    assert "in 1 equal chunks; query has T=5 and key S=12" in first[3]
-    assert "in 2 equal chunks; query has T=5 and key S=5" in first[4]
+    assert "in 1 equal chunks; query has T=5 and key S=12" in first[4]
+    assert "in 2 equal chunks; query has T=5 and key S=5" in first[5]
 
 
 def test_a_rank_that_dies_between_forward_and_backward_ends_the_others_with_its_name() -> None:

@@ -10,6 +10,7 @@ from ranks_with_experts import (
     loses_a_rank,
     matrices,
     network,
+    nobody_comes,
     refused,
     routed,
 )
@@ -39,13 +40,22 @@ def test_ranks_together_are_one_process_and_experts_learn_from_all_tokens(num_ra
         assert (expected[-1] == 0).all()  # nobody chose the last one
 
 
+def test_a_rank_to_which_nobody_comes_goes_back_with_the_others() -> None:
+    first, second = run_ranks(nobody_comes, 2, timeout=60)
+    assert all(x.any() for x in first)
+    of_tokens, *of_experts = second
+    assert of_tokens.any()
+    assert not any(x.any() for x in of_experts)
+
+
 def test_ranks_that_disagree_are_told_alike() -> None:
     first, second = run_ranks(refused, 2)
     assert first == second
     rule = "ranks that share experts have tokens of one kind"
     assert first[0] == f"{rule}; rank 0 has C={C}, rank 1 has C={C - 1}"
     assert first[1] == f"{rule}; rank 0 has E={E}, rank 1 has E={E - 1}"
-    assert "every owner has the same number of experts; E is 9 and P is 2" in first[2]
+    assert first[2] == f"{rule}; rank 0 has fraction_bits=7, rank 1 has fraction_bits=10"
+    assert "every owner has the same number of experts; E is 9 and P is 2" in first[3]
 
 
 def test_a_rank_that_died_is_named() -> None:
