@@ -76,7 +76,6 @@ def shown_inputs(result: CheckResult) -> dict[str, Any]:
     }
 
 
-
 @each
 def test_what_is_expected_is_a_number(exercise: Exercise, who: Any) -> None:
     result = checked(exercise.name, who)

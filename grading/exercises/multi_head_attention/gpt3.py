@@ -68,8 +68,8 @@ COUNT_GPT3 = Exercise(
             counted(attention=4 * C * C, inner=8 * C * C, norms=0, tables=V * C, last=0),
             counted(attention=4 * C * C, inner=8 * C * C, norms=0, last=0)),
             sentence=(
-            "Only matrices are counted: biases and norms are missing. Each of the two tables counts "
-            "once. For 96 layers that gives near 175 billion too, and is another number.")),
+            "Only matrices are counted: biases and norms are missing. Each of the two tables "
+            "counts once. For 96 layers that gives near 175 billion too, and is another number.")),
         Misconception(code="GPT3-NOBIAS", wrong=counted(
             attention=4 * C * C, inner=8 * C * C), also=(
             counted(inner=8 * C * C),), sentence=(
