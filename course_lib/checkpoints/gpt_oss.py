@@ -7,11 +7,11 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.llama import LLAMA_NAMES
+from course_lib.checkpoints.mixtures import unpacked_experts
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.checkpoints.renaming import renamed_parts
 from course_lib.config.attention import CausalAttentionConfig
 from course_lib.config.decoder import DecoderConfig
-from course_lib.number_formats.mxfp4 import mxfp4_dequantize
 
 __all__ = ["gpt_oss_parts"]
 
@@ -44,15 +44,19 @@ def gpt_oss_parts(
         return
     yield {"embedding": source.take("embedding.weight")}
     for number, layer in enumerate(config.layers):
-        found = _attention(source, layer.attention, f"block.{number}.attn", number)
-        found |= _experts(source, f"block.{number}.mlp")
-        yield {f"blocks.{number}.{name}": tensor for name, tensor in found.items()}
+        yield _layer(source, layer.attention, number)  # no name here holds it while the next comes
     last = {
         "final_norm.gain": source.take("norm.scale"),
         "unembedding": source.matrix("unembedding"),
     }
     source.finish()
     yield last
+
+
+def _layer(source: Checkpoint, heads: object, number: int) -> dict[str, Tensor]:
+    found = _attention(source, heads, f"block.{number}.attn", number)
+    found |= _experts(source, f"block.{number}.mlp")
+    return {f"blocks.{number}.{name}": tensor for name, tensor in found.items()}
 
 
 def _attention(source: Checkpoint, heads: object, theirs: str, number: int) -> dict[str, Tensor]:
@@ -89,8 +93,8 @@ def _experts(source: Checkpoint, theirs: str) -> dict[str, Tensor]:
         whole = f"{theirs}.{foreign}_weight"
         if {f"{whole}.blocks", f"{whole}.scales"} & set(source.tensors):
             blocks, scales = source.packed(f"{whole}.blocks"), source.packed(f"{whole}.scales")
-            rows = mxfp4_dequantize(blocks, scales)
+            turned = unpacked_experts(blocks, scales)
         else:
-            rows = source.take(whole)
-        ours[f"feed_forward.w_{name}"] = rows.mT.contiguous()  # stored as [E, out, in]
+            turned = source.take(whole).mT.contiguous()  # stored as [E, out, in]
+        ours[f"feed_forward.w_{name}"] = turned
     return ours

@@ -1,16 +1,16 @@
 """A model filled part by part: beyond itself, never more than one part is held."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_lib.config.decoder import DecoderConfig
 from course_lib.model.decoder import Decoder
 
-__all__ = ["load_parts"]
+__all__ = ["fill", "load_parts", "put"]
 
 
 def load_parts(
@@ -39,24 +39,12 @@ def load_parts(
     """
     with torch.device("meta"):
         model = Decoder(config)
-    wanted = dict(model.named_parameters())
-    buffers = dict(model.named_buffers())
-    walked = tqdm(parts, total=config.num_layers + 2, desc="parts", disable=is_quiet)
-    for part in walked:
-        for name, tensor in part.items():
-            expected = wanted.pop(name, buffers.pop(name, None))
-            if expected is None:
-                raise ValueError(
-                    f"each tensor is one of the model's, once; {name!r} of shape "
-                    f"{tuple(tensor.shape)} is not, among {len(wanted)} that are still awaited"
-                )
-            if expected.shape != tensor.shape:
-                raise ValueError(
-                    f"a tensor has the shape that the configuration gives it; {name!r} has "
-                    f"{tuple(tensor.shape)} and its place {tuple(expected.shape)}"
-                )
-            _set(model, name, tensor.to(dtype), is_parameter=isinstance(expected, nn.Parameter))
-    left = sorted([*wanted, *buffers])
+    awaited = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    source = iter(parts)
+    with tqdm(total=config.num_layers + 2, desc="parts", disable=is_quiet) as progress:
+        while _fill_next(model, source, awaited, dtype):
+            progress.update()
+    left = sorted(awaited)
     if left:
         raise ValueError(
             f"every parameter comes with some part; {len(left)} did not, the first is {left[0]!r}"
@@ -64,7 +52,61 @@ def load_parts(
     return model
 
 
-def _set(model: nn.Module, name: str, tensor: Tensor, *, is_parameter: bool) -> None:
+def _fill_next(
+    model: nn.Module,
+    source: Iterator[dict[str, Tensor]],
+    awaited: dict[str, Tensor],
+    dtype: torch.dtype,
+) -> bool:
+    """Fill in one part, if there is one; with the return nothing here holds it."""
+    part = next(source, None)
+    if part is not None:
+        fill(model, part, awaited, dtype)
+    return part is not None
+
+
+def fill(
+    model: nn.Module,
+    part: Mapping[str, Float[Tensor, "..."]],
+    awaited: dict[str, Float[Tensor, "..."]],
+    dtype: torch.dtype,
+) -> None:
+    """Put a part's tensors in the place of parameters that have no numbers yet.
+
+    Args:
+        model: the model.
+        part: our names -> tensors.
+        awaited: names -> parameters and buffers without numbers; those that came are taken out.
+        dtype: that of the parameters.
+
+    Raises:
+        ValueError: if a tensor has another shape than the model's, or a name is none of those that
+            are awaited.
+    """
+    for name, tensor in part.items():
+        expected = awaited.pop(name, None)
+        if expected is None:
+            raise ValueError(
+                f"each tensor is one of the model's, once; {name!r} of shape "
+                f"{tuple(tensor.shape)} is not, among {len(awaited)} that are still awaited"
+            )
+        if expected.shape != tensor.shape:
+            raise ValueError(
+                f"a tensor has the shape that the configuration gives it; {name!r} has "
+                f"{tuple(tensor.shape)} and its place {tuple(expected.shape)}"
+            )
+        put(model, name, tensor.to(dtype), is_parameter=isinstance(expected, nn.Parameter))
+
+
+def put(model: nn.Module, name: str, tensor: Shaped[Tensor, "..."], *, is_parameter: bool) -> None:
+    """Let a tensor be the parameter or the buffer of that name.
+
+    Args:
+        model: the model.
+        name: modules and the tensor's own name, with points between them.
+        tensor: what stands there from now on.
+        is_parameter: False for a buffer.
+    """
     *modules, last = name.split(".")
     owner = model.get_submodule(".".join(modules))
     setattr(owner, last, nn.Parameter(tensor) if is_parameter else tensor)

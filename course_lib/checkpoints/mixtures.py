@@ -1,7 +1,7 @@
 """Experts in released checkpoints: one by one or stacked, in full precision or in MXFP4."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import BFloat16, Float, Shaped
 from torch import Tensor
 
 from course_lib.checkpoints.names import Checkpoint
@@ -20,6 +20,7 @@ __all__ = [
     "gated_mixture",
     "input_weighted_mixture",
     "share_mixture",
+    "unpacked_experts",
 ]
 
 #: What each release calls the router, and an expert's gate, what it gates, and the way down.
@@ -151,7 +152,7 @@ def clamped_mixture(source: Checkpoint, theirs: str) -> dict[str, Float[Tensor, 
         if {f"{whole}_blocks", f"{whole}_scales"} & set(source.tensors):
             # Stored as [E, out, in / 32, 16 bytes].
             blocks, scales = source.packed(f"{whole}_blocks"), source.packed(f"{whole}_scales")
-            ours[f"w_{name}"] = mxfp4_dequantize(blocks, scales).mT.contiguous()
+            ours[f"w_{name}"] = unpacked_experts(blocks, scales)
         else:
             ours[f"w_{name}"] = source.take(whole)
     return {f"feed_forward.{name}": tensor for name, tensor in ours.items()}
@@ -187,3 +188,38 @@ def input_weighted_mixture(
             shared = source.matrix(f"{theirs}.feed_forward.shared_expert.{part}_proj")
             ours[f"w_shared_{part}"] = shared
     return {f"feed_forward.{name}": tensor for name, tensor in ours.items()}
+
+
+def unpacked_experts(
+    blocks: Shaped[Tensor, "..."], scales: Shaped[Tensor, "..."]
+) -> BFloat16[Tensor, "E _ _"]:
+    """Unpack stacked matrices from MXFP4, and turn them, one expert at a time.
+
+    One expert is unpacked in float32 beside the result, and never all of them.
+
+    Args:
+        blocks: bytes, [E, out, in / 32, 16].
+        scales: one byte for each block.
+
+    Returns:
+        The matrices as [E, in, out], for x @ w. A number of MXFP4 has two significant bits, so
+        bfloat16, which has eight and float32's exponents, holds it exactly.
+
+    Raises:
+        ValueError: if a block has not 16 bytes, or there is not one scale for each.
+        TypeError: if one of the two is not of torch.uint8.
+
+    Source: the index of the files of openai/gpt-oss-20b; ``mxfp4_dequantize``.
+    """
+    if blocks.ndim != 4 or blocks.shape[:-1] != scales.shape:
+        raise ValueError(
+            "stacked experts have the axes E, out, in / 32 and 16, and one scale for each block; "
+            f"blocks has {tuple(blocks.shape)} and scales {tuple(scales.shape)}"
+        )
+    num_experts, out, num_blocks, _ = blocks.shape
+    turned = torch.empty(
+        num_experts, 32 * num_blocks, out, dtype=torch.bfloat16, device=blocks.device
+    )
+    for expert, (packed, powers) in enumerate(zip(blocks, scales, strict=True)):
+        turned[expert] = mxfp4_dequantize(packed, powers).T
+    return turned

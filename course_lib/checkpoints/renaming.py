@@ -144,21 +144,31 @@ def renamed_parts(
         ValueError: as ``renamed``; a tensor that is left over is told at the end.
     """
     table = f"{names.embedding}.weight"
-    ours = {"embedding": source.take(table)}
-    for step in config.embedding_steps:
-        if isinstance(step, EmbeddingNorm):
-            ours |= source.norm("embedding_norm", names.embedding_norm, step.norm)
-    yield ours
+    yield _first(source, config, names, table)  # no name here holds a part while the next comes
     for number, layer in enumerate(config.layers):
         where = f"layer {number} of {config.num_layers}"
-        found = _layer(source, layer, names, f"{names.layer}.{number}", where)
-        yield {f"blocks.{number}.{name}": tensor for name, tensor in found.items()}
+        yield {
+            f"blocks.{number}.{name}": tensor
+            for name, tensor in _layer(
+                source, layer, names, f"{names.layer}.{number}", where
+            ).items()
+        }
     ours = source.norm("final_norm", names.final_norm, config.final_norm)
     ours |= source.unembedding(table, names.logits, is_tied=config.is_tied)
     if LogitBias() in config.logit_steps:
         ours["logit_bias"] = source.take(f"{names.logits}.bias")
     source.finish()
     yield ours
+
+
+def _first(
+    source: Checkpoint, config: DecoderConfig, names: Names, table: str
+) -> dict[str, Tensor]:
+    ours = {"embedding": source.take(table)}
+    for step in config.embedding_steps:
+        if isinstance(step, EmbeddingNorm):
+            ours |= source.norm("embedding_norm", names.embedding_norm, step.norm)
+    return ours
 
 
 def _layer(

@@ -53,6 +53,7 @@ WITHOUT_TWIN = {
     "course_lib.tokenizer.vocabulary.gpt2_tokenizer": "it names the parts, which have twins",
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
     "twins",
+    "course_lib.tokenizer.harmony": "a format, which openai-harmony has; there is no formula",
     "course_lib.layers.embedding.require_drawn": "it refuses; the models' tests match its words",
     "course_lib.cache.buffer": "it refuses and copies; the caches' tests match words and bytes",
     "course_lib.sizes": "it refuses; the tests of its callers match its words",
@@ -177,6 +178,7 @@ WITHOUT_ORACLE = {
     "course_lib.checkpoints.renaming": "see gpt2",
     "course_lib.checkpoints.gpt_oss": "compared with from_llama, which has an oracle",
     "course_lib.checkpoints.loading": "what it fills is compared with load_state_dict",
+    "course_lib.checkpoints.one_part": "compared with the whole model, to the bit",
     "course_lib.scaling.score_variance": "random by design: judged by the closed form scale² · D "
     "and, draw for draw, by its twin",
     "course_lib.scaling.saturation": "random by design: judged by published means, its limits "

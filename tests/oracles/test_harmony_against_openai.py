@@ -1,0 +1,221 @@
+"""Conversations of gpt-oss as ids, and back, as the openai-harmony package has them."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import openai_harmony as theirs
+import pytest
+import torch
+from fetched_ranks import FOLDER, ours, ranks_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from course_lib.checkpoints.one_part import OnePartDecoder
+from course_lib.config.experts import ClampedMixtureConfig
+from course_lib.generation.choice import greedy
+from course_lib.generation.writing import continue_ids, continue_ids_without_cache
+from course_lib.model.decoder import Decoder
+from course_lib.tokenizer.harmony import (
+    Message,
+    Role,
+    developer_text,
+    parse_messages,
+    render_messages,
+    render_prompt,
+    system_text,
+)
+from course_lib.tokenizer.vocabulary import HARMONY_SPECIALS
+from course_lib.zoo.gpt_oss import GPT_OSS_20B, gpt_oss_layers
+
+JSON = "<|constrain|>json"
+SYSTEM = Message(role=Role.SYSTEM, text=system_text(effort="high", date="2025-06-28"))
+DEVELOPER = Message(role=Role.DEVELOPER, text=developer_text("Talk like a pirate."))
+TOOL = "functions.get_weather"
+
+
+@cache
+def encoding() -> theirs.HarmonyEncoding:
+    ranks_file("o200k_base")
+    os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(FOLDER)
+    return theirs.load_harmony_encoding("HarmonyGptOss")
+
+
+def user(text: str) -> Message:
+    return Message(role=Role.USER, text=text)
+
+
+def assistant(text: str, channel: str) -> Message:
+    return Message(role=Role.ASSISTANT, text=text, channel=channel)
+
+
+def call(text: str, content_type: str | None = JSON) -> Message:
+    return Message(
+        role=Role.ASSISTANT,
+        text=text,
+        channel="commentary",
+        recipient=TOOL,
+        content_type=content_type,
+    )
+
+
+def result(text: str) -> Message:
+    return Message(
+        role=Role.TOOL, text=text, channel="commentary", recipient="assistant", name=TOOL
+    )
+
+
+def as_theirs(message: Message) -> theirs.Message:
+    author = theirs.Author(role=theirs.Role(message.role.value), name=message.name)
+    made = theirs.Message.from_author_and_content(author, message.text)
+    made.channel, made.recipient = message.channel, message.recipient
+    made.content_type = message.content_type
+    return made
+
+
+def as_ours(message: theirs.Message) -> Message:
+    return Message(
+        role=Role(message.author.role.value),
+        text="".join(part.text for part in message.content),
+        channel=message.channel,
+        recipient=message.recipient,
+        content_type=message.content_type,
+        name=message.author.name,
+    )
+
+
+def test_the_texts_of_system_and_developer_are_theirs() -> None:
+    for effort in ("low", "medium", "high"):
+        for date in (None, "2025-06-28"):
+            content = theirs.SystemContent.new().with_reasoning_effort(
+                theirs.ReasoningEffort(effort.capitalize())
+            )
+            if date is not None:
+                content = content.with_conversation_start_date(date)
+            expected = theirs.Message.from_role_and_content(theirs.Role.SYSTEM, content)
+            mine = Message(role=Role.SYSTEM, text=system_text(effort=effort, date=date))
+            assert render_messages(ours("o200k_harmony"), [mine]) == encoding().render(expected)
+    content = theirs.DeveloperContent.new().with_instructions("Talk like a pirate.")
+    expected = theirs.Message.from_role_and_content(theirs.Role.DEVELOPER, content)
+    assert render_messages(ours("o200k_harmony"), [DEVELOPER]) == encoding().render(expected)
+
+
+texts = st.one_of(
+    st.text(max_size=20), st.sampled_from([*list(HARMONY_SPECIALS)[:12], "a<|end|><|start|>system"])
+)
+messages = st.one_of(
+    st.builds(user, texts),
+    st.builds(assistant, texts, st.sampled_from(["analysis", "commentary", "final"])),
+    st.builds(call, texts, st.sampled_from([None, "json", JSON])),
+    st.builds(result, texts),
+)
+
+
+@given(conversation=st.lists(messages, max_size=7))
+@settings(max_examples=150)
+def test_any_conversation_has_their_ids_and_is_read_as_by_them(
+    conversation: list[Message],
+) -> None:
+    tokenizer, whole = ours("o200k_harmony"), [SYSTEM, DEVELOPER, *conversation]
+    prompt = render_prompt(tokenizer, whole)
+    made = theirs.Conversation.from_messages([as_theirs(message) for message in whole])
+    assert prompt == encoding().render_conversation_for_completion(made, theirs.Role.ASSISTANT)
+    ids = render_messages(tokenizer, whole)
+    assert ids == [i for message in made for i in encoding().render(message)]
+    read = parse_messages(tokenizer, ids)
+    assert read == whole
+    assert read == [as_ours(m) for m in encoding().parse_messages_from_completion_tokens(ids, None)]
+    assert sum(i in HARMONY_SPECIALS.values() for i in ids) == sum(
+        3 + (m.channel is not None) + (m.content_type == JSON) for m in whole
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>ok"
+        "<|return|>",
+        f"<|channel|>commentary to={TOOL} {JSON}<|message|>{{}}<|call|>",
+        f" to={TOOL}<|channel|>commentary json<|message|>{{}}<|call|>",
+        "<|message|>bare<|end|>",
+        "<|channel|>final<|message|>cut of",
+        "<|channel|>final<|message|>a<|channel|>b<|end|>",
+    ],
+)
+def test_what_the_model_may_write_is_read_as_by_them(written: str) -> None:
+    ids = ours("o200k_harmony").encode_with_specials(written)
+    expected = encoding().parse_messages_from_completion_tokens(ids, theirs.Role.ASSISTANT)
+    assert parse_messages(ours("o200k_harmony"), ids) == [as_ours(m) for m in expected]
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("", "2 ids without it"),
+        ("<|channel|>final", "ids without it: '<|start|>assistant<|channel|>final'"),
+        ("<|start|>wizard<|message|>x<|end|>", "'wizard' is neither"),
+        ("<|channel|>final<|message|>a<|end|>junk", "comes id 181960, 'junk', before 0"),
+        ("<|channel|><|message|>a<|end|>", "channel is ''"),
+    ],
+)
+def test_what_they_refuse_is_refused(written: str, words: str) -> None:
+    ids = ours("o200k_harmony").encode_with_specials(written)
+    role = None if written.startswith("<|start|>") else theirs.Role.ASSISTANT
+    with pytest.raises(theirs.HarmonyError):
+        encoding().parse_messages_from_completion_tokens(ids, role)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        parse_messages(ours("o200k_harmony"), ids)
+
+
+def test_a_tiny_model_answers_a_chat() -> None:
+    tokenizer = ours("o200k_harmony")
+    vocab_size = tokenizer.vocab_size
+    config = replace(
+        GPT_OSS_20B,
+        d_model=16,
+        layers=gpt_oss_layers(
+            2,
+            replace(GPT_OSS_20B.layers[0].attention, num_heads=2, num_kv_heads=1),
+            ClampedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=24),
+            window=8,
+        ),
+    )
+    assert config.vocab_size == vocab_size
+    model = Decoder(config)
+    generator = torch.Generator().manual_seed(5)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3, generator=generator)
+    prompt = render_prompt(tokenizer, [SYSTEM, DEVELOPER, user("What is the weather?")])
+    prompt += tokenizer.encode_with_specials("<|channel|>final<|message|>")
+    is_special = torch.zeros(vocab_size, dtype=torch.bool)
+    is_special[199998:] = True  # a model without training knows no frame
+
+    def choose(logits: Tensor) -> Tensor:
+        return greedy(logits.masked_fill(is_special, -torch.inf))
+
+    ids = torch.tensor([prompt])
+    longer = continue_ids(model, ids, 12, choose)
+    assert torch.equal(longer, continue_ids_without_cache(model, ids, 12, choose))
+    written = [*longer[0, len(prompt) - 3 :].tolist(), HARMONY_SPECIALS["<|return|>"]]
+    (answer,) = parse_messages(tokenizer, written)
+    assert answer == Message(
+        role=Role.ASSISTANT, channel="final", text=tokenizer.decode(written[3:-1])
+    )
+    expected = encoding().parse_messages_from_completion_tokens(
+        written, theirs.Role.ASSISTANT, strict=False
+    )
+    assert answer.text
+    assert [as_ours(message) for message in expected] == [answer]
+    state = dict(model.state_dict())
+
+    def parts() -> Iterator[dict[str, Tensor]]:
+        yield {"embedding": state["embedding"]}
+        for layer in ("blocks.0.", "blocks.1."):
+            yield {name: tensor for name, tensor in state.items() if name.startswith(layer)}
+        yield {name: state[name] for name in ("final_norm.gain", "unembedding")}
+
+    one_by_one = OnePartDecoder(config, parts, torch.float32, is_quiet=True)
+    assert torch.equal(continue_ids(one_by_one, ids, 12, choose), longer)
