@@ -34,6 +34,8 @@ ROOMS = [path for path in sources() if path not in NAIVE and path not in SCRIPTS
 PAGES = [path for path in sources(LIBRARY / "on_one_page") if path.stem != "__init__"]
 THIRD_PARTY = {"numpy", "torch", "jaxtyping", "regex", "safetensors", "tqdm"}
 DRAWING = {"matplotlib", "altair", "vl_convert", "PIL"}
+#: A module that may need one more package, and is imported without it.
+OPTIONAL = {"course_lib.exact.triton_forward": {"triton"}}
 
 #: Functions, or whole modules, without a twin in loops: the reason.
 WITHOUT_TWIN = {
@@ -99,6 +101,7 @@ WITHOUT_TWIN = {
     "call it, which have twins",
     "course_lib.exact.blockwise_backward": "a gradient; compared with those of two plain forms",
     "course_lib.exact.once": "it refuses; the tests of its callers match its words",
+    "course_lib.exact.triton_forward": "blockwise_attention, which has a twin, is its own",
     "course_lib.exact.ring": "processes; compared with one process's attention and its gradients",
     "course_lib.processes": "it starts and sends; there is no formula",
     "course_lib.experts.fitting": "it refuses; the tests of its callers match its words",
@@ -227,6 +230,7 @@ def test_a_room_imports_only_from_the_lines_above_its_own(path: Path) -> None:
             assert room(name) in above or inside, f"{own} stands above {name} in DESIGN.md"
         elif top not in sys.stdlib_module_names:
             allowed = THIRD_PARTY | (DRAWING if own == "plotting" else set())
+            allowed |= OPTIONAL.get(module_name(path), set())
             assert top in allowed, f"{own} imports {name}"
 
 
