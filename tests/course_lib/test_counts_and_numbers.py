@@ -38,7 +38,7 @@ from course_lib.counts import cache as cache_counts
 from course_lib.counts import capacity as state_capacity
 from course_lib.counts import decoder as decoder_counts
 from course_lib.counts import feed_forward as feed_forward_counts
-from course_lib.counts import gpt3, paths
+from course_lib.counts import gpt3, paths, traffic
 from course_lib.counts import norms as norm_counts
 from course_lib.efficient import (
     block_sparse,
@@ -250,6 +250,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     decoder_counts.layer_parameters: BLOCK,
     feed_forward_counts.feed_forward_parameters: {"config": PLAIN, "d_model": 8},
     norm_counts.norm_parameters: {"config": NORM, "size": 8},
+    traffic.hbm_traffic: {"T": 8, "D": 4, "M": 64, "method": "flash", "bytes": 2},
     paths.path_length: {"kind": "conv", "i": 2, "j": 5, "kernel": 3},
     paths.sequential_ops: {"kind": "rnn", "T": 4},
     state_capacity.copy_capacity: {"bits_per_unit": 1.0, "N": 6, "vocab": 4},

@@ -36,6 +36,8 @@ THIRD_PARTY = {"numpy", "torch", "jaxtyping", "regex", "safetensors", "tqdm"}
 DRAWING = {"matplotlib", "altair", "vl_convert", "PIL"}
 #: A module that may need one more package, and is imported without it.
 OPTIONAL = {"course_lib.exact.triton_forward": {"triton"}}
+#: A kernel takes its sizes one by one, and a compiler reads it whole.
+KERNELS = {"course_lib.exact.triton_forward._attend"}
 
 #: Functions, or whole modules, without a twin in loops: the reason.
 WITHOUT_TWIN = {
@@ -164,6 +166,7 @@ WITHOUT_ORACLE = {
     "course_lib.checkpoints.names.under_new_names": "from_bert and from_gpt2 call it; see gpt2",
     "course_lib.checkpoints.mixtures": "from_llama calls it for three models of transformers",
     "course_lib.counts.paths.sequential_ops": "T or 1; judged by its twin's schedule",
+    "course_lib.counts.traffic": "one sum; judged by a walk over all loads and by the theorem",
     "course_lib.counts.capacity": "one quotient; judged by counting all sequences and states",
     "course_lib.counts.feed_forward.active_feed_forward_parameters": "a summand of "
     "active_parameters, which has an oracle",
@@ -295,9 +298,11 @@ def test_a_module_is_small_and_says_what_it_is(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 250  # docstrings included
     assert path.stem not in {"utils", "common", "helpers"}
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef) and f"{module_name(path)}.{node.name}" not in KERNELS:
             assert lines_of_code(node) <= 30, f"{node.name} is long"
     for name, node in functions(path).items():
+        if f"{module_name(path)}.{name}" in KERNELS:
+            continue
         if f"{module_name(path).replace('.naive.', '.')}.{name}" not in PARTS:
             assert len(parameters(node)) <= 6, f"{name} has {len(parameters(node))} arguments"
     text = path.read_text(encoding="utf-8")
