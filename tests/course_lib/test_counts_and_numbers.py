@@ -38,7 +38,7 @@ from course_lib.counts import cache as cache_counts
 from course_lib.counts import capacity as state_capacity
 from course_lib.counts import decoder as decoder_counts
 from course_lib.counts import feed_forward as feed_forward_counts
-from course_lib.counts import gpt3, paths
+from course_lib.counts import gpt3, paths, traffic
 from course_lib.counts import norms as norm_counts
 from course_lib.efficient import (
     block_sparse,
@@ -253,6 +253,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     decoder_counts.layer_parameters: BLOCK,
     feed_forward_counts.feed_forward_parameters: {"config": PLAIN, "d_model": 8},
     norm_counts.norm_parameters: {"config": NORM, "size": 8},
+    traffic.hbm_traffic: {"T": 8, "D": 4, "M": 64, "method": "flash", "bytes": 2},
     paths.path_length: {"kind": "conv", "i": 2, "j": 5, "kernel": 3},
     paths.sequential_ops: {"kind": "rnn", "T": 4},
     state_capacity.copy_capacity: {"bits_per_unit": 1.0, "N": 6, "vocab": 4},
@@ -468,6 +469,7 @@ NO_CHECK = {
     "course_lib.training.recipes.byte_recipe": "follow hands its numbers to train",
     "course_lib.tokenizer.bpe.merge_pair": "ids may be anything that is equal to itself",
     "course_lib.processes": "they run in ranks, and their tests ask wrongly there",
+    "course_lib.exact.triton_forward": "it runs in Triton, and its tests ask wrongly there",
     "course_lib.exact.ring": "it runs in ranks, and its tests ask wrongly there",
     "course_lib.experts.parallel": "it runs in ranks, and its tests ask wrongly there",
     "course_lib.trained.speeches": "an act is one of five, and another one is refused by that",
