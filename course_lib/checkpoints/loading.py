@@ -79,6 +79,9 @@ def fill(
         awaited: names -> parameters and buffers without numbers; those that came are taken out.
         dtype: that of the parameters.
 
+    Returns:
+        Nothing.
+
     Raises:
         ValueError: if a tensor has another shape than the model's, or a name is none of those that
             are awaited.
@@ -106,6 +109,9 @@ def put(model: nn.Module, name: str, tensor: Shaped[Tensor, "..."], *, is_parame
         name: modules and the tensor's own name, with points between them.
         tensor: what stands there from now on.
         is_parameter: False for a buffer.
+
+    Returns:
+        Nothing.
     """
     *modules, last = name.split(".")
     owner = model.get_submodule(".".join(modules))

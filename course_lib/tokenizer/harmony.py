@@ -155,12 +155,8 @@ def render_prompt(tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int
     """
     said = [message.channel for message in messages if message.role is Role.ASSISTANT]
     channels = [message.channel for message in messages]
-    first_answer = channels.index("final") if said and said[-1] == "final" else 0
-    kept = [
-        message
-        for number, message in enumerate(messages)
-        if number >= first_answer or message.channel != "analysis"
-    ]
+    first = channels.index("final") if said and said[-1] == "final" else 0
+    kept = [m for number, m in enumerate(messages) if number >= first or m.channel != "analysis"]
     start = [HARMONY_SPECIALS["<|start|>"], *tokenizer.encode(Role.ASSISTANT.value)]
     return render_messages(tokenizer, kept) + start
 
@@ -200,9 +196,8 @@ def parse_messages(tokenizer: Tokenizer, ids: Sequence[int]) -> list[Message]:
         middle = rest.index(body)
         ends = (number for number, i in enumerate(rest) if number > middle and i in _ENDS)
         end = next(ends, len(rest))
-        messages.append(
-            _parsed(tokenizer.decode(rest[1:middle]), tokenizer.decode(rest[middle + 1 : end]))
-        )
+        head, text = rest[1:middle], rest[middle + 1 : end]
+        messages.append(_parsed(tokenizer.decode(head), tokenizer.decode(text)))
         rest = rest[end + 1 :]
     return messages
 
@@ -245,12 +240,11 @@ def _parsed(head: str, text: str) -> Message:
             f"a message is of one of the roles {', '.join(roles)}, or a tool's with a recipient; "
             f"{author!r} is neither, in {head!r} of {len(head)} characters"
         )
-    role = roles.get(author, Role.TOOL)
     return Message(
-        role=role,
+        role=roles.get(author, Role.TOOL),
         text=text,
         channel=channel if mark else None,
         recipient=recipients[0] if recipients else None,
         content_type=kinds[0] if kinds else None,
-        name=author if role is Role.TOOL else None,
+        name=None if author in roles else author,
     )

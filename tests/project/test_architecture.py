@@ -184,7 +184,6 @@ WITHOUT_ORACLE = {
     "course_lib.checkpoints.renaming": "see gpt2",
     "course_lib.checkpoints.gpt_oss": "compared with from_llama, which has an oracle",
     "course_lib.checkpoints.loading": "what it fills is compared with load_state_dict",
-    "course_lib.checkpoints.one_part": "compared with the whole model, to the bit",
     "course_lib.scaling.score_variance": "random by design: judged by the closed form scale² · D "
     "and, draw for draw, by its twin",
     "course_lib.scaling.saturation": "random by design: judged by published means, its limits "

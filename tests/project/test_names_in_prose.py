@@ -35,6 +35,8 @@ OF_OTHERS = {
     "new_decoder_architecture": "a field of Falcon's configuration",
     "num_items_in_batch": "an argument of transformers' trainer",
     "o200k_base.tiktoken": "a file of ranks that OpenAI publishes",
+    "parse_messages_from_completion_tokens": "a method of openai-harmony",
+    "render_conversation_for_completion": "a method of openai-harmony",
     "r50k_base.tiktoken": "a file of ranks that OpenAI publishes",
     "scale_attn_by_inverse_layer_idx": "a field of GPT-2's configuration in transformers",
     "sm_scale": "an argument in gpt-oss",
