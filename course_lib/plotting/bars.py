@@ -29,7 +29,8 @@ def bars(
     """Draw a level bar for each name, its number at the end; names and numbers need no axis.
 
     Args:
-        values: a name for each bar, and its length.
+        values: a name for each bar, and its length; where all are of type int they are counts, and
+            are written without decimals.
         label: what the lengths are.
         color: the bars' colour.
         limit: where a dashed line runs across, and what it is; None draws none.
@@ -41,7 +42,9 @@ def bars(
     def draw(sheet: Sheet) -> Figure:
         figure, (axes,) = sheet_of_paper(sheet, ROW * len(values) + (66 if limit else 44))
         drawn = axes.barh(list(values), list(values.values()), color=color, height=0.66)
-        written = axes.bar_label(drawn, fmt=_signed, fontsize=sheet.letters, padding=4, color=INK)
+        counts = all(isinstance(value, int) for value in values.values())
+        shown = _counted if counts else _signed
+        written = axes.bar_label(drawn, fmt=shown, fontsize=sheet.letters, padding=4, color=INK)
         axes.invert_yaxis()
         # Room for the numbers at both ends, where there are two.
         axes.margins(x=0.2 if min(values.values()) < 0 else 0.1, y=0.01)
@@ -57,6 +60,10 @@ def bars(
         return figure
 
     return StaticFigure(draw)
+
+
+def _counted(value: object) -> str:
+    return f"{value:d}".replace("-", "−")  # Matplotlib hands on an integer of NumPy's
 
 
 def _signed(value: float) -> str:

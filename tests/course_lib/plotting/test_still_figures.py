@@ -392,6 +392,14 @@ def test_curves_are_lines_steps_are_steps_and_points_have_none_between() -> None
     assert held.get_ydata()[-1] == held.get_ydata()[-2]
 
 
+def test_counts_are_written_without_decimals() -> None:
+    def numbers(values: dict[str, float]) -> list[str]:
+        return [text.get_text() for text in bars(values, label="y").drawn().axes[0].texts]
+
+    assert numbers({"a": 15, "b": 7}) == ["15", "7"]
+    assert numbers({"a": 15.0, "b": -7}) == ["15.00", "−7.00"]
+
+
 def test_bars_hold_their_numbers_and_a_limit() -> None:
     axes = bars({"a": -1.0, "b": 2.0}, label="y", limit=(1.5, "limit")).drawn().axes[0]
     assert [bar.get_width() for bar in axes.patches] == [-1.0, 2.0]
