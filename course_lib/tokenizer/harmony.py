@@ -42,13 +42,13 @@ class Message:
         channel: "analysis" (thoughts), "commentary" (calls of tools) or "final" (the answer) of
             the assistant's messages, and of a tool's; None has none.
         recipient: whom it is sent to, such as "functions.get_weather"; None is everybody.
-        content_type: what the text of a call is, such as "<|constrain|>json".
+        content_type: what the text of a call is, such as ``<|constrain|>json``.
         name: of a tool, such as "functions.get_weather"; None for all others.
 
     Raises:
         ValueError: if the channel is none of the three, a recipient or a name has other characters
             than letters, digits and . _ -, the recipient is "all", the content type has a space or
-            a special token beyond "<|constrain|>" at its start, or a tool has no name, or somebody
+            a special token beyond ``<|constrain|>`` at its start, or a tool has no name, or somebody
             else has one.
     """
 
@@ -166,14 +166,14 @@ def parse_messages(tokenizer: Tokenizer, ids: Sequence[int]) -> list[Message]:
 
     Args:
         tokenizer: that of ``o200k_harmony_tokenizer``.
-        ids: what follows "<|start|>assistant", or whole messages from a "<|start|>" on.
+        ids: what follows ``<|start|>assistant``, or whole messages from a ``<|start|>`` on.
 
     Returns:
         The messages. The last one may have no end yet.
 
     Raises:
         ValueError: if there is no message, a head is not finished or has a word too many, a message
-            does not begin with "<|start|>", or its role is unknown.
+            does not begin with ``<|start|>``, or its role is unknown.
 
     Source: the ``openai-harmony`` package, 0.0.8, ``parse_messages_from_completion_tokens``.
     """
