@@ -48,8 +48,8 @@ class Message:
     Raises:
         ValueError: if the channel is none of the three, a recipient or a name has other characters
             than letters, digits and . _ -, the recipient is "all", the content type has a space or
-            a special token beyond ``<|constrain|>`` at its start, or a tool has no name, or somebody
-            else has one.
+            a special token beyond ``<|constrain|>`` at its start, or a tool has no name, or
+            somebody else has one.
     """
 
     role: Role
