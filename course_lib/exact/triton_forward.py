@@ -43,7 +43,7 @@ def triton_forward(
         \mathrm{lse}_t = \log \sum_s e^{q_t \cdot k_s / \sqrt D}
 
     A GPU runs the programs side by side, each with its tiles on the chip. A CPU runs them one after
-    another in Triton's interpreter, if ``TRITON_INTERPRET=1`` stands in the environment before
+    another in Triton's interpreter, if TRITON_INTERPRET=1 stands in the environment before
     Python imports Triton. This function has no way back; ``blockwise_attention`` has.
 
     Args:

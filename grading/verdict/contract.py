@@ -151,18 +151,14 @@ def _is(kind: str, value: Any) -> bool:
     if isinstance(value, Array) and kind in ("number", "int", "bool"):
         if value.kind == "array" or value.shape != () or value.odd:
             return False
-        if kind == "int":
-            return value.dtype.startswith(("int", "uint"))
-        is_bool = value.dtype == "bool"
-        return is_bool if kind == "bool" else value.kind == "tensor" or not is_bool
+        is_number = value.kind == "tensor" or value.dtype != "bool"
+        return is_number if kind == "number" else value.dtype.lstrip("u").startswith(kind)
     if isinstance(value, Array):
         return value.kind == kind
     if kind == "list":
         return isinstance(value, list) and all(isinstance(one, int | float) for one in value)
-    if kind == "bool":
-        return isinstance(value, bool)
-    python = {"number": int | float, "int": int}.get(kind)
-    return python is not None and isinstance(value, python) and not isinstance(value, bool)
+    python = {"number": int | float, "int": int, "bool": bool}.get(kind, ())
+    return isinstance(value, python) and (kind == "bool" or not isinstance(value, bool))
 
 
 def _dtype(output: Output, value: Any, mine: Trial) -> Finding | None:

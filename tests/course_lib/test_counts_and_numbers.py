@@ -112,6 +112,10 @@ QKV = {"query": QUERY, "key": QUERY, "value": QUERY}
 HEADS = attention.CausalAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
 SWIGLUS = experts_config.GatedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
 AFFINE = experts_config.AffinityMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
+SHARED_OUT = experts_config.ShareMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
+WEIGHED = experts_config.InputWeightedMixtureConfig(
+    num_experts=3, experts_per_token=2, d_ff=5, num_shared=1
+)
 MIXED = experts_config.ClampedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
 ALIBI = attention.AlibiAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
 ROPE = rope.RopeConfig(base=10.0, rotary_dim=4)
@@ -335,6 +339,8 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     mixture_modules.GatedMixture: {"config": SWIGLUS, "d_model": 8},
     mixture_modules.ClampedMixture: {"config": MIXED, "d_model": 8},
     mixture_modules.AffinityMixture: {"config": AFFINE, "d_model": 8},
+    mixture_modules.ShareMixture: {"config": SHARED_OUT, "d_model": 8},
+    mixture_modules.InputWeightedMixture: {"config": WEIGHED, "d_model": 8},
     feed_forward_modules.GatedFeedForward: {"config": GATED, "d_model": 8},
     feed_forward_modules.PlainFeedForward: {"config": PLAIN, "d_model": 8},
     feed_forward_modules.feed_forward_module: {"config": PLAIN, "d_model": 8},
