@@ -25,8 +25,11 @@ def cascade_attention(
     Level l holds the pieces of one depth of it, N of them, and piece n belongs to the B / N
     neighbouring sequences from n B / N on.
 
-    .. math:: O_b = \mathrm{merge}\big( \{ \mathrm{attention}(Q_b, K_{l,n(b)}, V_{l,n(b)}) \}_l,\;
-        \mathrm{attention}(Q_b, K_b, V_b) \big), \qquad n(b) = \lfloor b N / B \rfloor
+    .. math:: O_{b,l} = \mathrm{attention}(Q_b, K_{l,n(b)}, V_{l,n(b)})
+
+    .. math:: O_b = \mathrm{merge}\big(\{O_{b,l}\}_l, \mathrm{attention}(Q_b, K_b, V_b)\big)
+
+    .. math:: n(b) = \lfloor b N / B \rfloor
 
     The queries of all sequences that share a piece stand in one matrix before it, so its keys are
     read once and not for each of them.

@@ -38,6 +38,10 @@ ELSEWHERE = {
     "spectrum": "a measure of one matrix, never trained through",
     "ring_attention": "several processes: tests/course_lib/exact/test_ring.py",
     "through_experts": "the mixtures call it",
+    "input_weighted_moe_forward": "tests/course_lib/experts/test_input_weighted.py",
+    "each_its_gate": "tests/course_lib/experts/test_input_weighted.py",
+    "grouped_softmax_router": "tests/course_lib/experts/test_softmax_router.py",
+    "triton_forward": "no float64 and no gradients: tests/oracles/test_triton_against_torch.py",
     "through_experts_of_all_ranks": "several processes: tests/course_lib/experts/test_parallel.py",
 }
 NAMES = list(CALLS)

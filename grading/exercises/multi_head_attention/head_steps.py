@@ -120,7 +120,6 @@ SCALE = Step(name="scale", right=lambda x, q, H: q.shape[-1] ** -0.5, wrong={
     "MHA-SCALED": (lambda x, q, H: x.shape[-1] ** -0.5,
                    lambda x, q, H: (H * q.shape[-1]) ** -0.5),
     "SDPA-NOSCALE": (lambda x, q, H: 1.0,),
-    "SDPA-DK": (lambda x, q, H: q.shape[-1] ** -1.0,),
 })  # fmt: skip
 RESTRICT = Step(name="restrict", right=_same, wrong={"SDPA-CAUSAL": (_square_causal,)})
 SPREAD = Step(name="spread", right=_for_all_heads, given="may_attend", wrong={

@@ -82,9 +82,6 @@ MULTI_HEAD_ATTENTION = Exercise(
             "The scores are divided by the root of the whole width. A score adds up the D products "
             "of one head, so D's root divides it.")),
         mistake(STEPS, "SDPA-NOSCALE", "The scores are not divided by the root of D."),
-        mistake(STEPS, "SDPA-DK", (
-            "The scores are divided by D, or twice by its root. A function that attends scales "
-            "them already.")),
         mistake(STEPS, "SDPA-CAUSAL", (
             "Positions never read what stands behind them, whatever may_attend says. Only the mask "
             "that is given forbids.")),
