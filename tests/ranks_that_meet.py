@@ -27,7 +27,12 @@ def fails(rank: int, num_ranks: int, how: str) -> int:
     if rank == 1 and how == "dies":
         os._exit(7)
     if rank == 1 and how == "stalls":
-        time.sleep(60)
+        time.sleep(600)
+    if rank == 0 and how == "dies while rank 0 is at something else":
+        time.sleep(2)  # long after rank 1 has gone
+        raise ZeroDivisionError("what rank 0 saw")
+    if rank == 1 and how == "dies while rank 0 is at something else":
+        os._exit(7)
     send_on((torch.zeros(1),), None).wait()
     return rank
 

@@ -5,9 +5,13 @@ headings become the outline, pages are numbered on and on. Always light, whateve
 screen; Chinese in a font of our own, so that no machine needs one.
 """
 
+import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -66,24 +70,34 @@ def document(pages: list[BookPage]) -> str:
     )
 
 
+@contextmanager
+def laid_beside_the_site(html: str) -> Iterator[Path]:
+    """Lay a document where it finds the files of the site, which stays as it was built.
+
+    Yields:
+        The document, in a folder that holds the site's files too and is gone afterwards.
+    """
+    with tempfile.TemporaryDirectory(dir=SITE.parent) as name:
+        folder = Path(name) / "site"
+        shutil.copytree(SITE, folder, copy_function=os.link)  # other names for the same files
+        page_file = folder / "whole-book.html"
+        page_file.write_text(html, encoding="utf-8")
+        yield page_file
+
+
 def print_book(html: str, target: Path) -> None:
-    """Let Chromium print a document that lies in the site's folder."""
-    page_file = SITE / "whole-book.html"
-    page_file.write_text(html, encoding="utf-8")
-    try:
-        with sync_playwright() as driver:
-            browser = driver.chromium.launch(**launch_options())
-            page = browser.new_page(color_scheme="light")
-            page.goto(page_file.as_uri())
-            page.evaluate("document.fonts.ready.then(() => true)")
-            page.pdf(
-                path=str(target), format="A4", outline=True, tagged=True, print_background=True,
-                display_header_footer=True, header_template="<div></div>", footer_template=FOOTER,
-                margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"},
-            )  # fmt: skip
-            browser.close()
-    finally:
-        page_file.unlink()
+    """Let Chromium print a document that finds the site's files."""
+    with laid_beside_the_site(html) as page_file, sync_playwright() as driver:
+        browser = driver.chromium.launch(**launch_options())
+        page = browser.new_page(color_scheme="light")
+        page.goto(page_file.as_uri())
+        page.evaluate("document.fonts.ready.then(() => true)")
+        page.pdf(
+            path=str(target), format="A4", outline=True, tagged=True, print_background=True,
+            display_header_footer=True, header_template="<div></div>", footer_template=FOOTER,
+            margin={"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"},
+        )  # fmt: skip
+        browser.close()
 
 
 def name_outline(target: Path, headings: list[str]) -> None:

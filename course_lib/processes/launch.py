@@ -19,6 +19,10 @@ from course_lib.sizes import require_above_zero, require_positive
 
 __all__ = ["run_ranks"]
 
+#: Seconds that the others have, once a rank has failed, to see it and say so. Who needs them all
+#: waits for something that the failed rank has nothing to do with.
+GRACE = 20.0
+
 #: The loopback's name. On Windows gloo finds it by itself.
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 
@@ -64,8 +68,8 @@ def run_ranks(
         for process in processes:
             process.start()
         try:
-            _wait(processes, time.monotonic() + timeout)
-            failures = _failures(processes, folder, timeout)
+            patience = _wait(processes, timeout)
+            failures = _failures(processes, folder, patience)
         finally:
             _end(processes)
         if failures:
@@ -102,18 +106,19 @@ def _run(
     dist.destroy_process_group()
 
 
-def _wait(processes: Sequence[BaseProcess], deadline: float) -> None:
-    """Return when all have ended, or soon after one failed: its peers say what they saw of it."""
-    grace = 5.0
+def _wait(processes: Sequence[BaseProcess], timeout: float) -> str:
+    """Return when all have ended, or their time has: how long that was, for the message."""
+    deadline, patience, failed = time.monotonic() + timeout, f"limit {timeout:g} s", False
     while any(process.is_alive() for process in processes) and time.monotonic() < deadline:
-        if any(process.exitcode for process in processes):
-            deadline, grace = min(deadline, time.monotonic() + grace), 0.0
-            if time.monotonic() >= deadline:
-                return
+        if not failed and any(process.exitcode for process in processes):
+            failed, last = True, time.monotonic() + GRACE
+            if last < deadline:
+                deadline, patience = last, f"{GRACE:g} s after another failed"
         time.sleep(0.01)
+    return patience
 
 
-def _failures(processes: Sequence[BaseProcess], folder: Path, timeout: float) -> list[str]:
+def _failures(processes: Sequence[BaseProcess], folder: Path, patience: str) -> list[str]:
     found = []
     for rank, process in enumerate(processes):
         if process.exitcode == 0 and _result(folder, rank).exists():
@@ -121,7 +126,7 @@ def _failures(processes: Sequence[BaseProcess], folder: Path, timeout: float) ->
         if _reason(folder, rank).exists():
             found.append(f"rank {rank}: {_reason(folder, rank).read_text(encoding='utf-8')}")
         elif process.exitcode is None:
-            found.append(f"rank {rank} had not come back when it was ended (limit {timeout:g} s)")
+            found.append(f"rank {rank} had not come back when it was ended ({patience})")
         else:
             found.append(f"rank {rank} died without a word, with exit code {process.exitcode}")
     return found

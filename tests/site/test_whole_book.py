@@ -107,16 +107,13 @@ def test_nothing_is_wider_than_the_paper(
 ) -> None:
     # Chromium makes every page smaller until the widest line of any page fits.
     between_margins = round((210 - 2 * 18) / 25.4 * 96)
-    place = modules["pdf"].SITE / "whole-book-width.html"
-    place.write_text(modules["pdf"].document(pages), encoding="utf-8")
     page = browser.new_page(viewport={"width": between_margins, "height": 900})
-    try:
-        page.emulate_media(media="print")
+    page.emulate_media(media="print")
+    with modules["pdf"].laid_beside_the_site(modules["pdf"].document(pages)) as place:
         page.goto(place.as_uri())
+        assert page.locator(".still-figure.in-light img").first.evaluate("it => it.naturalWidth")
         assert page.evaluate("document.documentElement.scrollWidth") <= between_margins
-    finally:
-        page.close()
-        place.unlink()
+    page.close()
 
 
 def test_a_paragraph_stays_whole_and_a_term_stays_with_its_meaning(

@@ -20,8 +20,14 @@ def test_results_come_by_rank_and_the_ring_is_that_of_the_schedule(num_ranks: in
 @pytest.mark.parametrize(
     ("how", "limit", "message"),
     [
-        ("raises", 60.0, r"rank 1: ZeroDivisionError: a bug of rank 1"),
-        ("dies", 60.0, r"rank 1 died without a word, with exit code 7"),
+        ("raises", 400.0, r"rank 1: ZeroDivisionError: a bug of rank 1"),
+        ("dies", 400.0, r"rank 1 died without a word, with exit code 7"),
+        # Whoever is still at work when a rank is gone has time to see it and to say so.
+        (
+            "dies while rank 0 is at something else",
+            400.0,
+            r"rank 0: ZeroDivisionError: what rank 0 saw; rank 1 died without a word",
+        ),
         ("stalls", 12.0, r"rank 1 had not come back when it was ended \(limit 12 s\)"),
     ],
 )
@@ -29,7 +35,8 @@ def test_a_rank_that_fails_is_named_and_nobody_hangs(how: str, limit: float, mes
     began = time.monotonic()
     with pytest.raises(RuntimeError, match=f"^of 3 ranks not all came back: .*{message}"):
         run_ranks(fails, 3, how, timeout=limit)
-    assert time.monotonic() - began < 40
+    # Far below the limit, and far above what a busy machine needs to start three processes.
+    assert time.monotonic() - began < 200
 
 
 def test_ranks_that_disagree_are_told_alike_on_each_rank() -> None:
