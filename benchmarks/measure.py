@@ -38,11 +38,13 @@ class Bar:
         claim: what is claimed, with its bound.
         measured: the number that came out.
         holds: whether the number is within the bound.
+        why: where it may not be, for a reason that was measured: the reason.
     """
 
     claim: str
     measured: str
     holds: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,11 @@ def machine() -> str:
         f"{processor}, {os.cpu_count()} cores, {instructions}, one thread; {platform.system()}, "
         f"Python {platform.python_version()}, PyTorch {torch.__version__}"
     )
+
+
+def megabytes(nbytes: int | None) -> str:
+    """Write a number of bytes in MB, or that it is not known."""
+    return UNKNOWN if nbytes is None else f"{nbytes / 1e6:.0f}"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:

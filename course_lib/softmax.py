@@ -235,7 +235,7 @@ def masked_softmax(
     """
     require_mask(may_attend, scores)
     require_entries(scores, -1)
-    readable = torch.where(may_attend, at_least_float32(scores), -torch.inf)
+    readable = at_least_float32(scores).masked_fill(~may_attend, -torch.inf)
     shift = _maximum(readable, -1).clamp(min=torch.finfo(readable.dtype).min)  # -inf + inf: NaN
     exponentials = readable.sub_(shift).exp_()
     total = exponentials.sum(-1, keepdim=True)

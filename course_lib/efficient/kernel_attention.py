@@ -41,8 +41,8 @@ def elu_features(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """
     require_floats(x=x)
     wide = at_least_float32(x)
-    below = wide.clamp(max=0.0)  # exp of what is not chosen must not overflow: inf · 0 is NaN
-    return torch.where(wide > 0, wide + 1, below.exp()).to(x.dtype)
+    # Above 0 it is x + e⁰: no exponential that is not wanted can overflow.
+    return (wide.clamp(max=0.0).exp_() + torch.relu(wide)).to(x.dtype)
 
 
 def kernel_attention(

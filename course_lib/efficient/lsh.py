@@ -10,7 +10,6 @@ from course_lib.precision import at_least_float32
 from course_lib.scaling import softmax_scale
 from course_lib.shapes import require_axes, require_same_positions
 from course_lib.sizes import require_positive
-from course_lib.softmax import logsumexp
 
 __all__ = ["lsh_attention", "lsh_hash", "multi_round_lsh_attention"]
 
@@ -50,7 +49,9 @@ def lsh_hash(
             f"shapes {tuple(x.shape)} and {tuple(r.shape)}"
         )
     turned = torch.einsum("...td,udn->u...tn", x, r)
-    return torch.cat([turned, -turned], dim=-1).argmax(-1)
+    ahead, behind = turned.max(-1), turned.min(-1)  # the largest of -xR is the smallest of xR
+    is_ahead = ahead.values >= -behind.values
+    return torch.where(is_ahead, ahead.indices, behind.indices + r.shape[2])
 
 
 def lsh_attention(
@@ -154,10 +155,11 @@ def _attend(
     values = _with_previous(torch.unflatten(_take(at_least_float32(value), order), -2, cut))
     bucket = torch.unflatten(buckets.gather(-1, order), -1, cut)
     may_read, alone = _may_read(torch.unflatten(order, -1, cut), bucket, causal)
-    scores = query @ key.mT * softmax_scale(qk.shape[-1])
-    scores = scores.masked_fill(~may_read, -torch.inf)
-    lse = logsumexp(scores)
-    output = (scores - lse.unsqueeze(-1)).exp() @ values
+    scores = (query * softmax_scale(qk.shape[-1]) @ key.mT).masked_fill_(~may_read, -torch.inf)
+    shift = scores.detach().amax(-1, keepdim=True)  # finite: each position reads one at least
+    exponentials = scores.sub_(shift).exp_()
+    total = exponentials.sum(-1, keepdim=True)
+    output, lse = exponentials @ values / total, (shift + total.log()).squeeze(-1)
     lse, alone = (part.flatten(-2).gather(-1, place) for part in (lse, alone))
     return _take(output.flatten(-3, -2), place), lse, alone
 

@@ -21,7 +21,7 @@ def blockwise_attention(
     value: Float[Tensor, "B G S Dv"],
     causal: bool,
     window: int | None = None,
-    block: int = 128,
+    block: int = 256,
 ) -> tuple[Float[Tensor, "B H T Dv"], Float[Tensor, "B H T"]]:
     r"""Attend in tiles, forward and back; the T x S scores never exist.
 

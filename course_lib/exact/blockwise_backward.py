@@ -69,15 +69,16 @@ def blockwise_backward(
             q, do = queries[:, :, rows] * scale, grad_output[:, :, rows]
             delta = (do * output[:, :, rows]).sum(-1) - grad_lse[:, :, rows]
             q, do = (x.flatten(1, 2) for x in (q, do))
+            dq = torch.zeros_like(q)
             for start, stop, hidden in reach.tiles(rows.start, rows.stop, block_k, query.device):
                 k, v = keys[:, start:stop], values[:, start:stop]
                 weights = _weights(torch.bmm(q, k.mT), lse[:, :, rows], hidden)
                 grad_value[:, start:stop].baddbmm_(weights.mT, do)
                 grad_scores = torch.bmm(do, v.mT).sub_(delta.flatten(1)[..., None]).mul_(weights)
                 grad_key[:, start:stop].baddbmm_(grad_scores.mT, q)
-                grad_query[:, :, rows] += torch.unflatten(
-                    torch.bmm(grad_scores, k).mul_(scale), 1, lse[:, :, rows].shape[1:]
-                )
+                dq.baddbmm_(grad_scores, k)
+                del weights, grad_scores  # or their memory would be held while the next are made
+            grad_query[:, :, rows] = torch.unflatten(dq.mul_(scale), 1, delta.shape[1:])
     return (
         grad_query.view(query.shape).to(query.dtype),
         grad_key.view(key.shape).to(key.dtype),

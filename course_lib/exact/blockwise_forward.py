@@ -116,7 +116,8 @@ def blockwise_forward(
 def _attend(scaled: Tensor, keys: Tensor, values: Tensor, tiles: Tiles) -> tuple[Tensor, Tensor]:
     heads_and_rows = scaled.shape[1:3]
     queries = scaled.flatten(1, 2)  # BG RT D
-    maximum = queries.new_full((*queries.shape[:2], 1), -torch.inf)
+    # Not minus infinity: (-inf) - (-inf) would be NaN.
+    maximum = queries.new_full((*queries.shape[:2], 1), torch.finfo(queries.dtype).min)
     total = torch.zeros_like(maximum)
     mixed = queries.new_zeros(*queries.shape[:2], values.shape[-1])
     for start, stop, hidden in tiles:
@@ -124,13 +125,13 @@ def _attend(scaled: Tensor, keys: Tensor, values: Tensor, tiles: Tiles) -> tuple
         if hidden is not None:
             torch.unflatten(scores, 1, heads_and_rows).masked_fill_(hidden, -torch.inf)
         largest = torch.maximum(maximum, scores.amax(-1, keepdim=True))
-        shift = largest.clamp(min=torch.finfo(scores.dtype).min)  # (-inf) - (-inf) would be NaN
-        weights = scores.sub_(shift).exp_()
-        rescaled = (maximum - shift).exp_()
-        total = total * rescaled + weights.sum(-1, keepdim=True)
+        weights = scores.sub_(largest).exp_()
+        rescaled = maximum.sub_(largest).exp_()
+        total = total.mul_(rescaled).add_(weights.sum(-1, keepdim=True))
         mixed = mixed.mul_(rescaled).baddbmm_(weights, values[:, start:stop])
         maximum = largest
-    total.clamp_(min=1.0)  # nothing to read: the sum is 0, else one of its terms is exp(0)
-    lse = (maximum + total.log()).squeeze(-1)
+        del scores, weights  # or two tiles would be held while the next one is made
+    lse = (maximum + total.log()).squeeze(-1)  # nothing to read: the sum is 0
+    total.clamp_(min=1.0)  # else one of its terms is exp(0)
     output = torch.unflatten(mixed.div_(total), 1, heads_and_rows)
     return output, torch.unflatten(lse, 1, heads_and_rows)

@@ -81,4 +81,5 @@ def expert_combine(
             f"shapes {tuple(received.shape)}, {tuple(order.shape)} and {tuple(weights.shape)}"
         )
     by_token = torch.unflatten(received[order.argsort()], 0, tuple(weights.shape))  # T A C
-    return (weights[..., None] * at_least_float32(by_token)).sum(1).to(received.dtype)
+    wide = torch.promote_types(at_least_float32(received).dtype, weights.dtype)
+    return torch.einsum("ta,tac->tc", weights.to(wide), by_token.to(wide)).to(received.dtype)

@@ -1,11 +1,14 @@
 """A mixture of experts: each token passes through the few that were chosen for it."""
 
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.autograd import Function
 
+from course_lib.exact.once import require_first_derivative
 from course_lib.experts.routed import through_experts
 from course_lib.kinds import require_same_dtype
 from course_lib.layers.activations import silu
@@ -22,8 +25,8 @@ def grouped_matmul(
 
     .. math:: y_i = x_i W_{e(i)}, \qquad e(i) \text{ the expert of row } i
 
-    All matrices are taken apart once. ``weights[e]`` in a loop would make a gradient of the size of
-    all E matrices for each of them.
+    The gradient is written by hand. ``weights[e]`` in a loop would make one of the size of all E
+    matrices for each of them.
 
     Args:
         rows: the rows of expert 0, then those of expert 1, and so on.
@@ -36,6 +39,7 @@ def grouped_matmul(
     Raises:
         ValueError: if the counts do not add up to the rows, if there is not one per matrix, or if
             the matrices have not one row per entry of x.
+        ValueError: on the way back, where a gradient of the gradient is asked for.
 
     Source: Gale et al. 2022, MegaBlocks (arXiv:2211.15841), sec. 3, where it is one kernel;
     ``torch.nn.functional.grouped_mm`` in PyTorch.
@@ -56,8 +60,36 @@ def grouped_matmul(
             f"a row has as many entries as a matrix has rows; a row has {rows.shape[1]} and a "
             f"matrix {weights.shape[1]}; shapes {tuple(rows.shape)} and {tuple(weights.shape)}"
         )
-    parts = zip(torch.split(rows, numbers), weights.unbind(), strict=True)
-    return torch.cat([part @ matrix for part, matrix in parts])
+    product: Tensor = _Grouped.apply(rows, weights, numbers)  # type: ignore[no-untyped-call]
+    return product
+
+
+class _Grouped(Function):
+    """Each product is written where it belongs: nothing is copied, there or on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weights: Tensor, numbers: list[int]) -> Tensor:
+        ctx.save_for_backward(rows, weights)
+        ctx.numbers = numbers
+        return _one_by_one(rows, weights, numbers)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        require_first_derivative("grouped_matmul", "a product for each expert")
+        rows, weights = ctx.saved_tensors
+        grad_weights = torch.empty_like(weights)
+        parts = (torch.split(x, ctx.numbers) for x in (rows, gradient))
+        for part, given, place in zip(*parts, grad_weights, strict=True):
+            torch.mm(part.T, given, out=place)
+        return _one_by_one(gradient, weights.mT, ctx.numbers), grad_weights, None
+
+
+def _one_by_one(rows: Tensor, weights: Tensor, numbers: list[int]) -> Tensor:
+    products = rows.new_empty(len(rows), weights.shape[2])
+    parts = (torch.split(x, numbers) for x in (rows, products))
+    for part, place, matrix in zip(*parts, weights, strict=True):
+        torch.mm(part, matrix, out=place)
+    return products
 
 
 def moe_forward(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from living_bytes import LivingBytes
 from torch import Tensor
 from written_gpt_oss import CONFIG, IDS, original_layout, root_layout, written
 
+from benchmarks.living_bytes import LivingBytes
 from course_lib.checkpoints.files import SafetensorsFiles
 from course_lib.checkpoints.gpt_oss import gpt_oss_parts
 from course_lib.checkpoints.loading import load_parts

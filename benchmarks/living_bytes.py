@@ -23,6 +23,7 @@ class LivingBytes(TorchDispatchMode):
 
     @property
     def now(self) -> int:
+        """Return the bytes that live at this moment."""
         self._storages = {
             key: (storage, size)
             for key, (storage, size) in self._storages.items()
