@@ -46,8 +46,9 @@ class TokenClassifierConfig:
             raise ValueError("a classifier has at least one layer; num_layers is 0")
         for number, layer in enumerate(self.layers):
             match layer.attention:
-                case CausalAttentionConfig(reach=Chunk()) | CausalAttentionConfig(
-                    scale=GrowingScale()
+                case (
+                    CausalAttentionConfig(reach=Chunk())
+                    | CausalAttentionConfig(scale=GrowingScale())
                 ):
                     wrong = "chunks, or scores that grow with the position"
                 case CausalAttentionConfig():
