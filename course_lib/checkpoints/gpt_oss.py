@@ -54,13 +54,13 @@ def gpt_oss_parts(
 
 
 def _layer(source: Checkpoint, heads: object, number: int) -> dict[str, Tensor]:
-    found = fused_attention(source, heads, f"block.{number}.attn", number)
+    found = fused_attention(source, heads, f"block.{number}.attn")
     found |= _experts(source, f"block.{number}.mlp")
     return {f"blocks.{number}.{name}": tensor for name, tensor in found.items()}
 
 
 def fused_attention(
-    source: Checkpoint, heads: object, theirs: str, number: int
+    source: Checkpoint, heads: object, theirs: str
 ) -> dict[str, Float[Tensor, "..."]]:
     """Take the attention of a layer out of the folder ``original/``, and the norm before it.
 
@@ -68,7 +68,6 @@ def fused_attention(
         source: the checkpoint.
         heads: the layer's attention.
         theirs: its name in the checkpoint.
-        number: of the layer, for what is said where it does not fit.
 
     Returns:
         Our names, as they are inside a block, -> tensors.
@@ -82,7 +81,7 @@ def fused_attention(
     if not isinstance(heads, CausalAttentionConfig):
         raise ValueError(
             "a checkpoint of this kind has keys and values of its own in every layer; "
-            f"layer {number} has {type(heads).__name__}"
+            f"{theirs} has {type(heads).__name__}"
         )
     wide, narrow = heads.num_heads * heads.head_dim, heads.num_kv_heads * heads.head_dim
     fused = {"w": source.matrix(f"{theirs}.qkv"), "b": source.take(f"{theirs}.qkv.bias")}

@@ -16,7 +16,7 @@ from course_lib.config.attention import CausalAttentionConfig
 from course_lib.config.classifier import TokenClassifierConfig
 from course_lib.config.decoder import DecoderConfig, LayerConfig, LogitBias, Unembedding
 from course_lib.config.rope import RopeConfig
-from course_lib.positions.rope import halves_to_interleaved, interleaved_to_halves
+from course_lib.positions.rope import interleaved_to_halves
 
 __all__ = ["privacy_filter_parts"]
 
@@ -76,7 +76,7 @@ def _original(source: Checkpoint, config: TokenClassifierConfig) -> Iterator[dic
     yield {"embedding": source.take("embedding.weight")}
     for number, layer in enumerate(config.layers):
         theirs = f"block.{number}"
-        found = fused_attention(source, layer.attention, f"{theirs}.attn", number)
+        found = fused_attention(source, layer.attention, f"{theirs}.attn")
         found["attention.sinks"] = found["attention.sinks"].float() * math.log(2)
         found["feed_forward_norm.gain"] = source.take(f"{theirs}.mlp.norm.scale")
         found |= source.linear("feed_forward.{}_router", f"{theirs}.mlp.gate", has_bias=True)
@@ -103,5 +103,5 @@ def _reordered(part: dict[str, Tensor], layer: LayerConfig, block: str) -> dict[
             part[whole] = interleaved_to_halves(part[whole], heads.head_dim, heads.rope.rotary_dim)
     for name in ("w_gate_up", "b_gate_up"):
         whole = f"{block}.feed_forward.{name}"
-        part[whole] = halves_to_interleaved(part[whole], part[whole].shape[-1])
+        part[whole] = torch.stack(part[whole].chunk(2, -1), -1).flatten(-2)
     return part

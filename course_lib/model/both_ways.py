@@ -18,7 +18,7 @@ class BothWaysReading(Reading):
 
     W counts the query's own key, as in a causal window: it reads 2 W - 1 keys.
 
-    Source: the masks of transformers' ``OpenAIPrivacyFilterModel``, whose sliding_window is W - 1.
+    Source: the masks of transformers' OpenAIPrivacyFilterModel, whose sliding_window is W - 1.
     """
 
     def __init__(

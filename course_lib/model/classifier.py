@@ -27,7 +27,7 @@ class TokenClassifier(nn.Module):
     ``course_lib.model.initialise`` draws them, and ``course_lib.checkpoints.privacy_filter`` loads
     released ones.
 
-    Source: transformers' ``OpenAIPrivacyFilterForTokenClassification``.
+    Source: transformers' OpenAIPrivacyFilterForTokenClassification.
     """
 
     def __init__(self, config: TokenClassifierConfig) -> None:

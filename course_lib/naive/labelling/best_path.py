@@ -1,7 +1,5 @@
 """The best row of labels: every row there is, one after another."""
 
-from itertools import product
-
 import numpy as np
 from jaxtyping import Float64, Int64
 
@@ -23,7 +21,7 @@ def best_path(scores: Float64[np.ndarray, "T _"], rules: Rules) -> Int64[np.ndar
     first, steps, last = rules
     num_tokens, num_labels = scores.shape
     best, best_sum = np.zeros(num_tokens, dtype=np.int64), -np.inf
-    for path in product(range(num_labels), repeat=num_tokens):
+    for path in np.ndindex((num_labels,) * num_tokens):
         total = 0.0
         for token, label in enumerate(path):
             total += scores[token, label]
