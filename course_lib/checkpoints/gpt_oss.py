@@ -13,7 +13,7 @@ from course_lib.checkpoints.renaming import renamed_parts
 from course_lib.config.attention import CausalAttentionConfig
 from course_lib.config.decoder import DecoderConfig
 
-__all__ = ["gpt_oss_parts"]
+__all__ = ["fused_attention", "gpt_oss_parts"]
 
 
 def gpt_oss_parts(
@@ -54,16 +54,34 @@ def gpt_oss_parts(
 
 
 def _layer(source: Checkpoint, heads: object, number: int) -> dict[str, Tensor]:
-    found = _attention(source, heads, f"block.{number}.attn", number)
+    found = fused_attention(source, heads, f"block.{number}.attn")
     found |= _experts(source, f"block.{number}.mlp")
     return {f"blocks.{number}.{name}": tensor for name, tensor in found.items()}
 
 
-def _attention(source: Checkpoint, heads: object, theirs: str, number: int) -> dict[str, Tensor]:
+def fused_attention(
+    source: Checkpoint, heads: object, theirs: str
+) -> dict[str, Float[Tensor, "..."]]:
+    """Take the attention of a layer out of the folder ``original/``, and the norm before it.
+
+    Args:
+        source: the checkpoint.
+        heads: the layer's attention.
+        theirs: its name in the checkpoint.
+
+    Returns:
+        Our names, as they are inside a block, -> tensors.
+
+    Raises:
+        ValueError: if a tensor is missing, the matrix has not (H + 2 G) D columns, or the layer has
+            not keys and values of its own.
+
+    Source: ``torch/model.py`` of openai/gpt-oss; openai/privacy-filter names them alike.
+    """
     if not isinstance(heads, CausalAttentionConfig):
         raise ValueError(
             "a checkpoint of this kind has keys and values of its own in every layer; "
-            f"layer {number} has {type(heads).__name__}"
+            f"{theirs} has {type(heads).__name__}"
         )
     wide, narrow = heads.num_heads * heads.head_dim, heads.num_kv_heads * heads.head_dim
     fused = {"w": source.matrix(f"{theirs}.qkv"), "b": source.take(f"{theirs}.qkv.bias")}

@@ -1,16 +1,19 @@
 """A model filled part by part: beyond itself, never more than one part is held."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NoReturn
 
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from course_lib.config.classifier import TokenClassifierConfig
 from course_lib.config.decoder import DecoderConfig
+from course_lib.model.classifier import TokenClassifier
 from course_lib.model.decoder import Decoder
 
-__all__ = ["fill", "load_parts", "put"]
+__all__ = ["fill", "load_classifier_parts", "load_parts", "put"]
 
 
 def load_parts(
@@ -39,17 +42,53 @@ def load_parts(
     """
     with torch.device("meta"):
         model = Decoder(config)
+    with tqdm(total=config.num_layers + 2, desc="parts", disable=is_quiet) as progress:
+        _fill_all(model, parts, dtype, progress)
+    return model
+
+
+def load_classifier_parts(
+    config: TokenClassifierConfig,
+    parts: Iterable[dict[str, Float[Tensor, "..."]]],
+    dtype: torch.dtype,
+    is_quiet: bool = False,
+) -> TokenClassifier:
+    """Make a model that labels tokens out of a checkpoint's parts, as ``load_parts`` does.
+
+    Args:
+        config: the model.
+        parts: our names -> tensors, such as ``privacy_filter_parts``.
+        dtype: that of the parameters.
+        is_quiet: True shows no progress bar.
+
+    Returns:
+        The model, ready to run.
+
+    Raises:
+        ValueError: as ``load_parts``.
+    """
+    with torch.device("meta"):
+        model = TokenClassifier(config)
+    with tqdm(total=config.num_layers + 2, desc="parts", disable=is_quiet) as progress:
+        _fill_all(model, parts, dtype, progress)
+    return model
+
+
+def _fill_all(
+    model: nn.Module,
+    parts: Iterable[dict[str, Tensor]],
+    dtype: torch.dtype,
+    progress: "tqdm[NoReturn]",
+) -> None:
     awaited = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     source = iter(parts)
-    with tqdm(total=config.num_layers + 2, desc="parts", disable=is_quiet) as progress:
-        while _fill_next(model, source, awaited, dtype):
-            progress.update()
+    while _fill_next(model, source, awaited, dtype):
+        progress.update()
     left = sorted(awaited)
     if left:
         raise ValueError(
             f"every parameter comes with some part; {len(left)} did not, the first is {left[0]!r}"
         )
-    return model
 
 
 def _fill_next(

@@ -25,6 +25,7 @@ from course_lib.config import (
     arrangement,
     attention,
     attention_parts,
+    classifier,
     decoder,
     encoder,
     feed_forward,
@@ -71,6 +72,7 @@ from course_lib.experts import (
 )
 from course_lib.experts import fitting as expert_fitting
 from course_lib.generation import choice, logits, prompts, translation, writing
+from course_lib.labelling import spans
 from course_lib.layers import gates
 from course_lib.layers import norms as norm_functions
 from course_lib.layers.activations import relu
@@ -78,6 +80,7 @@ from course_lib.lookup import kernel_regression, soft_lookup
 from course_lib.masks import causal_mask, distances, padding_mask, window_mask
 from course_lib.model import (
     blocks,
+    both_ways,
     feed_forward_modules,
     initialise,
     mixture_modules,
@@ -221,6 +224,11 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     },
     decoder.EmbeddingScale: {"factor": 2.0},
     decoder.LogitFactor: {"factor": 2.0},
+    classifier.TokenClassifierConfig: {
+        "vocab_size": 7, "d_model": 8, "context_length": 9, "layers": (LAYER,), "final_norm": NORM,
+        "num_labels": 5,
+    },
+    spans.Span: {"kind": "name", "start": 2, "end": 3},
     encoder.EncoderConfig: STACK,
     encoder.EncoderDecoderConfig: {"vocab_size": 7, "layers": encoder.EncoderConfig(**STACK)},
     encoder.VisionConfig: {
@@ -355,6 +363,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     padded_reading.PaddedReading: {
         "padding": torch.tensor([1]), "start": 2, "num_tokens": 3, "device": CPU,
     },
+    both_ways.BothWaysReading: {"num_tokens": 3, "is_token": None, "device": CPU},
     reading.Reading: {"start": 2, "num_tokens": 3, "device": CPU},
     vision.patches: {"images": torch.ones(1, 1, 4, 4), "patch_size": 2},
     make_qk_for: {"pattern": "identity", "T": 2},

@@ -98,6 +98,9 @@ WITHOUT_TWIN = {
     "course_lib.counts.norms": "sums of integers; see counts.decoder",
     "course_lib.counts.decoder": "sums of integers; a second count takes every tensor of the model "
     "itself",
+    "course_lib.counts.classifier": "sums of integers; see counts.decoder",
+    "course_lib.labelling.spans": "a rule on words, whose tests read every row; no formula",
+    "course_lib.labelling.personal_data": "it puts parts together, of which best_path has a twin",
     "course_lib.zoo": "sums of integers; a second count takes every tensor of the model itself",
     "course_lib.checkpoints": "it renames; there is no formula",
     "course_lib.exact.blockwise_forward.blockwise_forward": "flash_forward and blockwise_attention "
@@ -183,7 +186,13 @@ WITHOUT_ORACLE = {
     "course_lib.checkpoints.phi": "see gpt2",
     "course_lib.checkpoints.renaming": "see gpt2",
     "course_lib.checkpoints.gpt_oss": "compared with from_llama, which has an oracle",
-    "course_lib.checkpoints.loading": "what it fills is compared with load_state_dict",
+    "course_lib.checkpoints.gpt_oss.fused_attention": "see gpt_oss_parts, which calls it",
+    "course_lib.checkpoints.loading.load_parts": "what it fills is compared with load_state_dict",
+    "course_lib.checkpoints.loading.fill": "see load_parts",
+    "course_lib.checkpoints.loading.put": "see load_parts",
+    "course_lib.labelling.spans": "a grammar of released labels: its tests read every row once "
+    "more, by the row's whole shape",
+    "course_lib.labelling.personal_data": "it puts parts together; its tests count characters",
     "course_lib.scaling.score_variance": "random by design: judged by the closed form scale² · D "
     "and, draw for draw, by its twin",
     "course_lib.scaling.saturation": "random by design: judged by published means, its limits "

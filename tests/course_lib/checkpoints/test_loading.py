@@ -118,7 +118,7 @@ def test_another_model_is_refused() -> None:
     )
     layers = (CONFIG.layers[0], replace(CONFIG.layers[1], attention=latent))
     parts = gpt_oss_parts(original_layout(root_layout()), replace(CONFIG, layers=layers))
-    with pytest.raises(ValueError, match="layer 1 has LatentAttentionConfig"):
+    with pytest.raises(ValueError, match=r"block\.1\.attn has LatentAttentionConfig"):
         list(parts)
     whole = list(gpt_oss_parts(root_layout(), CONFIG))
     with pytest.raises(ValueError, match=r"1 did not, the first is 'embedding'"):

@@ -1,0 +1,1 @@
+"""Twins of ``course_lib.labelling`` in loops."""
