@@ -390,7 +390,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     logsumexp: {"x": X, "axis": 1},
     softmax: {"x": X, "axis": 1},
     softmax_vjp: {"weights": X, "grad_weights": X, "axis": 1},
-    bpe_train: {"text": "low", "num_merges": 1},
+    bpe_train: {"text": "low", "merges": 1},
     accumulation.num_predicted: {"tokens": IDS, "ignore": 1},
     loop.Optimisation: {
         "learning_rate": 0.1, "warmup_steps": 2, "max_norm": 1.0, "weight_decay": 0.1,
