@@ -13,7 +13,7 @@ from grading.exercises.shared.drawing import normal
 from grading.late import Tensor, late, torch
 from grading.observation.values import Array
 
-__all__ = ["EMBED", "ZEROS", "fromfrom_elsewhere", "of_zeros"]
+__all__ = ["EMBED", "ZEROS", "from_elsewhere", "of_zeros"]
 
 library = late("course_lib.layers.embedding")
 
