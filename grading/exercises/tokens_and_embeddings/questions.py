@@ -119,7 +119,7 @@ FIND_THE_BUG = Exercise(
     next_rung="Who shows text while it is written keeps the bytes of an unfinished character back.",
     misconceptions=(
         _DIAGNOSIS.mistake("BUG-UNKNOWN", "UNKNOWN-TOKEN", (
-            "Byte-level tokens know nothing unknown: the four tokens of the trace hold all bytes "
+            "Byte-level tokens know nothing unknown: three tokens of the trace hold all bytes "
             "of the emoji, and put together they are it.")),
         _DIAGNOSIS.mistake("BUG-LATIN", "LATIN-1", (
             "Latin-1 has a character for every byte, so the trace would show ð and signs, and "

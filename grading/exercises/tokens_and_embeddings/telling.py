@@ -12,7 +12,7 @@ from grading.exercise import Seen, Tolerance
 __all__ = ["BYTE_IDS", "EXACT", "ids_of_merges", "merges_in_words", "pairs_of", "pieces_in_words"]
 
 #: An id is right or wrong.
-EXACT = Tolerance(rtol=0.0, atol=0.25)
+EXACT = Tolerance(rtol=0.0, atol=0.001)
 
 
 def _visible(byte: int) -> bool:
