@@ -177,13 +177,12 @@ class Exercise:
             the smallest example. "..." are axes that may be dropped; not where one is counted.
         fitted: makes inputs that were cut down obey the contract again: rows that sum to 1.
         reference: the truth; the values are compared with what it returns.
-        judge: replaces the comparison with the reference where many answers are right: returns a
-            sentence with what is wrong, or None.
+        judge: replaces the comparison with the reference: says what is wrong, or returns None.
         view: what is compared and shown; default: the outputs.
+        told: replaces it by words: how an answer differs from the reference; None where it agrees.
         functions: what laws, judge and view ask of besides, by name; and what an input that is
             `Named` calls back.
-        alike: how closely an answer agrees with a misconception that it is taken for. Each lies
-            at least 100 times the tolerance from the truth (tested). Measures need a wider one.
+        alike: how closely an answer agrees with a mistake that it is taken for. Measures: widely.
         forbidden: dotted names that the answer must not call: "torch.softmax"; one of the
             dispatcher's, "aten._softmax", is seen whatever was called to get there.
         noise: how far a measure's results with many seeds lie apart on its last probe, by inputs.
@@ -217,6 +216,7 @@ class Exercise:
     laws: tuple[Law, ...] = ()
     judge: Callable[[Seen], str | None] | None = None
     view: Callable[[Seen], tuple[Any, ...]] | None = None
+    told: Callable[[Seen, Seen], str | None] | None = None
     functions: Mapping[str, Answer] = field(default_factory=dict)
     tolerance: Tolerance = DOUBLE
     alike: Tolerance = ALIKE

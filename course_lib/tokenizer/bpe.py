@@ -1,12 +1,14 @@
 """Byte-pair encoding: learn which neighbours to merge, then merge them in the order learnt."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 
+import regex
+
 from course_lib.sizes import require_whole
-from course_lib.tokenizer.pre_tokens import gpt2_pre_tokens, require_text
+from course_lib.tokenizer.pre_tokens import GPT2_PATTERN, require_text
 
 __all__ = [
     "BYTE_RANKS",
@@ -56,11 +58,7 @@ def merge_pair(ids: Sequence[int], pair: tuple[int, int], merged: int) -> list[i
     return result
 
 
-def bpe_train(
-    text: str,
-    num_merges: int,
-    pre_tokens: Callable[[str], list[str]] = gpt2_pre_tokens,
-) -> list[tuple[bytes, bytes]]:
+def bpe_train(text: str, merges: int, pattern: str = GPT2_PATTERN) -> list[tuple[bytes, bytes]]:
     """Learn merges: again and again join the pair of neighbours that is most frequent.
 
     Pairs are counted at every position (three equal tokens hold the pair twice), never across
@@ -69,15 +67,15 @@ def bpe_train(
 
     Args:
         text: what to learn from.
-        num_merges: how many merges to learn, at least 0.
-        pre_tokens: how the text is cut first.
+        merges: how many to learn, at least 0.
+        pattern: what a pre-token is, as a regular expression without groups that it keeps.
 
     Returns:
         The merges in the order in which they were learnt, each as its two parts. Fewer than
-        num_merges only if no neighbours are left: every pre-token is one token.
+        asked for only if no neighbours are left: every pre-token is one token.
 
     Raises:
-        ValueError: if num_merges is negative, or text is none.
+        ValueError: if merges is negative, or text is none.
         UnicodeEncodeError: if the text holds half of a surrogate pair, which no bytes stand for.
 
     Source: Sennrich et al. 2016 (arXiv:1508.07909), sec. 3.2, on bytes as in Radford et al. 2019,
@@ -89,21 +87,21 @@ def bpe_train(
     [(b'l', b'o'), (b'lo', b'w'), (b' ', b'low')]
     """
     require_text(text)
-    require_whole(num_merges=num_merges)
-    if num_merges < 0:
-        raise ValueError(f"num_merges is at least 0; num_merges is {num_merges}")
-    counts = Counter(pre_tokens(text))
+    require_whole(merges=merges)
+    if merges < 0:
+        raise ValueError(f"merges is at least 0; merges is {merges}")
+    counts = Counter(regex.findall(pattern, text))
     words = [[BYTE_RANKS[bytes([byte])] for byte in word.encode()] for word in counts]
     pairs = _PairCounts(words, list(counts.values()))
     tokens = list(BYTE_RANKS)
-    merges: list[tuple[bytes, bytes]] = []
-    while len(merges) < num_merges and pairs.counts:
+    learnt: list[tuple[bytes, bytes]] = []
+    while len(learnt) < merges and pairs.counts:
         pair = pairs.most_frequent()
         left, right = tokens[pair[0]], tokens[pair[1]]
         pairs.merge(pair, len(tokens))
         tokens.append(left + right)
-        merges.append((left, right))
-    return merges
+        learnt.append((left, right))
+    return learnt
 
 
 class _PairCounts:

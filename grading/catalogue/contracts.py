@@ -61,10 +61,22 @@ def contract_of(exercise: Exercise) -> Contract | None:
     given = function.args
     several = given.vararg is not None and given.vararg.arg == exercise.several
     names = exercise.parameters if several else tuple(one.arg for one in given.args)
-    values = [ast.literal_eval(one) for one in given.defaults]
+    values = [_default(one, exercise.slug) for one in given.defaults]
     defaults = dict(zip(names[len(names) - len(values) :], values, strict=True))
     arguments = _arguments(ast.get_docstring(function) or "")
     return Contract(names, defaults, arguments, " ".join(text.split()) if names else "")
+
+
+def _default(written: ast.expr, slug: str) -> Any:
+    """Return a default: as it stands there, or what a given cell calls by that name."""
+    if not isinstance(written, ast.Name):
+        return ast.literal_eval(written)
+    for kind, _, source in _cells(slug):
+        for line in ast.parse(source).body if kind == "code" else ():
+            named = isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == written.id
+            if named and isinstance(line, ast.Assign):
+                return ast.literal_eval(line.value)
+    raise ValueError(f"{written.id} is a default, and no cell of {slug} gives it as a literal")
 
 
 @cache

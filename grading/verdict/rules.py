@@ -103,6 +103,10 @@ def _value(case: Case, mine: Trial, right: Trial) -> Finding | None:
         with quiet():
             sentence = exercise.judge(case.judged(mine))
         return None if sentence is None else Finding(rule, sentence, "values")
+    if exercise.told is not None:
+        with quiet():
+            sentence = exercise.told(case.judged(mine), case.judged(right))
+        return None if sentence is None else Finding(rule, sentence, "values", output=0)
     if mine.view is None or right.view is None or len(mine.frame) != len(right.frame):
         return Finding(rule, NOT_COMPARED, "values")
     differ = [a != b for a, b in zip(mine.frame, right.frame, strict=True)]

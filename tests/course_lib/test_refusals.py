@@ -231,7 +231,7 @@ NOT_WHOLE: list[Case] = [
     (lambda: top_k_logits(logits, 3.0), "k is 3.0, of type float"),
     (lambda: lm_loss(logits, ids, 2.5), "ignore is 2.5, of type float"),
     (lambda: patches(torch.zeros(1, 3, 4, 4), 2.0), "patch_size is 2.0, of type float"),
-    (lambda: bpe_train("low", 1.5), "num_merges is 1.5, of type float"),
+    (lambda: bpe_train("low", 1.5), "merges is 1.5, of type float"),
     (lambda: copy_batch(2, 2.5, 7, generator), "length is 2.5, of type float; batch_size = 2"),
     (lambda: text_batch(ids[0], 2, 1.5, generator), "length is 1.5, of type float"),
     (lambda: warm_up(0.5, 3), "step is 0.5, of type float; step = 0.5, warmup_steps = 3"),

@@ -44,6 +44,7 @@ WITHOUT_TWIN = {
     "course_lib.notation": "it looks words up; there is no formula",
     "course_lib.trained.heads": "it reads arrays and calls attention, which has a twin",
     "course_lib.trained.speeches": "it reads arrays and calls attention, which has a twin",
+    "course_lib.trained.released_tokens": "it reads texts and ids, and computes nothing",
     "course_lib.trained.reversers": "it reads arrays and runs networks whose steps have twins",
     "course_lib.trained.layer": "it reads arrays and computes nothing",
     "course_lib.trained.atom_map": "it reads arrays and calls attention, which has a twin",

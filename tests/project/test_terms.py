@@ -22,6 +22,8 @@ MAY_COME_EARLY: dict[tuple[str, str], str] = {
     ("head", "the head of this page"): "the top of a page, as everybody knows it",
     ("value", "singular value"): "a number of a matrix, and a term of its own",
     ("Transformer block", "*The Transformer block*"): "the name of a chapter",
+    ("vocabulary", "scores over the vocabulary"): "all words of a language, as everybody knows it",
+    ("unembedding", "unembedding of 617,558,016"): "said of a film's list, which shows both tables",
 }
 
 

@@ -66,12 +66,14 @@ class Diagnosis:
         bugs: code -> what went wrong, all that can be chosen.
         inputs: the names of the functions' arguments.
         shown: makes inputs on which the bug shows.
+        tokens: which of the arguments are lists of tokens, each bytes; the others are tensors.
     """
 
     code: str
     bugs: Mapping[str, str]
     inputs: tuple[str, ...]
     shown: Callable[[], Any]
+    tokens: frozenset[str] = frozenset()
 
     def answer(self, chosen: str = "", shown: Callable[[], Any] | None = None) -> Answer:
         """Return an answer: the right one, or another choice, or other inputs."""
@@ -147,6 +149,10 @@ class Diagnosis:
             count = f"{len(self.inputs)} input{'s' if len(self.inputs) > 1 else ''}"
             return f"the function takes {count}, {names}; you give {len(shown)}."
         for name, value in zip(self.inputs, shown, strict=True):
+            if name in self.tokens:
+                if trouble := _trouble_of_tokens(name, value):
+                    return trouble
+                continue
             if not isinstance(value, Array) or value.kind != "tensor" or value.numbers is None:
                 return f"{name} has to be a tensor; yours is {described(value)}."
             if value.numbers.dtype.kind != "f":
@@ -168,6 +174,15 @@ class Diagnosis:
             a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)
             for a, b in zip(*results, strict=True)
         )
+
+
+def _trouble_of_tokens(name: str, value: Any) -> str:
+    is_list = isinstance(value, tuple | list)
+    odd = next((one for one in value if not isinstance(one, bytes)), None) if is_list else value
+    if is_list and odd is None:
+        return ""
+    what = f"one of its entries is {described(odd)}" if is_list else f"yours is {described(value)}"
+    return f"{name} has to be a list of bytes; {what}."
 
 
 def _flat(value: Any) -> list[np.ndarray[Any, Any]]:
