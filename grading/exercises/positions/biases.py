@@ -92,6 +92,9 @@ MORE: dict[str, tuple[Way, ...]] = {
     ),
     "ALIBI-EIGHT": (STEPS.answer({"slopes": lambda H: [2.0 ** -(h + 1) for h in range(H)]}),),
     "ALIBI-ONE": (STEPS.answer({"slopes": lambda H: [2.0 ** (-8 / H)] * H}),),
+    "ALIBI-LASTROW": (
+        STEPS.answer({"distances": lambda T, S: torch.arange(S - 1, -1, -1).expand(T, S)}),
+    ),
     "ALIBI-SORTED": (
         STEPS.answer({"slopes": lambda H: sorted(_slopes(H), reverse=True)}),
     ),
@@ -189,6 +192,10 @@ ALIBI_BIAS = Exercise(
             "The bias is the slope times the number of the key. BLOOM does that, and the softmax "
             "gives the same weights, because a row differs by one number. Asked for is the "
             "distance: 0 at the query's own position, less before it.")),
+        seldom(MORE, "ALIBI-LASTROW", (
+            "Every query gets the row of the last one. MPT does that, and the softmax gives the "
+            "same weights, because a row differs by one number. Asked for is the distance from "
+            "the query's own position.")),
         mistake(STEPS, "ALIBI-OFF1", (
             "Every distance is one too large: a query's own position has a penalty. It is 0.")),
         mistake(STEPS, "ALIBI-SIGN", (

@@ -104,10 +104,6 @@ def _first_row(a: Tensor, b: Tensor) -> bool:
     return _near(a[0], b[0])
 
 
-def _sums(f: Any, x: Tensor, perm: Tensor) -> Any:
-    return f(x).sum(0)
-
-
 def _by_matrix(f: Any, x: Tensor, perm: Tensor) -> bool:
     P = torch.eye(len(x), dtype=x.dtype)[perm]
     return bool((f(P @ x) - P @ f(x)).norm() < 1e-7)
@@ -138,8 +134,10 @@ IS_EQUIVARIANT = Exercise(
             "invariance. Attention hands the same rows back in the new order, so f(x) has to be "
             "permuted as well.")),
         Misconception(code="EQ-INV", wrong=_compared(
-            lambda f, x, perm: f(x[perm]).sum(0), _sums), also=(_compared(
-            lambda f, x, perm: f(x[perm]).sort(0).values, lambda f, x, perm: f(x).sort(0).values),),
+            lambda f, x, perm: f(x[perm]).sum(0), lambda f, x, perm: f(x).sum(0)), also=(
+            _compared(lambda f, x, perm: f(x[perm]).sort(0).values,
+                      lambda f, x, perm: f(x).sort(0).values),
+            _compared(lambda f, x, perm: f(x[perm]).amax(0), lambda f, x, perm: f(x).amax(0))),
             sentence=(
             "What is compared does not say in which row something stands, as a sum over the "
             "positions does not: that is invariance. A function that hands the rows back in "

@@ -106,7 +106,7 @@ ROPE = Exercise(
         Probe(name="one sequence, base 100", draw=_x((4, 6), (9, 2, 0, 31), 100.0),
               sizes={"T": 4, "D": 6}),
         Probe(name="a batch, other positions than before, base=10000.0",
-              draw=_x((3, 5, 4), (12, 13, 14, 15, 16), 10000.0), sizes={"B": 3, "T": 5, "D": 4}),
+              draw=_x((3, 5, 8), (12, 13, 14, 15, 16), 10000.0), sizes={"B": 3, "T": 5, "D": 8}),
         Probe(name="positions about 5000, base 500,000",
               draw=_x((2, 3, 8), (5003, 4999, 4096), 500000.0), sizes={"B": 2, "T": 3, "D": 8}),
         Probe(name=NARROW, draw=_narrow, control=True, tolerance=ROUNDED, sizes={"T": 4, "D": 8}),

@@ -75,6 +75,7 @@ STEPS = Pipeline(
         Step(name="exponents", right=_pairs, wrong={
             "PE-EXP": (lambda column, C: column // 2 / C,),
             "PE-ODD": (lambda column, C: column / C,),
+            "PE-LESSONE": (lambda column, C: (column // 2) / max(math.ceil(C / 2) - 1, 1),),
             "PE-GROW": (lambda column, C: -_pairs(column, C),),
         }),
         Step(name="angles", right=lambda t, power: t / power, wrong={
@@ -98,9 +99,6 @@ MORE: dict[str, tuple[Way, ...]] = {
         _wave(exponents=lambda column, C: 2 * (column // 2 + column % 2) / C),
     ),
     "PE-DOUBLE": (_wave(exponents=lambda column, C: 4 * (column // 2) / C),),
-    "PE-LESSONE": (
-        _wave(exponents=lambda column, C: (column // 2) / max(math.ceil(C / 2) - 1, 1)),
-    ),
     "PE-ONEWAVE": (_wave(exponents=lambda column, C: 0 * column),),
     "PE-CAT": (
         _wave(columns=lambda angles, C: torch.cat(
@@ -171,7 +169,7 @@ SINUSOIDAL = Exercise(
         seldom(MORE, "PE-DOUBLE", (
             "The exponent of pair i is 4i / C: the number of a column, which is 2i already, was "
             "doubled once more.")),
-        seldom(MORE, "PE-LESSONE", (
+        mistake(STEPS, "PE-LESSONE", (
             "The exponent of pair i is i / (C / 2 − 1), rounded up for an odd C. The first code "
             "of the Transformer's authors does so, and its slowest wave is slower than the "
             "paper's, which divides by C / 2.")),

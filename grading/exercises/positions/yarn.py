@@ -82,7 +82,7 @@ YARN = Exercise(
         Probe(name="a long context: the ramp ends behind the last pair",
               draw=_sizes(10, 500.0, 9000, 16.0, 1.0, 16.0), sizes={"D": 10, "P": 5}),
         Probe(name="a ramp that would end far behind the last pair",
-              draw=_sizes(8, 20.0, 60000, 6.0, 1.0, 1000.0), sizes={"D": 8, "P": 4}),
+              draw=_sizes(8, 20.0, 60000, 6.0, 1.0, 4500.0), sizes={"D": 8, "P": 4}),
         Probe(name="factor 1", draw=_sizes(8, 10000.0, 512, 1.0, 1.0, 8.0), edge=True),
     ),
     misconceptions=(
@@ -131,7 +131,7 @@ YARN = Exercise(
         seldom(MORE, "YARN-NTK", (
             "Pairs are slowed down by a power of the factor that grows from pair to pair, as with "
             "another base. That is NTK scaling, without a ramp.")),
-        seldom(MORE, "YARN-POWER", (
+        mistake(STEPS, "YARN-POWER", (
             "On the ramp's far side the factor is raised to the power 2i / D with the base. It "
             "divides the frequency as it is.")),
         seldom(MORE, "YARN-FASTER", (

@@ -62,8 +62,13 @@ def _at_once(theta: Tensor, low: float, high: float, turns: Any) -> Any:
     return (torch.arange(len(theta)) > (low + high) / 2).double()
 
 
-def _blend(theta: Tensor, slowed: Tensor, factor: float) -> Any:
+def _blend(theta: Tensor, slowed: Tensor, factor: Any) -> Any:
     return (1 - slowed) * theta + slowed * theta / factor
+
+
+def _to_a_power(theta: Tensor, slowed: Tensor, factor: float) -> Any:
+    """Divide by the factor to the power 2i/D, as where it stands beside the base."""
+    return _blend(theta, slowed, factor ** (torch.arange(len(theta)) / len(theta)))
 
 
 def _concentration(factor: float) -> float:
@@ -89,6 +94,7 @@ STEPS = Pipeline(
         }),
         Step(name="blend", right=_blend, wrong={
             "YARN-LINEAR": (lambda theta, slowed, factor: theta / factor,),
+            "YARN-POWER": (_to_a_power,),
         }),
         Step(name="concentration", right=_concentration, wrong={
             "YARN-NOCONC": (lambda factor: 1.0,),
@@ -129,10 +135,6 @@ MORE: dict[str, tuple[Way, ...]] = {
     "YARN-STEP": (_with(ramp=_at_once),),
     "YARN-NTK": (_with(blend=lambda theta, slowed, factor: theta * factor ** (
         -torch.arange(len(theta)) / max(len(theta) - 1, 1))),),
-    "YARN-POWER": (
-        _with(blend=lambda theta, slowed, factor: (1 - slowed) * theta + slowed * theta * factor
-              ** (-torch.arange(len(theta)) / len(theta))),
-    ),
     "YARN-PLAIN": (_with(blend=lambda theta, slowed, factor: theta),),
     "YARN-FASTER": (
         _with(blend=lambda theta, slowed, factor: (1 - slowed) * theta + slowed * theta * factor),
