@@ -99,14 +99,14 @@ def rotate(
 
 
 def rope(
-    x: Float[Tensor, "*batch T D"], positions: Int[Tensor, " T"], base: float
+    x: Float[Tensor, "*batch T D"], positions: Int[Tensor, " T"], base: float = 10000.0
 ) -> Float[Tensor, "*batch T D"]:
     r"""Turn the whole of each query or key by its position.
 
     Args:
         x: queries or keys, one row per position; D is even.
         positions: where each row stands in the sequence; any integers.
-        base: b, of the frequencies b^(-2i/D).
+        base: b, of the frequencies b^(-2i/D); 10,000 in the paper.
 
     Returns:
         The turned rows; infinity and NaN as in ``rotate``.

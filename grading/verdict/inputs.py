@@ -38,6 +38,7 @@ def shown_input(value: Any) -> Any:
 #: Functions that are made by their names, as Python writes them.
 WRITTEN = {
     "rows mixed": "lambda x: torch.tensor({mix}).to(x) @ x @ torch.tensor({features}).to(x)",
+    "rows attended": "lambda x: torch.softmax(x @ x.T + torch.tensor({bias}).to(x), -1) @ x",
 }
 
 

@@ -49,6 +49,12 @@ def _rows_mixed(arguments: dict[str, Any], made: Mapping[str, Any]) -> Any:
     return lambda x: mix.to(x.dtype) @ x @ features.to(x.dtype)
 
 
+def _rows_attended(arguments: dict[str, Any], made: Mapping[str, Any]) -> Any:
+    """Build x -> softmax(x @ x.T + bias) @ x: attention that knows positions by the bias alone."""
+    bias = given(arguments["bias"])
+    return lambda x: torch.softmax(x @ x.T + bias.to(x.dtype), -1) @ x
+
+
 def _linear(arguments: dict[str, Any], made: Mapping[str, Any]) -> torch.nn.Module:
     """Build x -> x @ weight.T + bias as a module, with these parameters."""
     weight, bias = given(arguments["weight"]), given(arguments["bias"])
@@ -70,6 +76,7 @@ def _optimiser(kind: str) -> Callable[[dict[str, Any], Mapping[str, Any]], Any]:
 BUILDERS: dict[str, Callable[[dict[str, Any], Mapping[str, Any]], Any]] = {
     "across positions": _across_positions,
     "rows mixed": _rows_mixed,
+    "rows attended": _rows_attended,
     "linear": _linear,
     "SGD": _optimiser("SGD"),
     "AdamW": _optimiser("AdamW"),
