@@ -127,8 +127,8 @@ EMBEDDING_LEFT = Exercise(
     misconceptions=(
         Misconception(code="LEFT-PRE", wrong=_measure(lambda kind, stream, write: stream + write),
                       sentence=(
-            "The stream is never normalised: with kind = \"post\" you find what \"pre\" gives. "
-            "There every sum is divided by its root mean square, before the next write.")),
+            "Nothing is normalised between two writes: with kind = \"post\" you find what \"pre\" "
+            "gives. There every sum is divided by its root mean square, before the next write.")),
         Misconception(code="LEFT-POST", wrong=_measure(
             lambda kind, stream, write: _rms(stream + write)), sentence=(
             "Every sum is normalised: with kind = \"pre\" you find what \"post\" gives. There the "

@@ -152,8 +152,8 @@ RMS_NORM = Exercise(
             "eps is added to the root and not under it. For ordinary vectors that is nearly the "
             "same; where the mean square is as small as eps, it is something else entirely.")),
         mistake(RMS_STEPS, "RMS-NOEPS", (
-            "eps changes nothing. Small vectors come out too large, and a vector of zeros is "
-            "divided by 0."),
+            "eps changes nothing. Small vectors come out too large, and eps alone would keep a "
+            "vector of zeros from a division by 0."),
             lambda x, g, eps: x / x.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-12) * g),
         single("RMS-EPSFIXED", (
             "Whatever eps is handed over, one and the same number stands under the root. Models "
@@ -217,8 +217,8 @@ LAYER_NORM = Exercise(
             "eps is added to the standard deviation and not to the variance under the root. For "
             "ordinary vectors that is nearly the same; for small ones it is not.")),
         single("LN-NOEPS", (
-            "eps changes nothing. Vectors whose entries hardly differ come out too large, and "
-            "equal entries are divided by 0."),
+            "eps changes nothing. Vectors whose entries hardly differ come out too large, and eps "
+            "alone would keep equal entries from a division by 0."),
             _layer_with(divide=lambda x, square, eps: x / square.sqrt())),
         single("LN-EPSFIXED", (
             "Whatever eps is handed over, one and the same number stands under the root. Models "
@@ -231,6 +231,8 @@ LAYER_NORM = Exercise(
             "x is divided by its variance. The root of it, the standard deviation, brings the "
             "variance to 1."), _layer_with(divide=lambda x, square, eps: x / (square + eps))),
         mistake(LAYER_STEPS, "LN-NOSHIFT", "b is not used: nothing is added at the end."),
+        single("LN-BARE", "g and b are not used: this is the norm alone.",
+               _layer_with(affine=lambda x, g, b: x)),
         single("LN-NOGAIN", "g is not used.", _layer_with(affine=lambda x, g, b: x + b)),
         single("LN-SHIFTFIRST", (
             "b is added before the gain and so multiplied by g. It stands behind the gain."),
