@@ -385,6 +385,21 @@ def left_by_a_running_sum(kind: str, writes: int, C: int, n: int, generator: Any
     return float(((drawn[0] * stream).sum(-1) / lengths).mean())
 
 
+def left_by_angles(kind: str, writes: int, C: int, n: int, generator: Any) -> float:
+    """Draw in pieces, keep unit vectors, and take the cosine as 1 − |difference|² / 2."""
+    total = 0.0
+    for size in torch.arange(n).chunk(3):
+        first = torch.randn(len(size), C, generator=generator).double()
+        stream = first
+        for _ in range(writes):
+            stream = stream + torch.randn(len(size), C, generator=generator)
+            if kind == "post":
+                stream = F.normalize(stream, dim=-1) * C**0.5
+        difference = F.normalize(first, dim=-1) - F.normalize(stream, dim=-1)
+        total += float((1 - difference.square().sum(-1) / 2).sum())
+    return total / n
+
+
 def _fused(x: Any, norm: Any, attend: Any, think: Any) -> Any:
     return (h := x + attend(norm(x, 1))) + think(norm(h, 2))
 

@@ -164,6 +164,7 @@ RIGHT = (
     ("gated_d_ff", written.width_by_search),
     ("gated_d_ff", written.width_in_numpys_way),
     ("embedding_left", written.left_by_a_running_sum),
+    ("embedding_left", written.left_by_angles),
     ("block", written.block_in_a_walrus),
     ("block", written.block_in_place),
     ("block", written.block_of_modules),
