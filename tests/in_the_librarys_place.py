@@ -62,6 +62,13 @@ BEYOND = {
     r"test_a_height_is_finite_where_squares_are_infinite.*": (
         "places are asked for as far away as their squares are finite"
     ),
+    r"test_rms_norm_rounds_before_the_gain_and_gemmas_does_not": (
+        "half precision may be rounded once, behind the gain; the library rounds twice"
+    ),
+    r"test_a_gain_or_shift_of_another_size_is_refused": REFUSAL,
+    r"test_an_eps_that_cannot_be_is_refused.*": REFUSAL,
+    r"test_matrices_that_do_not_fit_are_refused": REFUSAL,
+    r"test_bfloat16\[silu\]": WIDER,
     r"test_nan_is_seen": "what a NaN in a key gives is not asked for",
     r"test_make_qk_for_equals_its_loops\[(identity|previous token|first token)-.*": (
         "the queries may be longer or shorter; the weights that they give are tested"

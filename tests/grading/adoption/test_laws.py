@@ -37,6 +37,9 @@ FILES = (
     "oracles/test_lookup_against_torch.py",
     "course_lib/attention/test_additive.py",
     "course_lib/recurrence/test_seq2seq.py",
+    "course_lib/layers/test_norms.py",
+    "course_lib/layers/test_activations.py",
+    "course_lib/layers/test_feed_forward.py",
 )
 
 
