@@ -67,9 +67,7 @@ def calls(case: str, n: int) -> dict[str, Call]:
         The calls, by name.
     """
     generator = torch.Generator().manual_seed(0)
-    *qkv, gradient = (
-        torch.randn(1, NUM_HEADS, n, HEAD_DIM, generator=generator) for _ in range(4)
-    )
+    *qkv, gradient = (torch.randn(1, NUM_HEADS, n, HEAD_DIM, generator=generator) for _ in range(4))
 
     def forward(name: str) -> Tensor:
         with torch.no_grad():

@@ -180,7 +180,9 @@ def tell(measured: Measured) -> tuple[Section, ...]:
     reach = f"n = {min(SIZES)} to {max(SIZES)}"
     bars = (
         at_most(f"time grows with n, {reach}: exponent", powers, MOST_POWER, WHY),
-        at_most("not slower than others' code for it, but for a tenth: ours over", beside(timed), MOST),
+        at_most(
+            "not slower than others' code for it, but for a tenth: ours over", beside(timed), MOST
+        ),
     )
     return (Section(title="Time that grows with n", text=text, table=table(timed), bars=bars),)
 
