@@ -17,6 +17,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from benchmarks.benchmark import Benchmark, Measured
 from benchmarks.measure import (
     UNKNOWN,
     Bar,
@@ -224,6 +225,23 @@ def sharing_section(measured: list[SharingRow]) -> Section:
     table = markdown(["how", "bytes beyond keys and values", "CPU ms"], lines)
     return Section(title="Sharing keys", text=text, table=table, bars=bars)
 
+
+def measure() -> Measured:
+    """Measure everything, as JSON keeps it."""
+    return {
+        "layers": [asdict(row) for row in layer_rows()],
+        "sharing": [asdict(row) for row in sharing_rows()],
+    }
+
+
+def tell(measured: Measured) -> tuple[Section, ...]:
+    """Set the sections of the page."""
+    layers = [LayerRow(**row) for row in measured["layers"]]
+    sharings = [SharingRow(**row) for row in measured["sharing"]]
+    return layer_section(layers), sharing_section(sharings)
+
+
+BENCHMARK = Benchmark(name="decoding", minutes=1.0, measure=measure, tell=tell)
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["layer"]:

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from benchmarks import attention, bpe, decoding, generation
+from benchmarks.benchmark import Measured
 from course_lib.plotting.colors import INK, MUTED, OUTPUT
 
 #: Ours is purple, the others are not; dashes and marks tell them apart without colours.
@@ -20,6 +21,30 @@ LINES = {
     attention.MODULE: (MUTED, "D--"),
     attention.FUSED: (INK, "o-"),
 }
+
+
+#: The benchmarks whose numbers the figure shows.
+SHOWN = ("attention", "decoding", "generation", "bpe")
+
+
+def of(measured: dict[str, Measured], machine: str) -> Figure:
+    """Draw what the benchmarks in SHOWN have measured.
+
+    Args:
+        measured: by name, as JSON keeps it.
+        machine: where it was measured.
+
+    Returns:
+        The figure.
+    """
+    return draw(
+        [attention.Row(**row) for row in measured["attention"]["rows"]],
+        [decoding.LayerRow(**row) for row in measured["decoding"]["layers"]],
+        [decoding.SharingRow(**row) for row in measured["decoding"]["sharing"]],
+        [generation.Row(**row) for row in measured["generation"]["rows"]],
+        [bpe.Row(**row) for row in measured["bpe"]["rows"]],
+        machine,
+    )
 
 
 def draw(

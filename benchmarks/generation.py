@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.benchmark import Benchmark, Measured
 from benchmarks.measure import Bar, Section, in_own_process, markdown
 from course_lib.config.attention import CausalAttentionConfig
 from course_lib.config.decoder import DecoderConfig, Unembedding
@@ -164,6 +165,19 @@ def step_seconds(row: Row, first: int, steps: int = 32) -> float:
     begin, end = max(first - 1, 0), first + steps - 1
     return (row.seconds[end] - row.seconds[begin]) / (end - begin)
 
+
+def measure() -> Measured:
+    """Measure everything, as JSON keeps it."""
+    measured, difference = rows()
+    return {"rows": [asdict(row) for row in measured], "difference": difference}
+
+
+def tell(measured: Measured) -> tuple[Section, ...]:
+    """Set the section of the page."""
+    return (section([Row(**row) for row in measured["rows"]], measured["difference"]),)
+
+
+BENCHMARK = Benchmark(name="generation", minutes=1.0, measure=measure, tell=tell)
 
 if __name__ == "__main__":
     if sys.argv[1:]:

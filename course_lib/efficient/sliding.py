@@ -1,5 +1,7 @@
 """Each query reads the last W positions, and nothing else is ever computed."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -50,28 +52,39 @@ def sliding_attention(
     Source: Beltagy et al. 2020 (arXiv:2004.05150), sec. 3.1, made causal; W counts the query's own
     position, as in Mistral 7B (arXiv:2310.06825) and gpt-oss.
     Cost: at most 4 B H T W (D + Dv) FLOPs for W >= 16; each block makes a mask of W (2W - 1)
-    numbers.
+    numbers, and a copy of the keys and values that it reads.
     """
     require_positive(window=window)
     require_groups("query", query, "key", key)
     require_same_positions("key", key, "value", value)
     require_key_values(key, value)
     require_same_size(query, key)
-    num_queries, ahead = query.shape[-2], key.shape[-2] - query.shape[-2]
-    block = max(window, _BLOCK)
-    outputs = []
-    for start in range(0, max(num_queries, 1), block):  # T = 0 is one empty block
-        rows = query[..., start : start + block, :]
-        stop = max(ahead + start + rows.shape[-2], 0)  # the keys up to the last query's own
-        first = min(max(ahead + start - window + 1, 0), stop)
-        outputs.append(_read(rows, key[..., first:stop, :], value[..., first:stop, :], window))
+    before_all = max(query.shape[-2] - key.shape[-2], 0)  # queries before the first key
+    asking = query[..., before_all:, :]
+    ahead = key.shape[-2] - asking.shape[-2]
+    queries = torch.split(asking, max(window, _BLOCK), dim=-2)
+    keys, values = (_within_reach(x, ahead, queries, window) for x in (key, value))
+    outputs = [value.new_zeros(*query.shape[:-2], before_all, value.shape[-1])]
+    for block in zip(queries, keys, values, strict=True):
+        outputs.append(_read(*block, window))
     return torch.cat(outputs, dim=-2)
+
+
+def _within_reach(
+    x: Tensor, ahead: int, queries: tuple[Tensor, ...], window: int
+) -> Iterator[Tensor]:
+    """Yield for each block of queries the keys of its positions, after the W - 1 before them.
+
+    The whole is split once: on the way back each slice of it would make a gradient of its length.
+    """
+    before, *parts = torch.split(x, [ahead, *(block.shape[-2] for block in queries)], dim=-2)
+    for own in parts:
+        first = max(before.shape[-2] - window + 1, 0)
+        yield torch.cat([before[..., first:, :], own], dim=-2)
+        before = own
 
 
 def _read(query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
     """Attend within one block, by PyTorch's kernel; its last query sits at its last key."""
-    num_queries, num_keys = query.shape[-2], key.shape[-2]
-    if num_keys == 0:
-        return value.new_zeros(*query.shape[:-1], value.shape[-1])
-    may_attend = window_mask(num_queries, num_keys, window, device=query.device)
+    may_attend = window_mask(query.shape[-2], key.shape[-2], window, device=query.device)
     return F.scaled_dot_product_attention(query, key, value, may_attend, enable_gqa=True)
