@@ -86,10 +86,10 @@ def functions_text(functions: Sequence[Function]) -> str:
 def _type(schema: object, where: str, indent: str = "") -> str:
     """One schema as a type; the lines of an object begin with the indent."""
     if not isinstance(schema, Mapping) or "oneOf" in schema:
-        kind = "oneOf" if isinstance(schema, Mapping) else type(schema).__name__
+        wrong = "oneOf" if isinstance(schema, Mapping) else type(schema).__name__
         raise ValueError(
             "a schema is a mapping that says one type, and no choice of schemas; that of "
-            f"{where!r} has {kind}"
+            f"{where!r} has {wrong}"
         )
     kind = schema.get("type")
     if isinstance(kind, list) and kind:
@@ -100,20 +100,20 @@ def _type(schema: object, where: str, indent: str = "") -> str:
         if "items" not in schema:
             return "Array<any>"
         return f"{_type(schema['items'], where, indent)}[]"
-    choices = schema.get("enum", []) if kind == "string" else []
+    choices = (schema.get("enum") or []) if kind == "string" else []
     quoted = [f'"{choice}"' for choice in choices if isinstance(choice, str)]
     return " | ".join(quoted) or (_TYPES.get(kind, "any") if isinstance(kind, str) else "any")
 
 
 def _object(schema: Schema, where: str, indent: str) -> str:
-    lines = [f"{indent}// {schema['description']}"] if "description" in schema else []
+    lines = [f"{indent}// {schema['description']}"] if schema.get("description") is not None else []
     lines.append("{")
-    for name, one in schema.get("properties", {}).items():
+    for name, one in (schema.get("properties") or {}).items():
         place = f"{where}.{name}"
         written = _type(one, place, f"{indent}    ")
         if one.get("nullable") is True and "null" not in written:
             written += " | null"
-        optional = "" if name in schema.get("required", []) else "?"
+        optional = "" if name in (schema.get("required") or []) else "?"
         default = f" // default: {_default(one)}" if "default" in one else ""
         lines += [f"{indent}{line}" for line in _comments(one)]
         lines.append(f"{indent}{name}{optional}: {written},{default}")
@@ -122,9 +122,9 @@ def _object(schema: Schema, where: str, indent: str) -> str:
 
 def _comments(schema: Schema) -> Iterator[str]:
     """What stands before a property, line by line."""
-    if "title" in schema:
+    if schema.get("title") is not None:
         yield from (f"// {schema['title']}", "//")
-    if "description" in schema:
+    if schema.get("description") is not None:
         yield f"// {schema['description']}"
     if schema.get("examples"):
         yield "// Examples:"
