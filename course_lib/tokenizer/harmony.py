@@ -11,11 +11,9 @@ from course_lib.tokenizer.vocabulary import HARMONY_SPECIALS, Tokenizer
 __all__ = [
     "Message",
     "Role",
-    "developer_text",
     "parse_messages",
     "render_messages",
     "render_prompt",
-    "system_text",
 ]
 
 _CONSTRAIN = "<|constrain|>"
@@ -81,46 +79,6 @@ class Message:
             raise ValueError(
                 f"a tool has a name and nobody else has one; name is {self.name!r}, of {self.role}"
             )
-
-
-def system_text(*, effort: str = "medium", date: str | None = None) -> str:
-    """Write the text of the first message: who the model is, how long it thinks, its channels.
-
-    Args:
-        effort: "low", "medium" or "high".
-        date: today, as "2025-06-28"; None says nothing about it.
-
-    Returns:
-        The text.
-
-    Raises:
-        ValueError: if effort is another word.
-
-    Source: gpt-oss (arXiv:2508.10925), sec. 2.5.2, and the ``openai-harmony`` package, 0.0.8.
-    """
-    if effort not in {"low", "medium", "high"}:
-        raise ValueError(f"the effort is low, medium or high; effort is {effort!r}, date {date!r}")
-    today = "" if date is None else f"\nCurrent date: {date}"
-    return (
-        "You are ChatGPT, a large language model trained by OpenAI.\n"
-        f"Knowledge cutoff: 2024-06{today}\n\nReasoning: {effort}\n\n"
-        "# Valid channels: analysis, commentary, final. "
-        "Channel must be included for every message."
-    )
-
-
-def developer_text(instructions: str) -> str:
-    """Write the text of the developer's message.
-
-    Args:
-        instructions: what others call a system prompt.
-
-    Returns:
-        The text, with its heading.
-
-    Source: the ``openai-harmony`` package, 0.0.8; without its declarations of tools.
-    """
-    return f"# Instructions\n\n{instructions}"
 
 
 def render_messages(tokenizer: Tokenizer, messages: Iterable[Message]) -> list[int]:

@@ -22,12 +22,12 @@ from course_lib.model.decoder import Decoder
 from course_lib.tokenizer.harmony import (
     Message,
     Role,
-    developer_text,
     parse_messages,
     render_messages,
     render_prompt,
-    system_text,
 )
+from course_lib.tokenizer.harmony_functions import Function, functions_text
+from course_lib.tokenizer.harmony_texts import developer_text, system_text
 from course_lib.tokenizer.vocabulary import HARMONY_SPECIALS
 from course_lib.zoo.gpt_oss import GPT_OSS_20B, gpt_oss_layers
 
@@ -101,6 +101,128 @@ def test_the_texts_of_system_and_developer_are_theirs() -> None:
     content = theirs.DeveloperContent.new().with_instructions("Talk like a pirate.")
     expected = theirs.Message.from_role_and_content(theirs.Role.DEVELOPER, content)
     assert render_messages(ours("o200k_harmony"), [DEVELOPER]) == encoding().render(expected)
+
+
+powers = st.integers(-30, 30)
+#: Texts of a schema, on one line or more; numbers as JSON has them.
+words = st.text(st.sampled_from('abz 1"/é\n'), max_size=6)
+numbers = st.one_of(
+    st.integers(-(10**6), 10**6),
+    st.builds(lambda digits, power: float(f"{digits}e{power}"), st.integers(-999, 999), powers),
+    st.booleans(),
+)
+defaults = st.one_of(words, numbers, st.none(), st.lists(st.one_of(words, st.integers(0, 9))))
+said = {
+    "title": words,
+    "description": words,
+    "examples": st.lists(st.one_of(words, st.integers(0, 9)), max_size=2),
+    "default": defaults,
+    "nullable": st.booleans(),
+    "minimum": st.integers(0, 3),  # which nobody writes
+}
+leaves = st.one_of(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["string", "number", "integer", "boolean", "null"])},
+        optional=said,
+    ),
+    st.fixed_dictionaries(
+        {"type": st.just("string"), "enum": st.lists(st.one_of(words, st.integers(0, 9)))},
+        optional=said,
+    ),
+    st.fixed_dictionaries(
+        {"type": st.lists(st.sampled_from(["string", "integer", "null", "number"]), max_size=3)},
+        optional=said,
+    ),
+    st.fixed_dictionaries({}, optional=said),
+)
+keys = st.text(st.sampled_from("abc_"), min_size=1, max_size=3)
+
+
+def of_objects(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    objects = st.fixed_dictionaries(
+        {"type": st.just("object")},
+        optional={
+            **said,
+            "properties": st.dictionaries(keys, inner, max_size=4),
+            "required": st.lists(keys, max_size=3),
+        },
+    )
+    arrays = st.fixed_dictionaries({"type": st.just("array")}, optional={**said, "items": inner})
+    return st.one_of(objects, arrays)
+
+
+schemas = st.recursive(leaves, of_objects, max_leaves=6)
+functions = st.builds(
+    Function,
+    name=st.text(st.sampled_from("af_.-9"), min_size=1, max_size=5),
+    description=st.text(st.sampled_from("ab \n\r/"), max_size=8),
+    parameters=st.one_of(st.none(), schemas),
+)
+
+
+def declared(
+    instructions: str | None, given: list[Function]
+) -> tuple[theirs.Message, theirs.Message]:
+    """Their system's and developer's messages."""
+    content = theirs.DeveloperContent.new()
+    if instructions is not None:
+        content = content.with_instructions(instructions)
+    if given:
+        tools = [theirs.ToolDescription.new(f.name, f.description, f.parameters) for f in given]
+        content = content.with_function_tools(tools)
+    system = theirs.Message.from_role_and_content(theirs.Role.SYSTEM, theirs.SystemContent.new())
+    return system, theirs.Message.from_role_and_content(theirs.Role.DEVELOPER, content)
+
+
+@given(
+    instructions=st.one_of(st.none(), st.text(max_size=9)),
+    given_functions=st.lists(functions, max_size=3),
+)
+@settings(max_examples=100)
+def test_any_declaration_is_theirs(
+    instructions: str | None, given_functions: list[Function]
+) -> None:
+    expected = encoding().render_conversation(
+        theirs.Conversation.from_messages(declared(instructions, given_functions))
+    )
+    text = developer_text(instructions, given_functions)
+    mine = [
+        Message(role=Role.SYSTEM, text=system_text(has_functions=bool(given_functions))),
+        Message(role=Role.DEVELOPER, text=text),
+    ]
+    assert encoding().decode(expected) == ours("o200k_harmony").decode(
+        render_messages(ours("o200k_harmony"), mine)
+    )
+    assert render_messages(ours("o200k_harmony"), mine) == expected
+    if given_functions:
+        assert text.endswith(functions_text(given_functions))
+
+
+def test_a_declaration_with_everything_is_theirs() -> None:
+    parameters = {
+        "type": "object",
+        "properties": {
+            "location": {"type": "string", "description": "The city and state."},
+            "format": {"type": "string", "enum": ["celsius", "fahrenheit"], "default": "celsius"},
+            "days": {"type": "array", "items": {"type": "integer"}, "default": [1, 2]},
+            "near": {
+                "type": "object",
+                "description": "A circle.",
+                "properties": {"km": {"type": "number", "default": 1e-7}},
+                "required": ["km"],
+            },
+        },
+        "required": ["location"],
+        "additionalProperties": False,
+    }
+    weather = Function(name="get_weather", description="Gets the weather.", parameters=parameters)
+    expected = encoding().render(declared("Be brief.", [weather])[1])
+    text = developer_text("Be brief.", [weather])
+    mine = Message(role=Role.DEVELOPER, text=text)
+    assert render_messages(ours("o200k_harmony"), [mine]) == expected
+    assert 'format?: "celsius" | "fahrenheit", // default: celsius\n' in text
+    assert "km: number, // default: 1e-7\n" in text
+    assert "additional" not in text
 
 
 texts = st.one_of(

@@ -59,6 +59,8 @@ WITHOUT_TWIN = {
     "course_lib.tokenizer.vocabulary.o200k_harmony_tokenizer": "it names the parts, which have "
     "twins",
     "course_lib.tokenizer.harmony": "a format, which openai-harmony has; there is no formula",
+    "course_lib.tokenizer.harmony_texts": "see harmony",
+    "course_lib.tokenizer.harmony_functions": "see harmony",
     "course_lib.layers.embedding.require_drawn": "it refuses; the models' tests match its words",
     "course_lib.cache.buffer": "it refuses and copies; the caches' tests match words and bytes",
     "course_lib.sizes": "it refuses; the tests of its callers match its words",

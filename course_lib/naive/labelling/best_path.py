@@ -24,10 +24,10 @@ def best_path(scores: Float64[np.ndarray, "T _"], rules: Rules) -> Int64[np.ndar
     for path in np.ndindex((num_labels,) * num_tokens):
         total = 0.0
         for token, label in enumerate(path):
-            total += scores[token, label]
-            total += first[label] if token == 0 else steps[path[token - 1], label]
+            total += float(scores[token, label])
+            total += float(first[label] if token == 0 else steps[path[token - 1], label])
         if num_tokens:
-            total += last[path[-1]]
+            total += float(last[path[-1]])
         if total > best_sum:
             best, best_sum = np.array(path, dtype=np.int64), total
     return best

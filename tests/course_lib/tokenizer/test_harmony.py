@@ -12,8 +12,9 @@ from course_lib.tokenizer.harmony import (
     parse_messages,
     render_messages,
     render_prompt,
-    system_text,
 )
+from course_lib.tokenizer.harmony_functions import Function, functions_text
+from course_lib.tokenizer.harmony_texts import developer_text, system_text
 from course_lib.tokenizer.vocabulary import HARMONY_SPECIALS
 
 
@@ -66,3 +67,38 @@ def test_a_head_with_two_recipients_is_refused() -> None:
     ids = tokenizer.encode_with_specials(" to=a<|channel|>final to=b<|message|>x<|end|>")
     with pytest.raises(ValueError, match="there are 2 and 0 in 'assistant to=a"):
         parse_messages(tokenizer, ids)
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a<|end|>", "f()"])
+def test_a_function_whose_call_could_not_be_read_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"name is {name!r}, of {len(name)} char")):
+        Function(name=name, description="x")
+
+
+@pytest.mark.parametrize(
+    ("inner", "words"),
+    [
+        ({"oneOf": [{"type": "string"}]}, "that of 'f.a' has oneOf"),
+        (True, "that of 'f.a' has bool"),
+        ({"type": "array", "items": {"oneOf": []}}, "that of 'f.a' has oneOf"),
+        ({"type": "object", "properties": {"b": 3}}, "that of 'f.a.b' has int"),
+    ],
+)
+def test_a_schema_that_is_no_single_type_is_refused(inner: object, words: str) -> None:
+    parameters = {"type": "object", "properties": {"a": inner}}
+    one = Function(name="f", description="x", parameters=parameters)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        functions_text([one])
+
+
+def test_a_default_that_json_cannot_hold_is_refused() -> None:
+    parameters = {"type": "object", "properties": {"a": {"default": float("nan")}}}
+    with pytest.raises(ValueError, match="JSON"):
+        functions_text([Function(name="f", description="x", parameters=parameters)])
+
+
+def test_without_functions_nothing_is_said_of_them() -> None:
+    assert developer_text("Be brief.") == "# Instructions\n\nBe brief."
+    assert "functions" not in system_text()
+    assert system_text(has_functions=True).startswith(system_text())
+    assert developer_text() == ""
