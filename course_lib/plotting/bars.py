@@ -66,7 +66,7 @@ def _counted(value: object) -> str:
     return f"{value:d}".replace("-", "−")  # Matplotlib hands on an integer of NumPy's
 
 
-def _signed(value: float) -> str:
+def _signed(value: object) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
