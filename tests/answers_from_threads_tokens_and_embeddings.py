@@ -19,7 +19,7 @@ from course_lib.tokenizer.pre_tokens import GPT2_PATTERN
 
 
 def only_pairs_at_even_places(ids: Any, pair: Any, merged: int) -> list[int]:
-    result = []
+    result: list[int] = []
     for at in range(0, len(ids), 2):
         two = ids[at : at + 2]
         result += [merged] if tuple(two) == tuple(pair) else two
@@ -27,19 +27,10 @@ def only_pairs_at_even_places(ids: Any, pair: Any, merged: int) -> list[int]:
 
 
 def a_merged_token_is_used_again(ids: Any, pair: Any, merged: int) -> list[int]:
-    result = []
+    result: list[int] = []
     for at, one in enumerate(ids):
         follows = at + 1 < len(ids) and (one, ids[at + 1]) == tuple(pair)
         result.append(merged if follows else one)
-    return result
-
-
-def found_by_counting(ids: Any, pair: Any, merged: int) -> list[int]:
-    """Merge the first place again and again, but only as often as the pair was counted."""
-    result = list(ids)
-    if tuple(pair) in list(pairwise(result)):
-        at = list(pairwise(result)).index(tuple(pair))
-        result[at : at + 2] = [merged]
     return result
 
 
@@ -70,7 +61,8 @@ def _learn(
 ) -> list[tuple[bytes, bytes]]:  # fmt: skip
     found = regex.findall(pattern, text) if pieces is None else pieces(text, pattern)
     words = [(symbols or _single)(piece) for piece in found]
-    ids, learnt = dict(BYTE_RANKS), []
+    ids = dict(BYTE_RANKS)
+    learnt: list[tuple[bytes, bytes]] = []
     while len(learnt) < merges:
         counts = (count or _counts)(words)
         if not counts or (again is not None and not again(counts)):
@@ -153,7 +145,8 @@ def all_counted_in_one_go(text: str, merges: int, pattern: str = GPT2_PATTERN) -
 
 def several_merges_at_once(text: str, merges: int, pattern: str = GPT2_PATTERN) -> Any:
     words = [_single(piece) for piece in regex.findall(pattern, text)]
-    ids, learnt = dict(BYTE_RANKS), []
+    ids = dict(BYTE_RANKS)
+    learnt: list[tuple[bytes, bytes]] = []
     while len(learnt) < merges:
         counts = _counts(words)
         best = sorted(counts, key=lambda p: (-counts[p], ids[p[0]], ids[p[1]]))[:2]
@@ -233,7 +226,8 @@ def learnt_with_counts_kept(text: str, merges: int, pattern: str = GPT2_PATTERN)
     for word, n in zip(words, times, strict=True):
         for pair in pairwise(word):
             counts[pair] += n
-    ids, learnt = dict(BYTE_RANKS), []
+    ids = dict(BYTE_RANKS)
+    learnt: list[tuple[bytes, bytes]] = []
     while len(learnt) < merges:
         counts = +counts
         if not counts:
@@ -305,7 +299,8 @@ def _joined(word: Any, a: bytes, b: bytes) -> Any:
 def learnt_with_an_ordered_text(text: str, merges: int, pattern: str = GPT2_PATTERN) -> Any:
     """Sort the pieces, which changes nothing, and take the best by two sorts."""
     words = [_single(piece) for piece in sorted(regex.findall(pattern, text))]
-    ids, learnt = dict(BYTE_RANKS), []
+    ids = dict(BYTE_RANKS)
+    learnt: list[tuple[bytes, bytes]] = []
     for _ in range(merges):
         counts = _counts(words)
         if not counts:
@@ -397,25 +392,18 @@ def grapheme_by_grapheme(piece: bytes, ranks: Any) -> list[int]:
         parts[at : at + 2] = [parts[at] + parts[at + 1]]
 
 
-def the_pair_that_is_most_frequent_here(piece: bytes, ranks: Any) -> list[int]:
-    parts = _parts(piece)
-    while True:
-        counts = Counter(pair for pair in pairwise(parts) if b"".join(pair) in ranks)
-        if not counts:
-            return [ranks[part] for part in parts]
-        a, b = max(counts, key=counts.get)  # type: ignore[arg-type]
-        at = next(at for at, pair in enumerate(pairwise(parts)) if pair == (a, b))
-        parts[at : at + 2] = [a + b]
-
-
-def the_last_rank_wins(piece: bytes, ranks: Any) -> list[int]:
-    parts = _parts(piece)
-    while True:
-        known = [(ranks[a + b], at) for at, (a, b) in enumerate(pairwise(parts)) if a + b in ranks]
-        if not known:
-            return [ranks[part] for part in parts]
-        at = max(known)[1]
-        parts[at : at + 2] = [parts[at] + parts[at + 1]]
+def in_walks_to_the_right(piece: bytes, ranks: Any) -> list[int]:
+    parts, changed = _parts(piece), True
+    while changed:
+        new, at, changed = [], 0, False
+        while at < len(parts):
+            union = b"".join(parts[at : at + 2])
+            is_known = at + 1 < len(parts) and union in ranks
+            new.append(union if is_known else parts[at])
+            at += 2 if is_known else 1
+            changed |= is_known
+        parts = new
+    return [ranks[part] for part in parts]
 
 
 def merged_by_rank(piece: bytes, ranks: Any) -> list[int]:
@@ -519,11 +507,6 @@ def read_as_though_it_lay_the_other_way(ids: Any, table: Any) -> Any:
     return table.reshape(C, V).T[ids]
 
 
-def an_own_random_table(ids: Any, table: Any) -> Any:
-    torch.manual_seed(3)
-    return torch.nn.Embedding(*table.shape, dtype=table.dtype)(ids)
-
-
 def embedded_by_masks(ids: Any, table: Any) -> Any:
     return sum((ids == v).unsqueeze(-1) * row for v, row in enumerate(table))
 
@@ -564,18 +547,6 @@ def unembedded_by_broadcasting(h: Any, table: Any) -> Any:
 
 def one_word_and_the_word_twice(e: Any, p: Any) -> Any:
     return torch.tensor([0]), torch.tensor([0, 0])
-
-
-def two_words_that_look_close(e: Any, p: Any) -> Any:
-    first = torch.zeros(len(p), dtype=torch.long)
-    second = first.clone()
-    second[-1] = len(e) - 1
-    return first, second
-
-
-def a_palindrome(e: Any, p: Any) -> Any:
-    first = torch.arange(len(p)) % 2
-    return first, first.flip(0)
 
 
 def drawn_and_turned(e: Any, p: Any) -> Any:

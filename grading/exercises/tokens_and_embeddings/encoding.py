@@ -12,6 +12,7 @@ from grading.exercises.tokens_and_embeddings.encoding_steps import (
     STEPS,
     greedy,
     in_the_order_of_the_dict,
+    in_walks,
     one_sweep,
     two_by_two,
 )
@@ -197,7 +198,7 @@ BPE_ENCODE = Exercise(
             "The highest rank is merged first. The lowest one was learnt first, and comes first.")),
         mistake(STEPS, "BPE-LEFTMOST", (
             "The first neighbours from the left that make a token are merged, whatever their rank. "
-            "Look at all of them, and merge those whose union has the lowest rank.")),
+            "Look at all of them, and merge those whose union has the lowest rank."), in_walks),
         mistake(STEPS, "BPE-FREQUENT", (
             "The neighbours that occur most often in the piece are merged first. That is how "
             "merges are learnt; here the ranks decide, which were counted on another text.")),

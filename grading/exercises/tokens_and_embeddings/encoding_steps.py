@@ -8,7 +8,7 @@ from typing import Any
 
 from grading.steps import Pipeline, Step
 
-__all__ = ["STEPS", "greedy", "in_the_order_of_the_dict", "one_sweep", "two_by_two"]
+__all__ = ["STEPS", "greedy", "in_the_order_of_the_dict", "in_walks", "one_sweep", "two_by_two"]
 
 Ranks = dict[bytes, int]
 Parts = list[bytes]
@@ -157,6 +157,22 @@ def two_by_two(piece: bytes, ranks: Ranks) -> list[int]:
         for at in range(0, len(parts), 2):
             union = b"".join(parts[at : at + 2])
             new += [union] if union in ranks else parts[at : at + 2]
+        if new == parts:
+            return [ranks[part] for part in parts]
+        parts = new
+
+
+def in_walks(piece: bytes, ranks: Ranks) -> list[int]:
+    """Walk to the right and merge what makes a token, and walk again until nothing does."""
+    parts = _bytes(piece)
+    while True:
+        new: Parts = []
+        at = 0
+        while at < len(parts):
+            union = b"".join(parts[at : at + 2])
+            is_known = at + 1 < len(parts) and union in ranks
+            new.append(union if is_known else parts[at])
+            at += 1 + is_known
         if new == parts:
             return [ranks[part] for part in parts]
         parts = new
