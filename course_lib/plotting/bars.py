@@ -66,7 +66,7 @@ def _counted(value: object) -> str:
     return f"{value:d}".replace("-", "−")  # Matplotlib hands on an integer of NumPy's
 
 
-def _signed(value: float) -> str:
+def _signed(value: object) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
@@ -84,7 +84,7 @@ def bars_compared(
 
     Args:
         panels: a title for each panel, and a name for each of its bars with its length, at
-            least 0; at most four panels.
+            least 0; at most four panels. Where all are of type int they are counts.
         label: what the lengths are.
         color: the bars' colour.
 
@@ -108,6 +108,9 @@ def bars_compared(
                 f"lengths that are compared begin at 0; {title!r} has {min(lengths.values()):g}"
             )
 
+    every = [length for panel in panels.values() for length in panel.values()]
+    shown = _counted if all(isinstance(one, int) for one in every) else _signed
+
     def draw(sheet: Sheet) -> Figure:
         height = (46 + ROW * len(names)) * len(panels) + 24
         figure, stacked = sheet_of_paper(sheet, height, len(panels))
@@ -116,7 +119,7 @@ def bars_compared(
         stacked[0].invert_yaxis()  # which all of them share
         for (title, lengths), axes in zip(panels.items(), stacked, strict=True):
             drawn = axes.barh(names, list(lengths.values()), color=color, height=0.66)
-            axes.bar_label(drawn, fmt=_signed, fontsize=sheet.letters, padding=4, color=INK)
+            axes.bar_label(drawn, fmt=shown, fontsize=sheet.letters, padding=4, color=INK)
             axes.margins(x=0.1, y=0.01)
             axes.grid(visible=False)
             axes.spines["bottom"].set_visible(False)

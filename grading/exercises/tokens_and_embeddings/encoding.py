@@ -12,7 +12,9 @@ from grading.exercises.tokens_and_embeddings.encoding_steps import (
     STEPS,
     greedy,
     in_the_order_of_the_dict,
+    in_walks,
     one_sweep,
+    two_by_two,
 )
 from grading.exercises.tokens_and_embeddings.telling import EXACT, pieces_in_words
 from grading.late import late
@@ -196,7 +198,7 @@ BPE_ENCODE = Exercise(
             "The highest rank is merged first. The lowest one was learnt first, and comes first.")),
         mistake(STEPS, "BPE-LEFTMOST", (
             "The first neighbours from the left that make a token are merged, whatever their rank. "
-            "Look at all of them, and merge those whose union has the lowest rank.")),
+            "Look at all of them, and merge those whose union has the lowest rank."), in_walks),
         mistake(STEPS, "BPE-FREQUENT", (
             "The neighbours that occur most often in the piece are merged first. That is how "
             "merges are learnt; here the ranks decide, which were counted on another text.")),
@@ -220,6 +222,9 @@ BPE_ENCODE = Exercise(
         Misconception(code="BPE-SWEEP", wrong=one_sweep, sentence=(
             "The piece is gone through once, and neighbours are merged in passing. A merge makes "
             "new neighbours, and all of them are looked at again.")),
+        Misconception(code="BPE-TWOBYTWO", wrong=two_by_two, sentence=(
+            "The parts are looked at two by two: the first and the second, the third and the "
+            "fourth. The second and the third are neighbours as well.")),
         Misconception(code="BPE-DICTORDER", wrong=in_the_order_of_the_dict, sentence=(
             "Tokens are tried in the order in which the dict lists them. Their ranks say which was "
             "learnt first, and a dict may list them in any order.")),

@@ -8,7 +8,7 @@ from typing import Any
 
 from grading.steps import Pipeline, Step
 
-__all__ = ["STEPS", "greedy", "in_the_order_of_the_dict", "one_sweep"]
+__all__ = ["STEPS", "greedy", "in_the_order_of_the_dict", "in_walks", "one_sweep", "two_by_two"]
 
 Ranks = dict[bytes, int]
 Parts = list[bytes]
@@ -51,6 +51,10 @@ def _lowest(parts: Parts, known: list[int], ranks: Ranks) -> int:
 
 def _highest(parts: Parts, known: list[int], ranks: Ranks) -> int:
     return max(known, key=lambda at: ranks[_union(parts, at)])
+
+
+def _last_of_the_highest(parts: Parts, known: list[int], ranks: Ranks) -> int:
+    return max(known, key=lambda at: (ranks[_union(parts, at)], at))
 
 
 def _last_of_the_lowest(parts: Parts, known: list[int], ranks: Ranks) -> int:
@@ -101,7 +105,7 @@ STEPS = Pipeline(
             "BPE-ONEPASS": (lambda rounds: rounds < 1,),
             "BPE-NOMERGE": (lambda rounds: False,)}),
         Step(name="choose", right=_lowest, wrong={
-            "BPE-HIGHEST": (_highest,), "BPE-LEFTMOST": (_leftmost,),
+            "BPE-HIGHEST": (_highest, _last_of_the_highest), "BPE-LEFTMOST": (_leftmost,),
             "BPE-LONGESTPAIR": (_longest,),
             "BPE-FREQUENT": (_most_frequent, _frequent_then_lowest),
             "BPE-PARTRANK": (_by_the_halves, _by_their_sum),
@@ -143,3 +147,32 @@ def in_the_order_of_the_dict(piece: bytes, ranks: Ranks) -> list[int]:
                 parts[at : at + 2] = [token]
             at += 1
     return [ranks[part] for part in parts]
+
+
+def two_by_two(piece: bytes, ranks: Ranks) -> list[int]:
+    """Look at the first two parts, then at the next two, until nothing changes."""
+    parts = _bytes(piece)
+    while True:
+        new: Parts = []
+        for at in range(0, len(parts), 2):
+            union = b"".join(parts[at : at + 2])
+            new += [union] if union in ranks else parts[at : at + 2]
+        if new == parts:
+            return [ranks[part] for part in parts]
+        parts = new
+
+
+def in_walks(piece: bytes, ranks: Ranks) -> list[int]:
+    """Walk to the right and merge what makes a token, and walk again until nothing does."""
+    parts = _bytes(piece)
+    while True:
+        new: Parts = []
+        at = 0
+        while at < len(parts):
+            union = b"".join(parts[at : at + 2])
+            is_known = at + 1 < len(parts) and union in ranks
+            new.append(union if is_known else parts[at])
+            at += 1 + is_known
+        if new == parts:
+            return [ranks[part] for part in parts]
+        parts = new

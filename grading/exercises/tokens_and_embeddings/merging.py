@@ -64,6 +64,14 @@ def _without_the_pair(ids: list[int], pair: tuple[int, int], merged: int) -> lis
     return [merged if one in pair else one for one in ids]
 
 
+def _two_by_two(ids: list[int], pair: tuple[int, int], merged: int) -> list[int]:
+    result: list[int] = []
+    for at in range(0, len(ids), 2):
+        two = ids[at : at + 2]
+        result += [merged] if tuple(two) == tuple(pair) else two
+    return result
+
+
 def _in_place(ids: list[int], pair: tuple[int, int], merged: int) -> list[int]:
     start = 0
     while start < len(ids) - 1:
@@ -108,8 +116,8 @@ MERGE_PAIR = Exercise(
     part="course_lib.tokenizer.bpe.merge_pair",
     next_rung="Of three equal tokens the first two became one. Which did the counting count twice?",
     probes=(
-        _probe("two occurrences", [3, 5, 8, 3, 5, 4, 5], (3, 5), 9),
-        _probe("the pair in the other order too", [5, 3, 5, 3, 3, 2, 6, 3], (3, 5), 12),
+        _probe("three occurrences", [3, 5, 8, 3, 5, 4, 3, 5, 5], (3, 5), 10),
+        _probe("the pair in the other order too", [3, 5, 3, 5, 5, 2, 6, 5], (5, 3), 12),
         _probe("three equal tokens in a row", [7, 7, 7, 4, 7], (7, 7), 11),
         _probe("five and four equal tokens in a row", [2, 2, 2, 2, 2, 1, 2, 2, 2, 2], (2, 2), 13),
         _probe("no occurrence", [6, 1, 4], (1, 6), 10),
@@ -130,6 +138,9 @@ MERGE_PAIR = Exercise(
             "first two become one.")),
         Misconception(code="BPE-ONEPASS", wrong=_walk(most=1), sentence=(
             "Only the first occurrence is merged. All of them are, in one go.")),
+        Misconception(code="BPE-TWOBYTWO", wrong=_two_by_two, sentence=(
+            "The tokens are looked at two by two, so a pair that begins at an odd place is not "
+            "seen. Every place may begin one.")),
         Misconception(code="BPE-EITHERORDER", wrong=_walk(matches=_any_order), sentence=(
             "The pair is merged in both orders. (3, 5) is another pair than (5, 3).")),
         Misconception(code="BPE-LEFTALONE", wrong=_walk(matches=_left_alone), sentence=(

@@ -165,7 +165,8 @@ SUM_IS_ORDER_BLIND = Exercise(
               draw=lambda generator: {"e": normal(generator, 2, 1), "p": normal(generator, 2, 1)}),
     ),
     misconceptions=(
-        Misconception(code="ORDER-SAME", wrong=_twice, sentence=(
+        Misconception(code="ORDER-SAME", wrong=_twice, recognise=lambda seen, truth: _same(
+            seen), sentence=(
             "Both are the same sentence. It takes the same tokens in another order; of a sentence "
             "that reads alike from both ends, the reverse is no other one.")),
         Misconception(code="ORDER-OTHERS", wrong=_others, also=(_next_ones,), sentence=(
@@ -191,6 +192,12 @@ SUM_IS_ORDER_BLIND = Exercise(
 def _flags(seen: Any) -> list[list[float]] | None:
     views = [view[0].tolist() for view in seen.values() if isinstance(view, list) and view]
     return views if len(views) == len(seen) else None
+
+
+def _same(seen: Any) -> bool:
+    """Some are the same sentence twice, and the others right."""
+    views = _flags(seen) or []
+    return any(view[0] == 1.0 for view in views) and all(view[3] == 1.0 for view in views)
 
 
 def _counts(seen: Any) -> bool:

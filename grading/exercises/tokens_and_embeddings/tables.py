@@ -13,7 +13,7 @@ from grading.exercises.shared.drawing import normal
 from grading.late import Tensor, late, torch
 from grading.observation.values import Array
 
-__all__ = ["EMBED", "ZEROS", "from_elsewhere", "of_zeros"]
+__all__ = ["EMBED", "FILLED", "ZEROS", "from_elsewhere", "small"]
 
 library = late("course_lib.layers.embedding")
 
@@ -29,12 +29,13 @@ def _ids(V: int, C: int, *shape: int) -> Any:
     return draw
 
 
-def of_zeros(draw: Any) -> Any:
-    """Draw as before, and a table of zeros."""
+def small(draw: Any, *, zeros: bool = False) -> Any:
+    """Draw the same small inputs each time, with a table or with one of zeros."""
 
     def drawn(generator: torch.Generator) -> Inputs:
-        inputs: Inputs = draw(generator)
-        return inputs | {"table": torch.zeros_like(inputs["table"])}
+        inputs: Inputs = draw(torch.Generator().manual_seed(5))
+        table = inputs["table"]
+        return inputs | {"table": torch.zeros_like(table) if zeros else table}
 
     return drawn
 
@@ -79,20 +80,21 @@ def _own_table(ids: Tensor, table: Tensor) -> Tensor:
     return fresh[ids]
 
 
-#: On these inputs all that comes from the table is 0.
-ZEROS = "a table of zeros"
+#: The same inputs with a table, and with one of zeros, from which only 0 can come.
+FILLED, ZEROS = "a small table", "the same with a table of zeros"
 
 
 def from_elsewhere(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
-    """Recognise results of the right shapes that a table of zeros does not make zero.
-
-    Rows that sum to 1 are probabilities, which are wrong for another reason.
-    """
-    pairs = [(view, truth[name]) for name, view in seen.items()]
-    if not all(isinstance(view, list) and view[0].shape == right[0].shape for view, right in pairs):
+    """Recognise what is the same whatever the table holds, or right but for what is added."""
+    if not all(
+        isinstance(view, list) and view[0].shape == truth[name][0].shape
+        for name, view in seen.items()
+    ):
         return False
-    sums = [view[0].sum(-1) for view, _ in pairs]
-    return bool((seen[ZEROS][0] != 0).any()) and not all(np.allclose(one, 1) for one in sums)
+    filled, zeros, right = seen[FILLED][0], seen[ZEROS][0], truth[FILLED][0]
+    if not np.isfinite(zeros).all() or np.allclose(zeros, 0):
+        return False
+    return bool(np.allclose(filled, zeros) or np.allclose(filled - zeros, right))
 
 
 EMBED = Exercise(
@@ -114,11 +116,13 @@ EMBED = Exercise(
               sizes={"T": 7, "V": 3, "C": 2}),
         Probe(name="a table as wide as it is long", draw=_ids(4, 4, 3), edge=True),
         Probe(name="one token", draw=_ids(6, 2, 1), edge=True),
-        Probe(name=ZEROS, draw=of_zeros(_ids(5, 2, 3)), edge=True),
+        Probe(name=FILLED, draw=small(_ids(5, 2, 3)), edge=True),
+        Probe(name=ZEROS, draw=small(_ids(5, 2, 3), zeros=True), edge=True),
     ),
     misconceptions=(
         Misconception(code="EMB-ONEHOTT", wrong=lambda ids, table: table.T[ids], also=(
             lambda ids, table: table[:, ids],
+            lambda ids, table: table.reshape(table.shape[1], -1).T[ids],
             lambda ids, table: _one_hot(ids, table.shape[0], table) @ table.T,
             lambda ids, table: _one_hot(ids, table.shape[0], table).mT @ table), sentence=(
             "The table lies the wrong way round, or the zeros and ones do. A token's vector is "

@@ -213,7 +213,9 @@ def _one_step(word: Word, pair: Pair) -> Word:
 STEPS = Pipeline(
     steps=(
         Step(name="pieces", right=found, wrong={
-            "BPE-NOSPLIT": (lambda text, pattern: [text],),
+            "BPE-NOSPLIT": (
+                lambda text, pattern: [text],
+                lambda text, pattern: ["".join(found(text, pattern))]),
             "BPE-PATTERN": (lambda text, pattern: found(text, DEFAULT),),
             "BPE-WORDS": (lambda text, pattern: text.split(),)}),
         Step(name="symbols", right=in_bytes, wrong={

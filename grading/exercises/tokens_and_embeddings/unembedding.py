@@ -7,7 +7,7 @@ from typing import Any
 
 from grading.exercise import Exercise, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
-from grading.exercises.tokens_and_embeddings.tables import ZEROS, from_elsewhere, of_zeros
+from grading.exercises.tokens_and_embeddings.tables import FILLED, ZEROS, from_elsewhere, small
 from grading.late import Tensor, late, torch
 
 __all__ = ["UNEMBED"]
@@ -61,7 +61,8 @@ UNEMBED = Exercise(
               sizes={"B": 3, "H": 2, "T": 5, "V": 8, "C": 4}),
         Probe(name="a table as wide as it is long", draw=_hidden(4, 4, 3), edge=True),
         Probe(name="one position", draw=_hidden(6, 2, 1), edge=True),
-        Probe(name=ZEROS, draw=of_zeros(_hidden(5, 2, 3)), edge=True),
+        Probe(name=FILLED, draw=small(_hidden(5, 2, 3)), edge=True),
+        Probe(name=ZEROS, draw=small(_hidden(5, 2, 3), zeros=True), edge=True),
     ),
     misconceptions=(
         Misconception(code="EMB-ONEHOTT", wrong=lambda h, table: h @ table, sentence=(

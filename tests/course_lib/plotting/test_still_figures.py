@@ -501,6 +501,13 @@ def test_compared_bars_lie_on_one_scale_with_a_name_each_in_the_same_order() -> 
     assert figure.axes[1].get_xlabel() == "weight"
 
 
+def test_counts_that_are_compared_have_no_decimals() -> None:
+    figure = bars_compared({"one": {"a": 13}, "two": {"a": 1200}}, label="tokens").drawn()
+    assert [axes.texts[0].get_text() for axes in figure.axes] == ["13", "1200"]
+    figure = bars_compared({"one": {"a": 13}, "two": {"a": 0.5}}, label="tokens").drawn()
+    assert [axes.texts[0].get_text() for axes in figure.axes] == ["13.00", "0.50"]
+
+
 @pytest.mark.parametrize(
     ("call", "parts"),
     [
