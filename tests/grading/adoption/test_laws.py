@@ -37,6 +37,9 @@ FILES = (
     "oracles/test_lookup_against_torch.py",
     "course_lib/attention/test_additive.py",
     "course_lib/recurrence/test_seq2seq.py",
+    "course_lib/positions/test_rope.py",
+    "course_lib/positions/test_rope_scaling.py",
+    "oracles/test_positions_against_others.py",
 )
 
 
