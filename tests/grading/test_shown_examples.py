@@ -16,8 +16,9 @@ from observed import case, trials
 from grading import check
 from grading.asking import function_of
 from grading.catalogue.kill_table import wrong_answers
-from grading.exercise import Exercise
+from grading.exercise import Exercise, Seen
 from grading.exercises import all_exercises, find
+from grading.observation.seen import Observation
 from grading.verdict.case import REFERENCE
 from grading.words.result import CheckResult
 
@@ -88,6 +89,14 @@ def output_of(exercise: Exercise, function: Any, inputs: dict[str, Any], name: s
     """Call a function on what is shown; return the named output."""
     made = function(*inputs.values())
     names = [output.name for output in exercise.outputs]
+    if exercise.view is not None:  # what is compared, and so what is shown
+        outputs = tuple(map(np.asarray, made if len(names) > 1 else (made,)))
+        held = {
+            key: np.asarray(one) if torch.is_tensor(one) else one for key, one in inputs.items()
+        }
+        made = exercise.view(Seen(inputs=held, outputs=outputs, returned=(), seen=Observation(),
+                                  observe=lambda *asked: None))  # fmt: skip
+        return np.asarray(made[names.index(name)])
     return np.asarray(made[names.index(name)] if len(names) > 1 else made)
 
 

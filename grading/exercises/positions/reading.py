@@ -28,7 +28,6 @@ def _layer(
         x = normal(generator, *leading, len(positions), C)
         drawn = {name: normal(generator, C, H * D) / C**0.5 for name in ("w_q", "w_k", "w_v")}
         # Larger queries and keys, so that where something stands shows in what is read.
-        drawn = {**drawn, "w_q": 2 * drawn["w_q"], "w_k": 2 * drawn["w_k"]}
         return {"x": x, **drawn, "H": H, "positions": torch.tensor(positions), "base": base}
 
     return draw
@@ -88,13 +87,14 @@ ROPE_ATTENTION = Exercise(
     next_rung="Add 1000 to all positions: nothing changes. That is what makes it relative.",
     probes=(
         Probe(name="a batch, base left out",
-              draw=_layer((5, 3, 8), (2, 9, 3, 30), LeftOut(10000.0), 2), gradient=True,
-              single=True, half=True, sizes={"B": 2, "T": 4, "C": 5, "H": 3, "D": 8}),
-        Probe(name="one sequence, base 100", draw=_layer((7, 3, 4), (1, 4, 6, 11, 20), 100.0),
-              sizes={"T": 5, "C": 7, "H": 3, "D": 4}),
+              draw=_layer((5, 2, 4), (2, 9, 3), LeftOut(10000.0), 6), gradient=True,
+              single=True, half=True, sizes={"B": 6, "T": 3, "C": 5, "H": 2, "D": 4}),
+        Probe(name="one sequence, one head, base 100",
+              draw=_layer((7, 1, 8), (1, 4, 6, 11, 20), 100.0),
+              sizes={"T": 5, "C": 7, "H": 1, "D": 8}),
         Probe(name="two leading axes, base=10000.0",
-              draw=_layer((6, 2, 4), (40, 8, 13), 10000.0, 5, 7),
-              sizes={"B": 7, "T": 3, "C": 6, "H": 2, "D": 4}),
+              draw=_layer((6, 3, 4), (40, 8), 10000.0, 5, 7),
+              sizes={"B": 7, "T": 2, "C": 6, "H": 3, "D": 4}),
         Probe(name="as many heads as positions", draw=_layer((6, 3, 4), (5, 1, 9), 10000.0, 2),
               edge=True),
         Probe(name="two positions, one head", draw=_layer((3, 1, 2), (3, 5), 10000.0), edge=True),

@@ -19,7 +19,7 @@ __all__ = ["ROPE"]
 
 library = late("course_lib.positions.rope")
 
-NARROW = "in bfloat16, at positions from 4970 to 5325"
+NARROW = "in float16, at positions from 4970 to 5325"
 #: Beside a zero no step rounds what it did not make: right answers are 1 % off at most.
 ROUNDED = Tolerance(rtol=0.02, atol=1e-3)
 
@@ -37,7 +37,7 @@ def _narrow(generator: torch.Generator) -> Inputs:
 
     355 is nearly 113 π, and 11 nearly 3.5 π: there a cosine or a sine is next to nothing.
     """
-    x = torch.zeros(4, 8, dtype=torch.bfloat16)
+    x = torch.zeros(4, 8, dtype=torch.float16)
     x[:, :4] = 2.0 ** torch.randint(-1, 3, (4, 4), generator=generator)
     return {"x": x, "positions": torch.tensor([4970, 4981, 5003, 5325]), "base": 10000.0}
 
@@ -136,9 +136,10 @@ ROPE = Exercise(
         seldom(MORE, "ROPE-OFF1", (
             "Each row is turned as though it stood one position later. Position 0 turns nothing.")),
         mistake(STEPS, "ROPE-HALFDTYPE", (
-            "Angles are computed or rounded in half precision. bfloat16 has 8 bits: it rounds 4999 "
-            "and 5001 to one number, and an angle of 5000 by up to 16 radians. Compute positions, "
-            "frequencies and their product in float32 at least; cosines and sines may be rounded."),
+            "Angles are computed or rounded in half precision. About 5000 float16 has every fourth "
+            "number alone and bfloat16 every 32nd, so an angle is off by radians. Compute "
+            "positions, frequencies and their product in float32 at least; cosines and sines may "
+            "be rounded."),
             *MORE["ROPE-HALFDTYPE"], recognise=_narrow_alone),
         mistake(STEPS, "ROPE-SIGN", (
             "The pairs turn the other way, by −θ. Some models do that, and alone it is no worse; "

@@ -73,8 +73,6 @@ YARN = Exercise(
     tolerance=Tolerance(rtol=2e-5, atol=1e-9),
     next_rung="With gpt-oss-20b's numbers the ramp starts at 8.0928 and ends at 17.3980.",
     probes=(
-        Probe(name="gpt-oss-20b's numbers", draw=_sizes(64, 150000.0, 4096, 32.0, 1.0, 32.0),
-              sizes={"D": 64, "P": 32}),
         Probe(name="12 entries, four times the context",
               draw=_sizes(12, 10000.0, 2048, 4.0, 2.0, 20.0), sizes={"D": 12, "P": 6}),
         Probe(name="a short context: even the first pair is on the ramp",
@@ -83,6 +81,8 @@ YARN = Exercise(
               draw=_sizes(10, 500.0, 9000, 16.0, 1.0, 16.0), sizes={"D": 10, "P": 5}),
         Probe(name="a ramp that would end far behind the last pair",
               draw=_sizes(8, 20.0, 60000, 6.0, 1.0, 4500.0), sizes={"D": 8, "P": 4}),
+        Probe(name="gpt-oss-20b's numbers", draw=_sizes(64, 150000.0, 4096, 32.0, 1.0, 32.0),
+              sizes={"D": 64, "P": 32}),
         Probe(name="factor 1", draw=_sizes(8, 10000.0, 512, 1.0, 1.0, 8.0), edge=True),
     ),
     misconceptions=(

@@ -40,6 +40,9 @@ FILES = (
     "course_lib/layers/test_norms.py",
     "course_lib/layers/test_activations.py",
     "course_lib/layers/test_feed_forward.py",
+    "course_lib/positions/test_rope.py",
+    "course_lib/positions/test_rope_scaling.py",
+    "oracles/test_positions_against_others.py",
 )
 
 
