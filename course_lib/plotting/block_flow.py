@@ -32,9 +32,9 @@ STATIONS = (
 MATRICES = ("w_q", "w_k", "w_v", "w_o", "w_gate", "w_up", "w_down")
 EPS = 1e-6
 #: A bar is cut beyond this number; the size beside it is not.
-CUT = 3
+CUT = 2.5
 #: Pixels of one, and of a weight of one; between bars; of a bar; of a row.
-UNIT, WEIGHT, PITCH, BAR, ROW, TOP = 6, 34, 14, 10, 50, 30
+UNIT, WEIGHT, PITCH, BAR, ROW, TOP = 9, 34, 14, 10, 54, 30
 
 
 @dataclass(frozen=True, slots=True)
