@@ -32,9 +32,9 @@ STATIONS = (
 MATRICES = ("w_q", "w_k", "w_v", "w_o", "w_gate", "w_up", "w_down")
 EPS = 1e-6
 #: A bar is cut beyond this number; the size beside it is not.
-CUT = 3
+CUT = 2.5
 #: Pixels of one, and of a weight of one; between bars; of a bar; of a row.
-UNIT, WEIGHT, PITCH, BAR, ROW, TOP = 6, 34, 14, 10, 50, 30
+UNIT, WEIGHT, PITCH, BAR, ROW, TOP = 9, 34, 14, 10, 54, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +62,27 @@ def flow(
         What each station holds, one row per token; the weights of all heads side by side.
     """
     before, after, at_sum = PLACES[place]
-    gain = torch.ones_like(x[0])
-
-    def norm(vectors: Tensor, *, is_there: bool) -> Tensor:
-        return rms_norm(vectors, gain, EPS) if is_there else vectors
-
-    found = {"x": x, "reads": norm(x, is_there=before)}
+    found = {"x": x, "reads": _normed(x, is_there=before)}
     query, key, value = (split_heads(found["reads"] @ matrices[f"w_{n}"], H) for n in "qkv")
     output, weights = scaled_dot_product_attention(query, key, value, causal_mask(len(x)))
     found["weights"] = weights.transpose(0, 1).flatten(1)
     found["found"] = merge_heads(output)
     found["writes"] = found["found"] @ matrices["w_o"]
-    found["adds"] = norm(found["writes"], is_there=after)
-    found["between"] = norm(x + found["adds"], is_there=at_sum)
-    found["reads again"] = norm(found["between"], is_there=before)
+    found["adds"] = _normed(found["writes"], is_there=after)
+    found["between"] = _normed(x + found["adds"], is_there=at_sum)
+    found["reads again"] = _normed(found["between"], is_there=before)
     found["gate"] = silu(found["reads again"] @ matrices["w_gate"])
     found["up"] = found["reads again"] @ matrices["w_up"]
     found["product"] = found["gate"] * found["up"]
     found["writes again"] = found["product"] @ matrices["w_down"]
-    found["adds again"] = norm(found["writes again"], is_there=after)
-    found["y"] = norm(found["between"] + found["adds again"], is_there=at_sum)
+    found["adds again"] = _normed(found["writes again"], is_there=after)
+    found["y"] = _normed(found["between"] + found["adds again"], is_there=at_sum)
     return found
+
+
+def _normed(vectors: Tensor, *, is_there: bool) -> Tensor:
+    """Apply a norm with gain 1 where there is one."""
+    return rms_norm(vectors, torch.ones_like(vectors[0]), EPS) if is_there else vectors
 
 
 def block_flow(
@@ -158,7 +158,7 @@ def _shapes(x: Tensor, matrices: Mapping[str, Tensor], H: int) -> dict[str, str]
     return {name: special.get(name, stream) for name in STATIONS}
 
 
-def name_of(station: str, place: str) -> str:
+def _name_of(station: str, place: str) -> str:
     """Return what a station is called where the norms stand so."""
     before, after, at_sum = PLACES[place]
     names = {
@@ -204,7 +204,7 @@ def _station(
     color = "muted" if is_stream else "output"
     if is_stream:
         yield mark("rect", "muted", x=column.left, y=top + 4, width=4, height=ROW - 12, rx=2)
-    yield words(name_of(name, "pre-norm"), column.left + 10, top + 18, part="name",
+    yield words(_name_of(name, "pre-norm"), column.left + 10, top + 18, part="name",
                 font_size=13, **start)  # fmt: skip
     yield words(shape, column.left + 10, top + 36, "muted", font_size=12, text_anchor="start")
     is_weights = name == "weights"

@@ -1,6 +1,9 @@
 """What the catalogue on the Transformer block takes as given: measured, and tried again."""
 
+import contextlib
+import io
 import math
+import re
 from typing import Any
 
 import pytest
@@ -13,10 +16,12 @@ from grading.exercises.transformer_block import EXERCISES
 from grading.exercises.transformer_block import testing as of_rms
 from grading.exercises.transformer_block.block import BLOCK
 from grading.exercises.transformer_block.measures import EMBEDDING_LEFT, LEFT, _add, _cosine
-from grading.exercises.transformer_block.questions import LEFT_OF_IT
+from grading.exercises.transformer_block.questions import BUGS, LEFT_OF_IT, _broken
+from grading.notebooks import ROOT, read_notebook
 from grading.verdict.case import ANSWER, Case
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+NOTEBOOK = ROOT / "solutions" / "transformer-block" / "transformer-block.ipynb"
 
 #: What the sentence of a way to test too little says that passes.
 PASSES = {
@@ -160,3 +165,39 @@ def test_the_measure_draws_little_on_its_last_probe() -> None:
     probes = EMBEDDING_LEFT.probes[0], EMBEDDING_LEFT.probes[-1]
     first, last = (probe.draw(torch.Generator())["n"] for probe in probes)
     assert last * 10 < first
+
+
+def cells() -> dict[str, str]:
+    return {cell["id"]: cell["source"] for cell in read_notebook(NOTEBOOK).cells}
+
+
+def test_the_real_case_is_the_one_that_is_judged() -> None:
+    space: dict[str, Any] = {"torch": torch}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(cells()["bug-code"], space)
+    generator = torch.Generator().manual_seed(0)
+    x, w = torch.randn(3, 4, generator=generator), torch.randn(4, 4, generator=generator)
+    torch.testing.assert_close(space["half_a_block_of_a_colleague"](x, w), _broken(x, w))
+    listed = dict(re.findall(r'\| `"([A-Z-]+)"` \| (.*) \|', cells()["bug-question"]))
+    assert listed == BUGS
+
+
+def test_the_worked_examples_come_out() -> None:
+    """A block and a translator, with the numbers that their tasks tell."""
+    same, ones = torch.eye(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+    x = torch.tensor([[3.0, 4.0]], dtype=torch.float64)
+    given = (x, ones, same, same, same, 10 * same, ones, same, same, 10 * same, 1, None, 0.0)
+    y = BLOCK.reference(*given)
+    assert f"[[{y[0, 0]:.4f}, {y[0, 1]:.4f}]]" in cells()["block-task"]
+    read = 10 * x / 12.5**0.5
+    for added in (read, y - x - read):
+        one, other = added[0].tolist()
+        assert re.search(rf"{one:.4f}\s+and\s+{other:.4f}", cells()["block-task"])
+    table = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 2.0]])
+    ids = torch.tensor([[1, 2]]), torch.tensor([[2, 1]]), torch.tensor([1])
+    (translator,) = (one for one in EXERCISES if one.name == "encoder_decoder")
+    logits = translator.reference(*ids, table, torch.zeros(3, 3, 2, 2), 0)
+    assert f"`{logits.int().tolist()}`" in cells()["translator-task"]
+    (wide,) = (one for one in EXERCISES if one.name == "gated_d_ff")
+    assert (wide.reference(4096, 256), wide.reference(512)) == (11008, 1365)
+    assert f"{torch.nn.functional.silu(torch.tensor(2.0)) * 60:.4f}" in cells()["swiglu-task"]

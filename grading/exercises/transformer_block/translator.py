@@ -94,7 +94,8 @@ ENCODER_DECODER = Exercise(
     outputs=(Output(name="logits", axes="B T V", dtype=None),),
     axes={"source": "B S", "target": "B T", "source_lengths": "B", "table": "V C",
           "w": "L M C C"},
-    fitted=known_ids, reference=lambda *inputs: STEPS.answer()(*inputs), equation="eq-cross",
+    fitted=known_ids, reference=lambda *inputs: STEPS.answer()(*inputs),
+    equation="queries-keys-values#eq-sdpa",
     next_rung="Change a target's last token: no row moves. Change its first: all but row 0 may.",
     probes=(
         Probe(name="three sources, two of them padded", draw=_texts(5, 4, (5, 2, 3), 6, 7, 1),

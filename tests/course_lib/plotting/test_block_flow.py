@@ -73,7 +73,8 @@ def test_the_last_station_is_what_the_block_returns(place: str) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_what_each_half_writes_is_what_the_module_writes(place: str) -> None:
-    block, seen = module(place), {}
+    block = module(place)
+    seen: dict[str, torch.Tensor] = {}
     for name in ("attention", "feed_forward"):
         getattr(block, name).register_forward_hook(
             lambda _, __, output, name=name: seen.setdefault(name, output[0].detach())
@@ -87,7 +88,7 @@ def test_what_each_half_writes_is_what_the_module_writes(place: str) -> None:
 def test_weights_of_all_heads_stand_side_by_side_and_sum_to_one() -> None:
     weights = flow(X, GIVEN, H, "pre-norm")["weights"]
     assert weights.shape == (T, H * T)
-    assert_close(weights.unflatten(1, (H, T)).sum(-1), torch.ones(T, H).double())
+    assert_close(weights.view(T, H, T).sum(-1), torch.ones(T, H).double())
 
 
 def test_the_figure_holds_a_bar_for_each_number_and_its_size() -> None:
