@@ -100,6 +100,16 @@ def output_of(exercise: Exercise, function: Any, inputs: dict[str, Any], name: s
     return np.asarray(made[names.index(name)] if len(names) > 1 else made)
 
 
+def seen_of(exercise: Exercise, function: Any, inputs: dict[str, Any]) -> Seen:
+    """Call a function on what is shown; return it as the exercise's words see it."""
+    made = (function(*inputs.values()),)
+    return Seen(inputs=inputs, outputs=made, returned=made, seen=Observation(), observe=nobody)
+
+
+def nobody(who: str, inputs: Any, *see: str) -> None:
+    """Stand in for whom words do not ask."""
+
+
 def raised_by(function: Any, inputs: dict[str, Any]) -> str:
     """Call a function that fails; return the error's name."""
     try:
@@ -137,6 +147,12 @@ def test_what_is_shown_can_be_computed_again(exercise: Exercise, who: Any) -> No
     if result.rule == "it runs without an error":
         assert rows == []
         assert raised_by(functions["yours"], inputs) in result.message
+        return
+    if exercise.told is not None:
+        assert rows == []
+        seen = [seen_of(exercise, function, inputs) for function in functions.values()]
+        told = exercise.told(*seen)
+        assert result.rule != "the values are right" or (told and told in result.message)
         return
     assert [row[3] for row in rows] == ["yours", "expected"]
     for is_shape, name, index, whose, text in rows:

@@ -23,14 +23,14 @@ def merge_pair(ids: Sequence[int], pair: tuple[int, int], merged: int) -> list[i
 
 def bpe_train(
     text: str,
-    num_merges: int,
+    merges: int,
     pre_tokens: Callable[[str], list[str]] = gpt2_pre_tokens,
 ) -> list[tuple[bytes, bytes]]:
     """Count all pairs in all pre-tokens, merge the first of the most frequent, count again."""
-    merges: list[tuple[bytes, bytes]] = []
+    learnt: list[tuple[bytes, bytes]] = []
     words = [[bytes([byte]) for byte in word.encode()] for word in pre_tokens(text)]
-    while len(merges) < num_merges:
-        ranks = ranks_from_merges(merges)
+    while len(learnt) < merges:
+        ranks = ranks_from_merges(learnt)
         counts: dict[tuple[bytes, bytes], int] = {}
         for word in words:
             for i in range(len(word) - 1):
@@ -39,14 +39,14 @@ def bpe_train(
         if not counts:
             break
         best = min(counts, key=lambda pair: (-counts[pair], ranks[pair[0]], ranks[pair[1]]))
-        merges.append(best)
+        learnt.append(best)
         for word in words:
             i = 0
             while i < len(word) - 1:
                 if (word[i], word[i + 1]) == best:
                     word[i : i + 2] = [best[0] + best[1]]
                 i += 1
-    return merges
+    return learnt
 
 
 def bpe_encode(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grading.exercise import Answer, Exercise, Inputs, Misconception, Output, Probe
-from grading.exercises.tokens_and_embeddings.telling import EXACT
+from grading.exercises.tokens_and_embeddings.telling import EXACT, ids_in_words
 from grading.late import late
 
 __all__ = ["MERGE_PAIR"]
@@ -111,7 +111,7 @@ MERGE_PAIR = Exercise(
     name="merge_pair", slug="tokens-and-embeddings", task="merge",
     title="Two neighbours become one", kind="implement", points=0.5, difficulty=1, importance=3,
     minutes=10, parameters=("ids", "pair", "merged"), outputs=(Output(name="ids", kind="list"),),
-    tolerance=EXACT, alike=EXACT, equation="eq-merge",
+    tolerance=EXACT, alike=EXACT, equation="eq-merge", told=ids_in_words,
     reference=lambda ids, pair, merged: library.merge_pair(ids, pair, merged),
     part="course_lib.tokenizer.bpe.merge_pair",
     next_rung="Of three equal tokens the first two became one. Which did the counting count twice?",

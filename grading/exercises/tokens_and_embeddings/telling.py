@@ -9,7 +9,15 @@ import numpy as np
 
 from grading.exercise import Seen, Tolerance
 
-__all__ = ["BYTE_IDS", "EXACT", "ids_of_merges", "merges_in_words", "pairs_of", "pieces_in_words"]
+__all__ = [
+    "BYTE_IDS",
+    "EXACT",
+    "ids_in_words",
+    "ids_of_merges",
+    "merges_in_words",
+    "pairs_of",
+    "pieces_in_words",
+]
 
 #: An id is right or wrong.
 EXACT = Tolerance(rtol=0.0, atol=0.001)
@@ -78,6 +86,12 @@ def merges_in_words(mine: Seen, right: Seen) -> str | None:
 
 def _joined(merge: Sequence[Any]) -> str:
     return f"{merge[0]!r} and {merge[1]!r}"
+
+
+def ids_in_words(mine: Seen, right: Seen) -> str | None:
+    """Say which ids came back, and which have to."""
+    came, wanted = mine.outputs[0], right.outputs[0]
+    return None if came == wanted else f"Yours is {came}; it has to be {wanted}."
 
 
 def pieces_in_words(mine: Seen, right: Seen) -> str | None:
