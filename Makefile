@@ -66,8 +66,8 @@ epub: book  ## the book for an e-reader, _build/attention.epub
 notebooks: book  ## the notebooks for download and Colab, in _build/notebooks
 	@$(RUN) book/_ext/downloads.py _build/notebooks
 
-bench: env-dev vocabularies  ## time and memory beside PyTorch and tiktoken (under ten minutes)
-	@$(RUN) -m benchmarks
+bench: env-dev vocabularies  ## time and memory beside PyTorch and tiktoken (under fifteen minutes); one part: make bench ONLY=exact
+	@$(RUN) -m benchmarks $(ONLY)
 
 clean:  ## remove what was made, but never work/ or the data of a class
 	@rm -rf _build .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
