@@ -37,6 +37,8 @@ FILES = (
     "oracles/test_lookup_against_torch.py",
     "course_lib/attention/test_additive.py",
     "course_lib/recurrence/test_seq2seq.py",
+    "course_lib/tokenizer/test_bpe.py",
+    "course_lib/layers/test_embedding.py",
 )
 
 
