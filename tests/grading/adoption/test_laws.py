@@ -43,6 +43,8 @@ FILES = (
     "course_lib/positions/test_rope.py",
     "course_lib/positions/test_rope_scaling.py",
     "oracles/test_positions_against_others.py",
+    "course_lib/tokenizer/test_bpe.py",
+    "course_lib/layers/test_embedding.py",
 )
 
 
