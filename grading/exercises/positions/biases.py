@@ -75,7 +75,9 @@ STEPS = Pipeline(
         }),
         Step(name="distances", right=_distances, wrong={
             "ALIBI-ALIGN": (lambda T, S: _top_left(T, S).abs(),),
-            "ALIBI-REVERSED": (lambda T, S: torch.arange(S).expand(T, S),),
+            # With the other sign it would be the next one, which has a sentence of its own.
+            "ALIBI-REVERSED": (Instead(lambda T, S: torch.arange(S).expand(T, S),
+                                       sign=lambda bias: -bias),),
             "ALIBI-KEYONLY": (Instead(lambda T, S: -torch.arange(S).expand(T, S),
                                       sign=lambda bias: -bias),),
             "ALIBI-OFF1": (lambda T, S: _distances(T, S) + 1,),

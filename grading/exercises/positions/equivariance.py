@@ -65,8 +65,7 @@ PROBES = (
     _probe("every row moved on by one, and so is the order", _mixed(
         lambda t, s, T: s == (t + 1) % T), (3, 0, 1, 2), 2),
     _probe("each row by itself, the last one a thousandth larger",
-           _mixed(lambda t, s, T: (t == s) * (1 + 2.0**-10 if t == T - 1 else 1.0)),
-           (3, 0, 1, 2), 3),
+           _mixed(lambda t, s, T: (t == s) * (1 + 2.0**-10 * (t == T - 1))), (3, 0, 1, 2), 3),
 )  # fmt: skip
 
 

@@ -73,10 +73,10 @@ YARN = Exercise(
     tolerance=Tolerance(rtol=2e-5, atol=1e-9),
     next_rung="With gpt-oss-20b's numbers the ramp starts at 8.0928 and ends at 17.3980.",
     probes=(
+        Probe(name="a short context: the ramp begins at the first pair",
+              draw=_sizes(16, 10000.0, 100, 8.0, 1.0, 32.0), sizes={"D": 16, "P": 8}),
         Probe(name="12 entries, four times the context",
               draw=_sizes(12, 10000.0, 2048, 4.0, 2.0, 20.0), sizes={"D": 12, "P": 6}),
-        Probe(name="a short context: even the first pair is on the ramp",
-              draw=_sizes(16, 10000.0, 100, 8.0, 1.0, 32.0), sizes={"D": 16, "P": 8}),
         Probe(name="a long context: the ramp ends behind the last pair",
               draw=_sizes(10, 500.0, 9000, 16.0, 1.0, 16.0), sizes={"D": 10, "P": 5}),
         Probe(name="a ramp that would end far behind the last pair",
