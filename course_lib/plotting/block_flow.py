@@ -189,7 +189,7 @@ def _drawn(
     for half, (column, title) in enumerate(zip(columns, titles, strict=True)):
         start: dict[str, Any] = {"text_anchor": "start", "font_weight": "bold"}
         yield words(title, column.left, column.top + 16, **start)
-        yield words("size", column.size, column.top + 16, "muted", text_anchor="end", font_size=12)
+        yield words("size", column.size, column.top + 16, "muted", text_anchor="end", font_size=13)
         for n, name in enumerate(STATIONS[7 * half : 7 * half + 7]):
             yield from _station(column, n, name, found[name], shapes[name])
 
@@ -206,7 +206,7 @@ def _station(
         yield mark("rect", "muted", x=column.left, y=top + 4, width=4, height=ROW - 12, rx=2)
     yield words(_name_of(name, "pre-norm"), column.left + 10, top + 18, part="name",
                 font_size=13, **start)  # fmt: skip
-    yield words(shape, column.left + 10, top + 36, "muted", font_size=12, text_anchor="start")
+    yield words(shape, column.left + 10, top + 36, "muted", font_size=13, text_anchor="start")
     is_weights = name == "weights"
     line = top + ROW - 8 if is_weights else top + ROW / 2 - 2
     yield mark("line", "muted", x1=column.bars, x2=column.bars + PITCH * len(vector) - 4, y1=line,

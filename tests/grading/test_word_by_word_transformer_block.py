@@ -140,7 +140,7 @@ ROWS: tuple[tuple[str, str, Any], ...] = (
     ("gated_d_ff", "cut off", lambda C, multiple_of=1: -(
         -math.ceil(8 * C / 3) // multiple_of) * multiple_of),
     ("gated_d_ff", "an int", lambda C, multiple_of=1: str(width(C, multiple_of))),
-    ("embedding_left", "n streams", lambda kind, writes, C, n, g: left(kind, writes, C, 1000, g)),
+    ("embedding_left", "n streams", lambda kind, writes, C, n, g: left(kind, writes, C, 300, g)),
     ("embedding_left", "so many writes", lambda kind, writes, C, n, g: left(kind, 2, C, n, g)),
     ("embedding_left", "C numbers", lambda kind, writes, C, n, g: left(kind, writes, 4, n, g)),
     ("embedding_left", "every draw from the generator",

@@ -159,8 +159,7 @@ RMS_NORM = Exercise(
             "Whatever eps is handed over, one and the same number stands under the root. Models "
             "differ in it: eps is an argument."),
             _rms_with(divide=lambda x, square, eps: x * (square + 1e-6).rsqrt()),
-            *(lambda x, g, eps, own=own: x * (x.square().mean(-1, keepdim=True) + own).rsqrt() * g
-              for own in (1e-5, 1e-8))),
+            _rms_with(divide=lambda x, square, eps: x * (square + 1e-5).rsqrt())),
         single("RMS-CLAMP", (
             "eps is a floor under the size, which counts only where a vector is smaller. It has to "
             "be added to the mean square, whatever that is."),
@@ -224,9 +223,7 @@ LAYER_NORM = Exercise(
             "Whatever eps is handed over, one and the same number stands under the root. Models "
             "differ in it: eps is an argument."),
             _layer_with(divide=lambda x, square, eps: x * (square + 1e-6).rsqrt()),
-            *(lambda x, g, b, eps, own=own: (x - x.mean(-1, keepdim=True))
-              * (x.var(-1, correction=0, keepdim=True) + own).rsqrt() * g + b
-              for own in (1e-5, 1e-8))),
+            _layer_with(divide=lambda x, square, eps: x * (square + 1e-5).rsqrt())),
         single("LN-NOROOT", (
             "x is divided by its variance. The root of it, the standard deviation, brings the "
             "variance to 1."), _layer_with(divide=lambda x, square, eps: x / (square + eps))),
