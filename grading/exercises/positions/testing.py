@@ -93,20 +93,15 @@ def _exactly(candidate: Answer) -> None:
 def _by_single_entries(candidate: Answer) -> None:
     """A right test without a rotation of its own: where a single 1 goes, entry by entry."""
     for D, base in ((8, 10000.0), (6, 50.0)):
-        at = torch.tensor([4, 1, 30])
-        for i in range(D // 2):
-            angles = at.double() * base ** (-2 * i / D)
-            for start, (here, there) in ((i, (1, 1)), (D // 2 + i, (1, -1))):
-                x = torch.zeros(3, D, dtype=torch.float64)
-                x[:, start] = 1
-                partner = (start + D // 2) % D
-                turned = candidate(x, at, base)
-                expected = torch.zeros_like(x)
-                expected[:, start], expected[:, partner] = (
-                    here * angles.cos(),
-                    there * angles.sin(),
-                )
-                assert (turned - expected).abs().max() < 1e-6
+        at, half = torch.tensor([4, 1, 30]), D // 2
+        angles = at.double()[:, None] * base ** (-torch.arange(half).double() / half)
+        expected = torch.zeros(D, 3, D, dtype=torch.float64)
+        for i in range(half):
+            cos, sin = angles[:, i].cos(), angles[:, i].sin()
+            expected[i, :, i], expected[i, :, half + i] = cos, sin
+            expected[half + i, :, i], expected[half + i, :, half + i] = -sin, cos
+        ones = torch.eye(D, dtype=torch.float64)[:, None, :].expand(D, 3, D).contiguous()
+        assert (candidate(ones, at, base) - expected).abs().max() < 1e-6
     both = torch.ones(3, 8, dtype=torch.float64)
     parts = torch.zeros_like(both)
     parts[:, :4] = 1
