@@ -139,7 +139,7 @@ EMBEDDING_LEFT = Exercise(
         Misconception(code="LEFT-ONEWRITE", wrong=_measure(one_write=True), sentence=(
             "One write is drawn and added again and again. Each write is drawn anew.")),
         Misconception(code="LEFT-COUNT", wrong=_measure(count=lambda writes: writes - 1), also=(
-            _measure(count=lambda writes: writes + 1), _measure(count=lambda writes: 2 * writes)),
+            _measure(count=lambda writes: writes + 1),),
             sentence="The stream gets another number of writes than the argument says."),
         Misconception(code="LEFT-DOT", wrong=_measure(
             said=lambda first, last: (first * last).mean()), also=(
