@@ -16,6 +16,10 @@ PUBLIC = {
     for name in public_functions(path)
 }
 
+#: The library's own is asked for a dtype, and keeps float64's digits where callers want them: an
+#: answer of float32, which its task allows, cannot stand in its place.
+OF_ONE_DTYPE = {"sinusoidal", "alibi_bias"}
+
 
 def part(name: str) -> Exercise:
     exercise = find(name)
@@ -26,6 +30,9 @@ def part(name: str) -> Exercise:
 def test_every_exercise_that_the_library_has_by_name_is_a_part() -> None:
     by_name = {full.rpartition(".")[2]: full for full in sorted(PUBLIC)}
     expected = {one.name: by_name.get(one.name, "") for one in all_exercises()}
+    for name in OF_ONE_DTYPE:
+        assert expected[name]
+        expected[name] = ""
     assert {one.name: one.part for one in all_exercises()} == expected
     assert len(parts()) >= 13
     assert {one.part for one in parts()} <= PUBLIC
