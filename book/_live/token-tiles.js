@@ -101,7 +101,7 @@
             .style("fill", "var(--" + (long > 1 ? "output" : "muted") + ")");
           write(svg, readable(tile.token, data.shown), middle, tile.y + 19, "piece", 13, "bold");
           Array.from(tile.token).forEach(function (one, n) {
-            write(svg, hex(one), middle + (n + 0.5 - long / 2) * sizes[0], tile.y + 36, "byte", 12);
+            write(svg, hex(one), middle + (n + 0.5 - long / 2) * sizes[0], tile.y + 36, "byte", 13);
           });
           write(svg, words.ids.get(tile.token), middle, tile.y + 53, "id", 13);
         });

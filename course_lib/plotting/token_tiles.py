@@ -154,5 +154,5 @@ def _drawn(tile: _Tile) -> Iterator[str]:
                 font_weight="bold", **middle)  # fmt: skip
     for byte, place in zip(tile.token, places, strict=True):
         yield words(f"{byte:02x}", tile.x + place + BYTE / 2, tile.y + 36, "on-part", part="byte",
-                    font_size=12)  # fmt: skip
+                    font_size=13)  # fmt: skip
     yield words(str(tile.id), tile.x + tile.width / 2, tile.y + 53, "on-part", part="id", **middle)

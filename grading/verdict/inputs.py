@@ -15,7 +15,7 @@ from grading.verdict.record import Told
 __all__ = ["shown_input"]
 
 #: More entries, or more characters, are no example that a person reads.
-READABLE, LINE = 24, 240
+READABLE, LINE = 36, 240
 
 
 def shown_input(value: Any) -> Any:

@@ -27,7 +27,8 @@ by_name = pytest.mark.parametrize("exercise", MEASURES, ids=lambda exercise: exe
 
 def test_every_chapter_has_a_measure() -> None:
     slugs = {exercise.slug for exercise in all_exercises()}
-    assert {exercise.slug for exercise in MEASURES} == slugs
+    # Tokens are counted, and nothing of them is drawn.
+    assert {exercise.slug for exercise in MEASURES} == slugs - {"tokens-and-embeddings"}
 
 
 def undrawn(exercise: Exercise, **change: Any) -> Any:

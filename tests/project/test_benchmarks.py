@@ -1,6 +1,7 @@
 """The benchmarks compare what is the same, see what is there, and tell what came out."""
 
 import json
+import re
 import platform
 from collections.abc import Callable
 from functools import partial
@@ -438,6 +439,15 @@ def test_a_figure_is_the_same_bytes_each_time(tmp_path: Path) -> None:
     assert "dc:date" not in one
 
 
+#: What the committed page was measured of, as long as no numbers are kept beside it.
+OLDER = [
+    "Attention",
+    "Decoding with a cache",
+    "Sharing keys",
+    "Generating with and without a cache",
+    "Byte-pair encoding",
+]
+
 #: What a machine without a GPU need not reach, each with its reason on the page.
 MAY_BE_MISSED = (
     "blockwise attention, n = 4096, over the fused one: forward (≤ 1.6)",
@@ -465,7 +475,10 @@ def test_the_committed_results_are_whole_and_what_is_missed_has_its_reason() -> 
 def test_the_committed_page_is_set_from_the_committed_numbers() -> None:
     kept = FOLDER / "measured.json"
     if not kept.exists():
-        pytest.skip("the page is older than the numbers that are kept beside it")
+        # The page was measured before numbers were kept: it says nothing of what came later.
+        written = (FOLDER / "RESULTS.md").read_text(encoding="utf-8")
+        assert re.findall(r"^## (.*)$", written, re.MULTILINE) == OLDER
+        return
     record = json.loads(kept.read_text(encoding="utf-8"))
     assert set(record) == set(bench.BENCHMARKS)
     assert page(*bench.told(record)) == (FOLDER / "RESULTS.md").read_text(encoding="utf-8")

@@ -145,13 +145,14 @@ ALIBI_BIAS = Exercise(
     view=lambda one: behind(one, one.inputs["T"], one.inputs["S"]),
     equation="eq-alibi", tolerance=Tolerance(rtol=1e-5, atol=1e-6),
     next_rung="Nothing here is learnt: position 10,000 has a bias as position 10 has.",
+    # 12 heads first: with a power of two, twice the slopes are those of heads counted from 0.
     probes=(
+        Probe(name="12 heads, 4 queries at the end of 6 keys", draw=_sizes(12, 4, 6),
+              sizes={"H": 12, "T": 4, "S": 6}),
         Probe(name="8 heads, 5 queries at the end of 7 keys", draw=_sizes(8, 5, 7),
               sizes={"H": 8, "T": 5, "S": 7}),
         Probe(name="4 heads, 3 queries at the end of 9 keys", draw=_sizes(4, 3, 9),
               sizes={"H": 4, "T": 3, "S": 9}),
-        Probe(name="12 heads, 4 queries at the end of 6 keys", draw=_sizes(12, 4, 6),
-              sizes={"H": 12, "T": 4, "S": 6}),
         Probe(name="6 heads, 2 queries at the end of 5 keys", draw=_sizes(6, 2, 5),
               sizes={"H": 6, "T": 2, "S": 5}),
         Probe(name="16 heads, one query at the end of 8 keys", draw=_sizes(16, 1, 8),
