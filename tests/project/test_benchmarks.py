@@ -1,8 +1,8 @@
 """The benchmarks compare what is the same, see what is there, and tell what came out."""
 
 import json
-import re
 import platform
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
