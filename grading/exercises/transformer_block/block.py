@@ -29,10 +29,11 @@ Way = Callable[..., Any]
 
 def _layer(
     T: int, sizes: tuple[int, int, int, int], leading: tuple[int, ...] = (), mask: Any = None,
-    eps: Any = 1e-3, size: float = 1.0, write: float = 1.0,
+    eps: Any = 1e-3, scales: tuple[float, float] = (1.0, 1.0),
 ) -> Any:  # fmt: skip
     """Draw a block of sizes C, H, D, F, whose stream has a mean and rows of several lengths."""
     C, H, D, F = sizes
+    size, write = scales  # of the stream, and of what both halves write
 
     def draw(generator: torch.Generator) -> Inputs:
         def matrix(rows: int, columns: int) -> Any:
@@ -103,7 +104,7 @@ BLOCK = Exercise(
               draw=_layer(4, (6, 2, 5, 7), (3,), LeftOut(), LeftOut()), gradient=True,
               single=True, sizes={"B": 3, "T": 4, "C": 6, "H": 2, "D": 5, "F": 7}),
         Probe(name="one sequence, whose halves write little",
-              draw=_layer(3, (4, 2, 5, 6), (), None, 1e-3, 1.0, 0.25), half=True,
+              draw=_layer(3, (4, 2, 5, 6), (), None, 1e-3, (1.0, 0.25)), half=True,
               sizes={"T": 3, "C": 4, "H": 2, "D": 5, "F": 6}),
         Probe(name="one sequence, a mask of shape (T, T), eps = 0.001",
               draw=_layer(5, (8, 4, 3, 6), (), _mask(5, 5)), gradient=True,
@@ -115,7 +116,7 @@ BLOCK = Exercise(
               draw=_layer(3, (8, 2, 5, 4), (2, 6), _mask(2, 6, 3, 3)),
               sizes={"B": 6, "T": 3, "C": 8, "H": 2, "D": 5, "F": 4}),
         Probe(name="a stream of small numbers, may_attend=None, eps = 0.000001",
-              draw=_layer(4, (6, 3, 2, 5), (), None, 1e-6, 5e-4),
+              draw=_layer(4, (6, 3, 2, 5), (), None, 1e-6, (5e-4, 1.0)),
               sizes={"T": 4, "C": 6, "H": 3, "D": 2, "F": 5}),
         Probe(name="as many examples as heads, each with its mask",
               draw=_layer(4, (6, 3, 2, 5), (3,), _mask(3, 4, 4)), edge=True),

@@ -21,13 +21,13 @@ __all__ = ["ENCODER_DECODER"]
 Way = Callable[..., Any]
 
 
-def _texts(S: int, T: int, lengths: tuple[int, ...], C: int, V: int, start_id: int,
+def _texts(positions: tuple[int, int], lengths: tuple[int, ...], C: int, V: int, start_id: int,
            size: float = 1.0) -> Any:  # fmt: skip
-    """Draw ids, a table, and matrices that keep the size of what they multiply."""
+    """Draw ids at S and T positions, a table, and matrices that keep what they multiply in size."""
 
     def draw(generator: torch.Generator) -> Inputs:
         B = len(lengths)
-        source, target = (torch.randint(V, (B, n), generator=generator) for n in (S, T))
+        source, target = (torch.randint(V, (B, n), generator=generator) for n in positions)
         # The first and the last token of a target differ, so that a rolled one is seen.
         target[:, 0] = (target[:, -1] + 1) % V
         return {
@@ -98,19 +98,21 @@ ENCODER_DECODER = Exercise(
     equation="queries-keys-values#eq-sdpa",
     next_rung="Change a target's last token: no row moves. Change its first: all but row 0 may.",
     probes=(
-        Probe(name="three sources, two of them padded", draw=_texts(5, 4, (5, 2, 3), 6, 7, 1),
+        Probe(name="three sources, two of them padded", draw=_texts((5, 4), (5, 2, 3), 6, 7, 1),
               gradient=True, single=True,
               sizes={"B": 3, "S": 5, "T": 4, "C": 6, "V": 7}),
-        Probe(name="targets longer than sources", draw=_texts(3, 6, (1, 3), 4, 9, 8),
+        Probe(name="targets longer than sources", draw=_texts((3, 6), (1, 3), 4, 9, 8),
               gradient=True, sizes={"B": 2, "S": 3, "T": 6, "C": 4, "V": 9}),
-        Probe(name="four sources without padding", draw=_texts(6, 3, (6, 6, 6, 6), 5, 8, 0),
+        Probe(name="four sources without padding", draw=_texts((6, 3), (6, 6, 6, 6), 5, 8, 0),
               sizes={"B": 4, "S": 6, "T": 3, "C": 5, "V": 8}),
-        Probe(name="two texts of short vectors", draw=_texts(4, 3, (4, 2), 5, 6, 3, 0.5), half=True,
+        Probe(name="two texts of short vectors", draw=_texts((4, 3), (4, 2), 5, 6, 3, 0.5),
+              half=True,
               sizes={"B": 2, "S": 4, "T": 3, "C": 5, "V": 6}),
-        Probe(name="a source of length 0", draw=_texts(4, 5, (2, 0, 4), 6, 8, 2), control=True,
+        Probe(name="a source of length 0", draw=_texts((4, 5), (2, 0, 4), 6, 8, 2),
+              control=True,
               gradient=True, sizes={"B": 3, "S": 4, "T": 5, "C": 6, "V": 8}),
-        Probe(name="sources as long as targets", draw=_texts(4, 4, (4, 3), 3, 6, 5), edge=True),
-        Probe(name="one token each", draw=_texts(1, 1, (1,), 2, 3, 2), edge=True),
+        Probe(name="sources as long as targets", draw=_texts((4, 4), (4, 3), 3, 6, 5), edge=True),
+        Probe(name="one token each", draw=_texts((1, 1), (1,), 2, 3, 2), edge=True),
     ),
     misconceptions=(
         mistake(STEPS, "ED-KVTGT", (
