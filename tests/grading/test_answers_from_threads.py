@@ -7,16 +7,16 @@ codes of mistakes, whose sentences were read against the answer and are true of 
 
 import functools
 import inspect
-import re
 import statistics
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import answers_from_threads as wrong
 import pytest
 import torch
 import unusual_answers
+from rows_of_threads import RAISES, RARE, G, Row, codes
 
 from grading import check
 from grading.exercises import all_exercises
@@ -27,28 +27,15 @@ ROOT = Path(__file__).parents[2]
 LOG = Path(__file__).with_name("answers_from_threads.md")
 
 
-G = "https://github.com/"
 SDPA = "scaled_dot_product_attention"
 masked, keep, pointing = wrong.masked, wrong.keep, wrong.pointing
 
-#: Why an answer that is refused has no name; the rule, the sizes and the example speak alone.
-RARE = "no mistake of the catalogue: the example shows it"
+#: More reasons why a refused answer has no name.
 TWO = "two mistakes at once, which nothing tells from another two"
-RAISES = "an error in words, with the line and the sizes"
 SHAPE = "the shapes are said, in letters"
 TOUCHED = "the argument that was changed is said"
 DTYPE = "the two dtypes are said"
 DETACHED = "the rule about gradients says it"
-
-
-class Row(NamedTuple):
-    """A wrong answer; `said` are the codes of its mistakes, or the reason why there is none."""
-
-    exercise: str
-    does: str
-    answer: Any
-    thread: str
-    said: str
 
 
 def table(exercise: str, *rows: tuple[str, Any, str, str]) -> tuple[Row, ...]:
@@ -354,10 +341,6 @@ RIGHT = tuple(
 def checked(exercise: str, answer: Any) -> tuple[CheckResult, float]:
     start = time.process_time()
     return check(answer, exercise=exercise), time.process_time() - start
-
-
-def codes(said: str) -> str | None:
-    return said if re.fullmatch(r"[A-Z0-9]+-[A-Z0-9]+(\+[A-Z0-9]+-[A-Z0-9]+)*", said) else None
 
 
 @pytest.mark.parametrize("row", [pytest.param(r, id=f"{r.exercise}: {r.does}") for r in ROWS])

@@ -7,36 +7,28 @@ codes of mistakes, whose sentences were read against the answer and are true of 
 
 import itertools
 import math
-import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import reduce
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
+from rows_of_threads import (
+    RAISES,
+    RARE,
+    G,
+    Row,
+    codes,
+    demand_accepted,
+    demand_refused,
+)
 
-from grading import check
 from grading.exercises import all_exercises
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LOG = Path(__file__).with_name("answers_from_threads_limits_of_rnns.md")
-G = "https://github.com/"
-
-#: Why an answer that is refused has no name; the rule, the sizes and the example speak alone.
-RARE = "no mistake of the catalogue: the example shows it"
-RAISES = "an error in words, with the line and the sizes"
-
-
-class Row(NamedTuple):
-    """A wrong answer; `said` are the codes of its mistakes, or the reason why there is none."""
-
-    exercise: str
-    does: str
-    answer: Any
-    thread: str
-    said: str
 
 
 # -- the state -------------------------------------------------------------------------------------
@@ -313,21 +305,14 @@ RIGHT = (
 )  # fmt: skip
 
 
-def codes(said: str) -> str | None:
-    return said if re.fullmatch(r"[A-Z0-9]+-[A-Z0-9]+(\+[A-Z0-9]+-[A-Z0-9]+)*", said) else None
-
-
 @pytest.mark.parametrize("row", [pytest.param(r, id=f"{r.exercise}: {r.does}") for r in ROWS])
 def test_a_wrong_answer_is_refused_and_called_what_it_is(row: Row) -> None:
-    result = check(row.answer, exercise=row.exercise)
-    assert not result.passed, str(result)
-    assert result.misconception == codes(row.said), str(result)
+    demand_refused(row)
 
 
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT, ids=[one[1].__name__ for one in RIGHT])
 def test_an_unusual_right_answer_is_accepted(exercise: str, answer: Any) -> None:
-    result = check(answer, exercise=exercise)
-    assert result.passed, str(result)
+    demand_accepted(exercise, answer)
 
 
 def test_all_exercises_of_each_kind_are_met() -> None:

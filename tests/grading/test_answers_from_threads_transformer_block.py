@@ -4,34 +4,20 @@
 step.
 """
 
-import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import answers_from_threads_transformer_block as written
 import pytest
+from rows_of_threads import RAISES, RARE, G, Row, demand_accepted, demand_refused, page
 
-from grading import check
 from grading.exercises.transformer_block import EXERCISES
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LOG = Path(__file__).with_name("answers_from_threads_transformer_block.md")
-G = "https://github.com/"
 
-#: Why an answer that is refused has no name; the rule, the sizes and the example speak alone.
-RARE = "no mistake of the catalogue: the example shows it"
-RAISES = "an error in words, with the line and the sizes"
+#: More reasons why a refused answer has no name.
 SHAPE = "the shapes are said, in letters"
-
-
-class Row(NamedTuple):
-    """A wrong answer; `said` are the codes of its mistakes, or the reason why there is none."""
-
-    exercise: str
-    does: str
-    answer: Any
-    thread: str
-    said: str
 
 
 ROWS = tuple(Row(*row) for row in (
@@ -178,21 +164,14 @@ RIGHT = (
 )
 
 
-def codes(said: str) -> str | None:
-    return said if re.fullmatch(r"[A-Z0-9]+-[A-Z0-9]+(\+[A-Z0-9]+-[A-Z0-9]+)*", said) else None
-
-
 @pytest.mark.parametrize("row", [pytest.param(r, id=f"{r.exercise}: {r.does}") for r in ROWS])
 def test_a_wrong_answer_is_refused_and_called_what_it_is(row: Row) -> None:
-    result = check(row.answer, exercise=row.exercise)
-    assert not result.passed, str(result)
-    assert result.misconception == codes(row.said), str(result)
+    demand_refused(row)
 
 
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT, ids=[row[1].__name__ for row in RIGHT])
 def test_an_unusual_right_answer_is_accepted(exercise: str, answer: Any) -> None:
-    result = check(answer, exercise=exercise)
-    assert result.passed, str(result)
+    demand_accepted(exercise, answer)
 
 
 def test_all_exercises_of_each_kind_are_met() -> None:
@@ -211,23 +190,5 @@ read against the answer and is true of it. The table is that of
 """
 
 
-def log() -> str:
-    """Return the page: counts, and a line for each wrong answer."""
-    named = [row for row in ROWS if codes(row.said)]
-    lines = [
-        HEAD,
-        f"{len(ROWS)} wrong answers: {len(ROWS)} refused; {len(named)} rightly named, 0 falsely "
-        f"named, {len(ROWS) - len(named)} without a name. {len(RIGHT)} unusual right answers: "
-        f"{len(RIGHT)} accepted.",
-        "",
-        "| exercise | thread | what the answer does | said |",
-        "|---|---|---|---|",
-    ]
-    for row in ROWS:
-        said = f"`{row.said}`" if codes(row.said) else row.said
-        lines.append(f"| `{row.exercise}` | {row.thread} | {row.does} | {said} |")
-    return "\n".join(lines) + "\n"
-
-
 def test_the_log_is_in_step() -> None:
-    assert LOG.read_text(encoding="utf-8") == log()
+    assert LOG.read_text(encoding="utf-8") == page(HEAD, ROWS, len(RIGHT))

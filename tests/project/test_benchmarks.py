@@ -162,6 +162,7 @@ def test_without_a_cache_every_step_reads_all() -> None:
 
 def same(*results: object, atol: float = 1e-5) -> None:
     first, *others = results
+    assert others, "one result is compared with nothing"
     for other in others:
         assert_close(other, first, rtol=0, atol=atol)
 
