@@ -16,6 +16,7 @@ from built_site import SITE
 from chapter_figures import names_before, page_with
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from site_visits import DESK, PHONE
+from woken_figures import wake
 
 from course_lib.softmax import softmax, softmax_with_sink
 
@@ -38,15 +39,7 @@ def address(where: str, server: str, slug: str) -> str:
 def awake(page: Page, url: str) -> Page:
     """Bring the figure into sight until it lives: late pictures may push it away again."""
     page.goto(url)
-    page.wait_for_function(
-        """() => {
-          const one = document.querySelector(".live-figure");
-          one.scrollIntoView({block: "center", behavior: "instant"});
-          return one.classList.contains("is-live");
-        }""",
-        polling=100,
-    )
-    return page
+    return wake(page, ".live-figure")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from built_site import SITE
 from chapter_figures import names_before, page_with
 from playwright.sync_api import Browser, BrowserContext, Page
 from site_visits import DESK, PHONE
+from woken_figures import wake
 
 FIGURE = '.live-figure[data-figure="gradient-norms"]'
 PLACES = pytest.mark.parametrize(("where", "size"), [("server", DESK), ("folder", PHONE)])
@@ -43,16 +44,7 @@ def awake(page: Page, where: str, server: str) -> Page:
     page.goto(
         f"{server if where == 'server' else SITE.as_uri() + '/'}{page_with('gradient_norms')}.html"
     )
-    page.wait_for_function(
-        """(figure) => {
-          const one = document.querySelector(figure);
-          one.scrollIntoView({block: "center", behavior: "instant"});
-          return one.classList.contains("is-live");
-        }""",
-        arg=FIGURE,
-        polling=100,
-    )
-    return page
+    return wake(page, FIGURE)
 
 
 def norms(chapter: dict[str, Any], matrix: str, squash: str, sigma: float) -> list[float]:

@@ -10,6 +10,7 @@ from chapter_figures import names_before
 from playwright.sync_api import Browser, Page, expect
 from site_visits import DESK, PHONE
 from torch import Tensor
+from woken_figures import wake
 
 from course_lib.efficient.reach import reach
 from course_lib.masks import causal_mask
@@ -39,16 +40,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 def awake(page: Page) -> Page:
     """Bring the figure into sight until it lives: pictures that come late may push it away."""
     page.goto(CHAPTER)
-    page.wait_for_function(
-        """(figure) => {
-          const one = document.querySelector(figure);
-          one.scrollIntoView({block: "center", behavior: "instant"});
-          return one.classList.contains("is-live");
-        }""",
-        arg=FIGURE,
-        polling=100,
-    )
-    return page
+    return wake(page, FIGURE)
 
 
 def filled(page: Page, part: str) -> Tensor:

@@ -11,6 +11,7 @@ from built_site import SITE
 from playwright.sync_api import Browser, Page
 from site_visits import DESK, PHONE
 from torch import Tensor
+from woken_figures import wake
 
 from course_lib.plotting.rotated_pairs import SIGNS, pair_products
 from course_lib.plotting.stretched_rotations import WAYS
@@ -56,15 +57,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 def awake(page: Page, figure: str) -> None:
     """Bring a figure into sight until it lives: pictures that come late may push it away."""
-    page.wait_for_function(
-        """(figure) => {
-          const one = document.querySelector(figure);
-          one.scrollIntoView({block: "center", behavior: "instant"});
-          return one.classList.contains("is-live");
-        }""",
-        arg=figure,
-        polling=100,
-    )
+    wake(page, figure)
 
 
 def numbers(labels: list[str]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from built_site import SITE
 from chapter_figures import names_before
 from playwright.sync_api import Browser, Page
 from site_visits import DESK, PHONE
+from woken_figures import wake
 
 from course_lib.lookup import kernel_regression, soft_lookup
 from course_lib.plotting.lookup_curve import HALVING
@@ -56,15 +57,7 @@ def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
 
 
 def awake(page: Page, figure: str) -> None:
-    page.wait_for_function(
-        """(figure) => {
-          const one = document.querySelector(`[data-figure="${figure}"]`);
-          one.scrollIntoView({block: "center", behavior: "instant"});
-          return one.classList.contains("is-live");
-        }""",
-        arg=figure,
-        polling=100,
-    )
+    wake(page, f'[data-figure="{figure}"]')
 
 
 def slide(page: Page, figure: str, name: str, value: float) -> str:

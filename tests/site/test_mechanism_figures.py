@@ -14,6 +14,7 @@ from built_site import ROOT, SITE
 from chapter_figures import names_before
 from playwright.sync_api import Browser, Page, expect
 from site_visits import DESK, PHONE
+from woken_figures import wake
 
 from course_lib.attention.dot_product import scaled_dot_product_attention
 from course_lib.plotting import colors
@@ -38,19 +39,6 @@ def awake(page: Page, url: str = CHAPTER, figure: str = STEPS) -> Page:
     """Bring a figure into sight until it lives: pictures that come late may push it away again."""
     page.goto(url)
     return wake(page, figure)
-
-
-def wake(page: Page, figure: str) -> Page:
-    page.wait_for_function(
-        """(figure) => {
-          const one = document.querySelector(figure);
-          one.scrollIntoView({block: "center", behavior: "instant"});
-          return one.classList.contains("is-live");
-        }""",
-        arg=figure,
-        polling=100,
-    )
-    return page
 
 
 def shown(page: Page, part: str, figure: str = STEPS) -> list[str]:
