@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
 from course_lib.plotting.standard import NARROW, Sheet
 
@@ -13,6 +14,8 @@ __all__ = ["label_ends", "label_on"]
 
 # Letters in a line of a label on a phone; a desk has room.
 LETTERS = 13
+#: Pixels that words side by side need between them.
+BESIDE = 8
 #: What a label says, its colour, and the point at which it stands.
 Label = tuple[str, str, tuple[float, float]]
 
@@ -48,7 +51,9 @@ def _keep_apart(axes: Axes, words: Sequence[Annotation]) -> None:
     middles = {n: (boxes[n].y0 + boxes[n].y1) / 2 for n in order}
     placed = dict(middles)
     for _ in range(40):
-        for low, high in itertools.pairwise(order):
+        for low, high in itertools.combinations(order, 2):
+            if not _share_columns(boxes[low], boxes[high]):
+                continue
             room = (boxes[low].height + boxes[high].height) / 2 + 1
             missing = room - (placed[high] - placed[low])
             if missing > 0:
@@ -56,6 +61,11 @@ def _keep_apart(axes: Axes, words: Sequence[Annotation]) -> None:
                 placed[high] += missing / 2
     for n in order:
         words[n].xyann = (8, placed[n] - middles[n])
+
+
+def _share_columns(one: Bbox, other: Bbox) -> bool:
+    """Return whether two boxes would meet if they stood at one height."""
+    return bool(one.x0 < other.x1 + BESIDE and other.x0 < one.x1 + BESIDE)
 
 
 def label_on(axes: Axes, sheet: Sheet, labels: Sequence[Label], falls: Sequence[bool]) -> None:
