@@ -152,8 +152,8 @@ RMS_NORM = Exercise(
             "eps is added to the root and not under it. For ordinary vectors that is nearly the "
             "same; where the mean square is as small as eps, it is something else entirely.")),
         mistake(RMS_STEPS, "RMS-NOEPS", (
-            "eps changes nothing. Small vectors come out too large, and eps alone would keep a "
-            "vector of zeros from a division by 0."),
+            "eps is not added under the root, and small vectors come out too large. There it also "
+            "keeps a vector of zeros from a division by 0."),
             lambda x, g, eps: x / x.square().mean(-1, keepdim=True).sqrt().clamp(min=1e-12) * g),
         single("RMS-EPSFIXED", (
             "Whatever eps is handed over, one and the same number stands under the root. Models "
