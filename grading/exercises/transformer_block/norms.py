@@ -216,8 +216,8 @@ LAYER_NORM = Exercise(
             "eps is added to the standard deviation and not to the variance under the root. For "
             "ordinary vectors that is nearly the same; for small ones it is not.")),
         single("LN-NOEPS", (
-            "eps changes nothing. Vectors whose entries hardly differ come out too large, and eps "
-            "alone would keep equal entries from a division by 0."),
+            "eps is not added under the root, and vectors whose entries hardly differ come out too "
+            "large. There it also keeps equal entries from a division by 0."),
             _layer_with(divide=lambda x, square, eps: x / square.sqrt())),
         single("LN-EPSFIXED", (
             "Whatever eps is handed over, one and the same number stands under the root. Models "
