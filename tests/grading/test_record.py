@@ -134,14 +134,14 @@ def test_a_record_without_the_newer_words_is_read():
     assert not Record.from_json(data).example.other
 
 
-LONG_DICT = {f"{number}": number for number in range(25)}
+LONG_DICT = {f"{number}": number for number in range(37)}
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (tensor(np.arange(24.0)), list(np.arange(24.0))),
-        (tensor(np.arange(25.0)), Told("numbers of shape (25,)")),
+        (tensor(np.arange(36.0)), list(np.arange(36.0))),
+        (tensor(np.arange(37.0)), Told("numbers of shape (37,)")),
         (Array("tensor", "float64", (), None, "a sparse"), Told("numbers of shape ()")),
         (Randomness(seed=1), Told("a torch.Generator")),
         (3, 3),
@@ -153,13 +153,14 @@ LONG_DICT = {f"{number}": number for number in range(25)}
         ([1, 2], Told("[1, 2]")),
         ((1,), Told("(1,)")),
         ((1, (2.5, None)), Told("(1, (2.5, None))")),
-        (list(range(25)), Told("a list of 25 entries")),
+        (list(range(36)), Told(str(list(range(36))))),
+        (list(range(37)), Told("a list of 37 entries")),
         (["x" * 240], Told("a list of 1 entry")),
         ([[0] * 1000, b"y" * 1000], Told("[a list of 1000 entries, 1000 bytes]")),
         ({b"ab": 7, "n": [1]}, Told("{b'ab': 7, 'n': [1]}")),
-        (LONG_DICT, Told("a dict of 25 entries")),
-        ({"d": LONG_DICT}, Told("{'d': a dict of 25 entries}")),
-        ([tensor([1.0, 2.0]), tensor(np.ones(25))], Told("[[1.0, 2.0], numbers of shape (25,)]")),
+        (LONG_DICT, Told("a dict of 37 entries")),
+        ({"d": LONG_DICT}, Told("{'d': a dict of 37 entries}")),
+        ([tensor([1.0, 2.0]), tensor(np.ones(37))], Told("[[1.0, 2.0], numbers of shape (37,)]")),
         (EachRank((tensor([1.0]), 3)), Told("on each rank: [[1.0], 3]")),
         (Named("linear", {"weight": tensor(np.ones(99))}), Told('"linear", made by its name')),
     ],

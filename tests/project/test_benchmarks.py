@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -197,14 +199,31 @@ def test_windows_that_are_compared_return_the_same(case: str) -> None:
     same(*(call() for call in efficient.calls(case, 3 * efficient.WINDOW).values()))
 
 
+def plain_growth(n: int) -> dict[str, Tensor]:
+    """Return what is measured alone where no other's package is there, with all pairs formed."""
+    shape = (1, growth.NUM_HEADS, n, growth.HEAD_DIM)
+    q, k, v = (growth.draw(*shape, seed=seed) for seed in range(3))
+    e, f = (growth.draw(growth.RANK, n, seed=seed) / n**0.5 for seed in (3, 4))
+    features = [functional.elu(x) + 1 for x in (q, k)]
+    shares = (features[0] @ features[1].mT).tril()
+    return {
+        growth.LINFORMER: functional.scaled_dot_product_attention(q, e @ k, f @ v),
+        growth.LINEAR: shares / shares.sum(-1, keepdim=True) @ v,
+    }
+
+
 def test_what_grows_with_n_is_compared_with_its_like() -> None:
+    plain = plain_growth(256)
     with torch.no_grad():
         for kind in growth.KINDS.values():
             for case, calls in kind(256).items():
                 results = [call() for call in calls.values()]
                 assert len({result.shape for result in results}) == 1 or "LSH" in case
+                if case in plain:
+                    results.append(plain.pop(case))
                 if "LSH" not in case:  # others hash by their own random turns
                     same(*results)
+    assert not plain
 
 
 def test_loading_is_watched_at_each_layer() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from living_bytes import LivingBytes
 from safetensors.torch import save_file
 from tiny_privacy_filter import IDS, OURS, C, E, F, L, original_layout, root_layout
 from torch import Tensor
 from torch.testing import assert_close
 
+from benchmarks.living_bytes import LivingBytes
 from course_lib.checkpoints.files import SafetensorsFiles
 from course_lib.checkpoints.loading import load_classifier_parts
 from course_lib.checkpoints.privacy_filter import privacy_filter_parts
