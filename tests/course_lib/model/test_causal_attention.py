@@ -67,16 +67,17 @@ def test_its_norms_of_queries_and_keys_are_the_functions() -> None:
 
 @given(seed=seeds)
 def test_a_gate_lets_through_a_part_of_each_entry_by_the_token_that_reads(seed: int) -> None:
-    plain = drawn(CONFIG)
-    gated = CausalAttention(replace(CONFIG, output_gate=OutputGate.PER_ENTRY), C).double()
+    filling = CausalAttentionConfig(num_heads=C, num_kv_heads=1, head_dim=1)  # H D is C
+    plain = drawn(filling)
+    gated = CausalAttention(replace(filling, output_gate=OutputGate.PER_ENTRY), C).double()
     x = normal(seed, B, T, C)
     with torch.no_grad():
         for name, weight in plain.named_parameters():
             gated.get_parameter(name).copy_(weight)
         assert_close(gated(x), plain(x) / 2)  # a gate of zeros
-        gated.w_gate.copy_(normal(seed + 1, C, H * D))
+        gated.w_gate.copy_(normal(seed + 1, C, C))
         # The last projection hides what passes, so both have the identity for it.
-        plain.w_o = gated.w_o = torch.nn.Parameter(torch.eye(H * D, dtype=x.dtype))
+        plain.w_o = gated.w_o = torch.nn.Parameter(torch.eye(C, dtype=x.dtype))
         assert_close(gated(x), plain(x) * torch.sigmoid(x @ gated.w_gate))
 
 
