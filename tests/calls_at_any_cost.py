@@ -11,6 +11,7 @@ from torch import Tensor
 from course_lib.efficient import (
     block_sparse,
     delta_rule,
+    forget_gate,
     kernel_attention,
     learnt_index,
     linear_attention,
@@ -196,6 +197,9 @@ CALLS = {
     "gated_delta_rule_in_chunks": Call(
         run=lambda *parts: delta_rule.gated_delta_rule_in_chunks(*parts)[0],
         tensors=(HEADS[0], SHORT_KEY, HEADS[2], *GATES), batched="bbbbb",
+    ),
+    "forget_gate": Call(
+        run=forget_gate.forget_gate, tensors=drawn((B, T, H), (H,), (H,)), batched="b--"
     ),
     "lsh_attention": Call(run=lsh_round, tensors=(HEADS[0], HEADS[2]), batched="bb"),
     "multi_round_lsh_attention": Call(

@@ -27,12 +27,15 @@ from torch import nn
 
 from course_lib.checkpoints.deepseek import from_deepseek
 from course_lib.checkpoints.interleaved import from_llama4
-from course_lib.config.attention_parts import Biases, Chunk, GrowingScale, Softmax
+from course_lib.checkpoints.qwen3_next import from_qwen3_next
+from course_lib.config.attention_parts import Biases, Chunk, GrowingScale, OutputGate, Softmax
 from course_lib.config.decoder import DecoderConfig
+from course_lib.config.delta_rule import GatedDeltaRuleConfig
 from course_lib.config.experts import (
     AffinityMixtureConfig,
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    GatedSharedMixtureConfig,
     InputWeightedMixtureConfig,
     ShareMixtureConfig,
 )
@@ -44,11 +47,13 @@ from course_lib.config.norms import (
     ProjectionQKNorm,
     RMSNormConfig,
     RMSNormWithoutGainConfig,
+    UnitOffsetRMSNormConfig,
 )
 from course_lib.config.rope import NoRope, RopeConfig, YarnScaling
 from course_lib.layers.activations import silu
 from course_lib.zoo.gpt_oss import gpt_oss_layers
 from course_lib.zoo.llama4 import llama4_layers
+from course_lib.zoo.qwen3_next import qwen3_next_layers
 
 #: Not rotated, of a value, of the latent vector, rotated.
 DEEPSEEK_D, DEEPSEEK_DV, DEEPSEEK_DC, DEEPSEEK_DR = 10, 14, 20, 8
@@ -148,7 +153,47 @@ def _llama4(**changes: object) -> Callable[[], nn.Module]:
     return model_of(hf.Llama4ForCausalLM, hf.Llama4TextConfig, **{**sizes, **changes})
 
 
+#: States of 5 times 7 numbers, three to a key; two shared experts side by side.
+STATES = GatedDeltaRuleConfig(
+    num_heads=6, num_key_heads=2, head_dim=5, value_dim=7, window=4, norm=RMS
+)
+GATED = replace(
+    HEADS,
+    rope=PARTLY,
+    qk_norm=HeadQKNorm(norm=UnitOffsetRMSNormConfig()),
+    output_gate=OutputGate.PER_ENTRY,
+)
+QWEN3_NEXT_EXPERTS = GatedSharedMixtureConfig(
+    num_experts=EXPERTS, experts_per_token=3, d_ff=20, num_shared=2
+)
+
+
+def _qwen3_next(model: type[nn.Module], config: type, **rope: object) -> Architecture:
+    sizes = {
+        "linear_num_value_heads": 6,
+        "linear_num_key_heads": 2,
+        "linear_key_head_dim": 5,
+        "linear_value_head_dim": 7,
+        "linear_conv_kernel_dim": 4,
+        "num_experts": EXPERTS,
+        "num_experts_per_tok": 3,
+        "moe_intermediate_size": 20,
+        "shared_expert_intermediate_size": 40,
+        "experts_implementation": "eager",
+        "rope_parameters": rope_of(1e4, partial_rotary_factor=0.4, **rope),
+    }
+    return Architecture(
+        theirs=model_of(model, config, **sizes),
+        ours=decoder_of(*qwen3_next_layers(L, STATES, GATED, QWEN3_NEXT_EXPERTS)),
+        convert=from_qwen3_next,
+    )
+
+
 MIXED: dict[str, Architecture] = {
+    "Qwen3-Next": _qwen3_next(hf.Qwen3NextForCausalLM, hf.Qwen3NextConfig),
+    "Qwen3.5": _qwen3_next(
+        hf.Qwen3_5MoeForCausalLM, hf.Qwen3_5MoeTextConfig, mrope_section=[1, 1, 0]
+    ),
     "Qwen3 MoE": Architecture(
         theirs=model_of(
             hf.Qwen3MoeForCausalLM,

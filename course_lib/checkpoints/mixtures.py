@@ -7,9 +7,9 @@ from torch import Tensor
 from course_lib.checkpoints.names import Checkpoint
 from course_lib.config.experts import (
     AffinityMixtureConfig,
-    GatedMixtureConfig,
-    GroupedMixtureSizes,
+    GatedSharedMixtureConfig,
     InputWeightedMixtureConfig,
+    MixtureSizes,
     ShareMixtureConfig,
 )
 from course_lib.number_formats.mxfp4 import mxfp4_dequantize
@@ -18,6 +18,7 @@ __all__ = [
     "affinity_mixture",
     "clamped_mixture",
     "gated_mixture",
+    "gated_shared_mixture",
     "input_weighted_mixture",
     "share_mixture",
     "unpacked_experts",
@@ -33,7 +34,7 @@ _BIASED = ("mlp.gate", "mlp", "block_sparse_moe")
 
 
 def gated_mixture(
-    source: Checkpoint, config: GatedMixtureConfig | GroupedMixtureSizes, theirs: str
+    source: Checkpoint, config: MixtureSizes, theirs: str
 ) -> dict[str, Float[Tensor, "..."]]:
     """Take the router and the experts of a SwiGLU mixture, however they are stored.
 
@@ -94,7 +95,7 @@ def affinity_mixture(
     biases = [f"{theirs}.{name}.e_score_correction_bias" for name in _BIASED]
     found = [name for name in biases if name in source.tensors]
     ours["feed_forward.b_router"] = source.take(found[0] if found else biases[0])
-    return ours | _shared(source, config, theirs)
+    return ours | _shared(source, f"{theirs}.mlp.shared_experts", config.num_shared)
 
 
 def share_mixture(
@@ -115,15 +116,39 @@ def share_mixture(
 
     Source: the names of DeepSeek-V2's released files, and transformers' of them.
     """
-    return gated_mixture(source, config, theirs) | _shared(source, config, theirs)
+    ours = gated_mixture(source, config, theirs)
+    return ours | _shared(source, f"{theirs}.mlp.shared_experts", config.num_shared)
 
 
-def _shared(source: Checkpoint, config: GroupedMixtureSizes, theirs: str) -> dict[str, Tensor]:
+def gated_shared_mixture(
+    source: Checkpoint, config: GatedSharedMixtureConfig, theirs: str
+) -> dict[str, Float[Tensor, "..."]]:
+    """Take a mixture, the experts that all tokens use, and their gate.
+
+    Args:
+        source: the checkpoint.
+        config: how many experts there are.
+        theirs: the layer's name in the checkpoint.
+
+    Returns:
+        Our names -> tensors, as of ``gated_mixture``, with the shared network and the gate.
+
+    Raises:
+        ValueError: if one of its tensors is missing.
+
+    Source: transformers' Qwen3-Next.
+    """
+    ours = gated_mixture(source, config, theirs)
+    ours |= _shared(source, f"{theirs}.mlp.shared_expert", config.num_shared)
+    ours["feed_forward.w_open"] = source.matrix(f"{theirs}.mlp.shared_expert_gate")
+    return ours
+
+
+def _shared(source: Checkpoint, theirs: str, num_shared: int) -> dict[str, Tensor]:
     """The network of the experts that all tokens use, where there are any."""
-    names = ("gate", "up", "down") if config.num_shared else ()
+    names = ("gate", "up", "down") if num_shared else ()
     return {
-        f"feed_forward.w_shared_{part}": source.matrix(f"{theirs}.mlp.shared_experts.{part}_proj")
-        for part in names
+        f"feed_forward.w_shared_{part}": source.matrix(f"{theirs}.{part}_proj") for part in names
     }
 
 
@@ -183,11 +208,8 @@ def input_weighted_mixture(
         "w_up": up.contiguous(),
         "w_down": source.take(f"{theirs}.feed_forward.experts.down_proj"),
     }
-    if config.num_shared:
-        for part in ("gate", "up", "down"):
-            shared = source.matrix(f"{theirs}.feed_forward.shared_expert.{part}_proj")
-            ours[f"w_shared_{part}"] = shared
-    return {f"feed_forward.{name}": tensor for name, tensor in ours.items()}
+    named = {f"feed_forward.{name}": tensor for name, tensor in ours.items()}
+    return named | _shared(source, f"{theirs}.feed_forward.shared_expert", config.num_shared)
 
 
 def unpacked_experts(

@@ -10,6 +10,7 @@ from course_lib.checkpoints.mixtures import (
     affinity_mixture,
     clamped_mixture,
     gated_mixture,
+    gated_shared_mixture,
     input_weighted_mixture,
     share_mixture,
 )
@@ -22,6 +23,7 @@ from course_lib.config.experts import (
     AffinityMixtureConfig,
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    GatedSharedMixtureConfig,
     InputWeightedMixtureConfig,
     ShareMixtureConfig,
 )
@@ -204,6 +206,8 @@ def _feed_forward(
             has_bias = False
         case GatedMixtureConfig():
             return gated_mixture(source, network, theirs)
+        case GatedSharedMixtureConfig():
+            return gated_shared_mixture(source, network, theirs)
         case ClampedMixtureConfig():
             return clamped_mixture(source, theirs)
         case AffinityMixtureConfig():

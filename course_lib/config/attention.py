@@ -6,11 +6,13 @@ from course_lib.config.attention_parts import (
     Biases,
     ByHeadDim,
     Everything,
+    OutputGate,
     Reach,
     Scale,
     ScoreStep,
     Softmax,
 )
+from course_lib.config.delta_rule import GatedDeltaRuleConfig
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.config.norms import NoQKNorm, QKNormConfig
 from course_lib.config.rope import NoRope, RopeConfig
@@ -35,6 +37,7 @@ class CausalAttentionConfig:
         score_steps: what happens to the scores before the mask, in order.
         reach: which keys a position may read.
         softmax: who takes the weight.
+        output_gate: what passes of what the heads give.
     """
 
     num_heads: int
@@ -47,6 +50,7 @@ class CausalAttentionConfig:
     score_steps: tuple[ScoreStep, ...] = ()
     reach: Reach = Everything()
     softmax: Softmax = Softmax.PLAIN
+    output_gate: OutputGate = OutputGate.NONE
 
     def __post_init__(self) -> None:
         _require_heads(self.num_heads, self.num_kv_heads, self.head_dim)
@@ -95,7 +99,10 @@ class AlibiAttentionConfig:
         )
 
 
-AttentionConfig = CausalAttentionConfig | LatentAttentionConfig | AlibiAttentionConfig
+#: What a layer lets its tokens learn from each other by; the last of them keeps no keys.
+AttentionConfig = (
+    CausalAttentionConfig | LatentAttentionConfig | AlibiAttentionConfig | GatedDeltaRuleConfig
+)
 
 
 def _require_heads(num_heads: int, num_kv_heads: int, head_dim: int) -> None:

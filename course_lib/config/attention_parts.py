@@ -11,6 +11,7 @@ __all__ = [
     "Chunk",
     "Everything",
     "GrowingScale",
+    "OutputGate",
     "QueryPreAttnScalar",
     "Reach",
     "Scale",
@@ -35,6 +36,13 @@ class Softmax(Enum):
 
     PLAIN = "the keys alone"
     WITH_SINKS = "the keys and one more score per head, which hands nothing over"
+
+
+class OutputGate(Enum):
+    """What passes of what the heads give, before the last projection."""
+
+    NONE = "all of it"
+    PER_ENTRY = "of each entry a part, by a gate that is made from the token (Qwen3-Next)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ __all__ = [
     "AffinityMixtureConfig",
     "ClampedMixtureConfig",
     "GatedMixtureConfig",
+    "GatedSharedMixtureConfig",
     "GroupedMixtureSizes",
     "InputWeightedMixtureConfig",
     "MixtureConfig",
@@ -120,8 +121,26 @@ class InputWeightedMixtureConfig(MixtureSizes):
         require_count(num_shared=self.num_shared)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatedSharedMixtureConfig(MixtureSizes):
+    """SwiGLU networks chosen by ``topk_router``, and shared ones behind a gate (Qwen3-Next).
+
+    The gate is one number of each token, for all that the shared experts give.
+
+    Attributes:
+        num_shared: experts that every token uses besides, at least 1.
+    """
+
+    num_shared: int = 1
+
+    def __post_init__(self) -> None:
+        MixtureSizes.__post_init__(self)
+        require_positive(num_shared=self.num_shared)
+
+
 MixtureConfig = (
     GatedMixtureConfig
+    | GatedSharedMixtureConfig
     | ClampedMixtureConfig
     | AffinityMixtureConfig
     | ShareMixtureConfig

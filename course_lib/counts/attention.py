@@ -5,13 +5,14 @@ from course_lib.config.attention import (
     AttentionConfig,
     CausalAttentionConfig,
 )
-from course_lib.config.attention_parts import Chunk, Everything, Softmax, Window
+from course_lib.config.attention_parts import Chunk, Everything, OutputGate, Softmax, Window
+from course_lib.config.delta_rule import GatedDeltaRuleConfig
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.config.norms import HeadQKNorm, NoQKNorm, ProjectionQKNorm
 from course_lib.counts.norms import norm_parameters
 from course_lib.sizes import require_count, require_positive
 
-__all__ = ["attention_parameters", "cache_elements"]
+__all__ = ["attention_parameters", "cache_elements", "state_bytes"]
 
 
 def attention_parameters(config: AttentionConfig, d_model: int) -> int:
@@ -28,7 +29,13 @@ def attention_parameters(config: AttentionConfig, d_model: int) -> int:
         \text{latent vector, rotary key}} + \underbrace{D_c H (D + D_v)}_{\text{keys, values}}
         + H D_v C
 
-    Queries from a latent vector of Dcq entries cost C Dcq + Dcq H (D + Dr), and the norm's gain.
+    Queries from a latent vector of Dcq entries cost C Dcq + Dcq H (D + Dr), and the norm's gain. A
+    gate on what the heads give costs C H D.
+
+    A gated delta rule has G queries and keys, H values with as many gates, a kernel of W rows, and
+    for each head what it writes and forgets:
+
+    .. math:: (C + W)(2 G D + H D_v) + 2\, C H D_v + 2\, C H + 2 H + D_v
 
     Args:
         config: the attention.
@@ -41,7 +48,7 @@ def attention_parameters(config: AttentionConfig, d_model: int) -> int:
         ValueError: if d_model is below 1, or no whole number.
 
     Source: Vaswani et al. 2017 (arXiv:1706.03762), sec. 3.2.2, with G key/value heads; DeepSeek-V2
-    (arXiv:2405.04434), sec. 2.1.
+    (arXiv:2405.04434), sec. 2.1; Yang et al. 2024 (arXiv:2412.06464), sec. 3.4.
     """
     require_positive(d_model=d_model)
     match config:
@@ -51,6 +58,8 @@ def attention_parameters(config: AttentionConfig, d_model: int) -> int:
             return _causal_parameters(config.without_slopes, d_model)
         case LatentAttentionConfig():
             return _latent_parameters(config, d_model)
+        case GatedDeltaRuleConfig():
+            return _delta_parameters(config, d_model)
 
 
 def cache_elements(config: AttentionConfig, num_tokens: int) -> int:
@@ -58,7 +67,8 @@ def cache_elements(config: AttentionConfig, num_tokens: int) -> int:
 
     .. math:: 2\, G D \min(n, W) \quad\text{or, latent,}\quad (D_c + D_r)\, n
 
-    A layer of chunks keeps as much as a window of a chunk's size.
+    A layer of chunks keeps as much as a window of a chunk's size. A layer with a state keeps 0 of
+    each token, and what ``state_bytes`` counts.
 
     Args:
         config: the attention.
@@ -85,6 +95,39 @@ def cache_elements(config: AttentionConfig, num_tokens: int) -> int:
             return cache_elements(config.without_slopes, num_tokens)
         case LatentAttentionConfig():
             return (config.latent_dim + config.rope.rotary_dim) * num_tokens
+        case GatedDeltaRuleConfig():
+            return 0  # what it keeps does not grow: see state_bytes
+
+
+def state_bytes(config: AttentionConfig, bytes_per_element: int = 2) -> int:
+    r"""Count the bytes that one layer keeps of a sequence however long it is.
+
+    .. math:: 4\, H D D_v + b\, (W - 1)(2 G D + H D_v)
+
+    The state is summed up over all tokens, so it is kept in float32 where b is less than 4. The
+    rows that the convolution reads again are in the model's own dtype.
+
+    Args:
+        config: the attention.
+        bytes_per_element: b, 2 for bfloat16.
+
+    Returns:
+        Bytes for one sequence; 0 where a layer keeps keys and values.
+
+    Raises:
+        ValueError: if bytes_per_element is below 1, or no whole number.
+
+    Source: Yang et al. 2024 (arXiv:2412.06464), sec. 3.4; the dtypes are those of transformers'
+    Qwen3-Next.
+    """
+    require_positive(bytes_per_element=bytes_per_element)
+    match config:
+        case GatedDeltaRuleConfig():
+            state = config.num_heads * config.head_dim * config.value_dim
+            rows = (config.window - 1) * sum(config.convolved)
+            return max(bytes_per_element, 4) * state + bytes_per_element * rows
+        case CausalAttentionConfig() | AlibiAttentionConfig() | LatentAttentionConfig():
+            return 0
 
 
 def _causal_parameters(config: CausalAttentionConfig, d_model: int) -> int:
@@ -94,6 +137,8 @@ def _causal_parameters(config: CausalAttentionConfig, d_model: int) -> int:
     count += sum(biases[letter] for letter in config.biases.value)
     if config.softmax is Softmax.WITH_SINKS:
         count += config.num_heads
+    if config.output_gate is OutputGate.PER_ENTRY:
+        count += d_model * wide
     match config.qk_norm:
         case NoQKNorm():
             return count
@@ -114,3 +159,10 @@ def _latent_parameters(config: LatentAttentionConfig, d_model: int) -> int:
     down = d_model * (latent + rotary) + norm_parameters(config.norm, latent)
     up = latent * heads * (config.head_dim + config.value_dim)
     return queries + down + up + heads * config.value_dim * d_model
+
+
+def _delta_parameters(config: GatedDeltaRuleConfig, d_model: int) -> int:
+    convolved, values = sum(config.convolved), config.num_heads * config.value_dim
+    made = (d_model + config.window) * convolved + 2 * d_model * values
+    per_head = 2 * d_model * config.num_heads + 2 * config.num_heads
+    return made + per_head + norm_parameters(config.norm, config.value_dim)

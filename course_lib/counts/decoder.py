@@ -20,7 +20,7 @@ from course_lib.config.decoder import (
     LogitBias,
     LogitFactor,
 )
-from course_lib.counts.attention import attention_parameters, cache_elements
+from course_lib.counts.attention import attention_parameters, cache_elements, state_bytes
 from course_lib.counts.feed_forward import (
     active_feed_forward_parameters,
     feed_forward_parameters,
@@ -133,6 +133,9 @@ def cache_elements_per_token(config: DecoderConfig) -> int:
 
     .. math:: \sum_{l=1}^{L} e_l, \qquad e_l = 2\, G_l D_l \quad\text{or, latent,}\quad D_c + D_r
 
+    A layer that keeps a state adds nothing: its state is there from the first token on, and as
+    large after the last. ``cache_bytes`` counts it.
+
     Args:
         config: the model.
 
@@ -142,13 +145,15 @@ def cache_elements_per_token(config: DecoderConfig) -> int:
 
     Source: Shazeer 2019 (arXiv:1911.02150), sec. 2.4; DeepSeek-V2 (arXiv:2405.04434), table 1.
     """
-    return cache_bytes(config, num_tokens=1, bytes_per_element=1)
+    return sum(cache_elements(layer.attention, 1) for layer in config.layers)
 
 
 def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int = 2) -> int:
     r"""Count the bytes of the cache after a number of tokens; a window keeps W of them.
 
-    .. math:: b \sum_{l=1}^{L} e_l \min(n, W_l)
+    .. math:: b \sum_{l=1}^{L} e_l \min(n, W_l) + \sum_{l=1}^{L} s_l
+
+    s is the state of a layer that keeps one, of the same size for each n above 0.
 
     Args:
         config: the model.
@@ -161,7 +166,7 @@ def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int =
     Raises:
         ValueError: if num_tokens is negative or bytes_per_element below 1.
 
-    Source: ``course_lib.counts.attention.cache_elements``, layer by layer.
+    Source: ``course_lib.counts.attention.cache_elements`` and ``state_bytes``, layer by layer.
     """
     require_whole(num_tokens=num_tokens, bytes_per_element=bytes_per_element)
     if num_tokens < 0 or bytes_per_element < 1:
@@ -170,7 +175,8 @@ def cache_bytes(config: DecoderConfig, num_tokens: int, bytes_per_element: int =
             f"num_tokens is {num_tokens} and bytes_per_element {bytes_per_element}"
         )
     kept = sum(cache_elements(layer.attention, num_tokens) for layer in config.layers)
-    return bytes_per_element * kept
+    states = sum(state_bytes(layer.attention, bytes_per_element) for layer in config.layers)
+    return bytes_per_element * kept + (states if num_tokens else 0)
 
 
 def _num_norms(arrangement: Arrangement) -> int:

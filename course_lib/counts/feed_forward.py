@@ -3,6 +3,7 @@
 from course_lib.config.experts import (
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    GatedSharedMixtureConfig,
     GroupedMixtureSizes,
     InputWeightedMixtureConfig,
     MixtureConfig,
@@ -27,7 +28,8 @@ def feed_forward_parameters(config: FeedForwardConfig, d_model: int) -> int:
 
     .. math:: 3 E C F + C E \quad\text{or, clamped,}\quad E (3 C F + 2 F + C) + C E + E
 
-    Shared experts count beside the E; a bias that only balances loads is no parameter.
+    Shared experts count beside the E, and their gate, where they have one, as C; a bias that only
+    balances loads is no parameter.
 
     Args:
         config: the network.
@@ -85,6 +87,8 @@ def _mixture_parameters(config: MixtureConfig, d_model: int, experts: int) -> in
             | InputWeightedMixtureConfig(num_shared=num_shared)
         ):
             return (experts + num_shared) * one + router
+        case GatedSharedMixtureConfig(num_shared=num_shared):
+            return (experts + num_shared) * one + router + d_model
         case ClampedMixtureConfig():
             biases = 2 * config.d_ff + d_model
             return experts * (one + biases) + router + config.num_experts

@@ -1,4 +1,4 @@
-"""The gate of gpt-oss: a SwiGLU between bounds, open where what it gates is zero."""
+"""Gates: a sigmoid on what passes, and gpt-oss's SwiGLU, open where what it gates is zero."""
 
 import torch
 from jaxtyping import Float
@@ -6,9 +6,10 @@ from torch import Tensor
 
 from course_lib.kinds import require_floats
 from course_lib.precision import at_least_float32
+from course_lib.shapes import require_axes
 from course_lib.sizes import require_above_zero
 
-__all__ = ["oai_swiglu"]
+__all__ = ["oai_swiglu", "sigmoid_gate"]
 
 
 def oai_swiglu(
@@ -53,3 +54,45 @@ def oai_swiglu(
     gate = wide[..., ::2].clamp(max=limit)
     up = wide[..., 1::2].clamp(-limit, limit)
     return (gate * torch.sigmoid(alpha * gate) * (up + 1)).to(x.dtype)
+
+
+def sigmoid_gate(
+    x: Float[Tensor, "*batch _"], gate: Float[Tensor, "*batch _"]
+) -> Float[Tensor, "*batch _"]:
+    r"""Let through a part of each number, from nothing to all of it.
+
+    .. math:: y_i = \sigma(g_i)\, x_i
+
+    or, with one gate g for all entries of a vector, σ(g) in each place.
+
+    Qwen3-Next has such gates on what attention gives, one for each entry, and on what the shared
+    expert gives, one for each token. A head whose softmax must weigh something can be shut so.
+
+    Args:
+        x: what passes.
+        gate: g, before the sigmoid: one number for each entry of x, or one for all of a vector.
+
+    Returns:
+        One number for each of x, in its dtype; half precision is computed in float32 and rounded
+        once. A gate of minus infinity gives 0, of plus infinity x. NaN in a gate reaches what it
+        gates.
+
+    Raises:
+        ValueError: if x or gate holds no floating-point numbers, or there is neither one gate for
+            each entry nor one for all.
+
+    Source: Qiu et al. 2025 (arXiv:2505.06708), sec. 2, for attention; transformers' Qwen2-MoE for
+    the shared expert.
+
+    >>> sigmoid_gate(torch.tensor([2.0, 2.0, 2.0]), torch.tensor([-torch.inf, 0.0, torch.inf]))
+    tensor([0., 1., 2.])
+    """
+    require_floats(x=x, gate=gate)
+    require_axes("x", x, "*batch entries")
+    if gate.shape not in (x.shape, (*x.shape[:-1], 1)):
+        raise ValueError(
+            "a vector has one gate for each of its entries, or one for all; "
+            f"x has {x.shape[-1]} entries; shapes {tuple(x.shape)} and {tuple(gate.shape)}"
+        )
+    opened = torch.sigmoid(at_least_float32(gate))
+    return (opened * at_least_float32(x)).to(x.dtype)

@@ -1,4 +1,4 @@
-"""A norm brings each vector to one size: layer norm, and RMS norm in its two conventions."""
+"""A norm brings each vector to one size: layer norm, RMS norm in two conventions, length one."""
 
 import math
 
@@ -11,7 +11,7 @@ from course_lib.precision import at_least_float32
 from course_lib.shapes import require_axes
 from course_lib.sizes import require_eps
 
-__all__ = ["layer_norm", "rms_norm", "rms_norm_unit_offset"]
+__all__ = ["layer_norm", "rms_norm", "rms_norm_unit_offset", "unit_length"]
 
 
 def layer_norm(
@@ -110,6 +110,35 @@ def rms_norm_unit_offset(
     """
     _require_entries(x, "g", g)
     return (_normalise(x, eps) * (1.0 + at_least_float32(g))).to(x.dtype)
+
+
+def unit_length(x: Float[Tensor, "*batch C"], eps: float) -> Float[Tensor, "*batch C"]:
+    r"""Divide each vector by its length: RMS norm without a gain, shorter by the root of C.
+
+    .. math:: y_i = \frac{x_i}{\sqrt{\sum_j x_j^2 + \epsilon}}
+
+    Args:
+        x: vectors; each is normalised on its own, over its last axis.
+        eps: added to the square of the length inside the root, not to a mean; 1e-6 in Qwen3-Next.
+            At 0 a vector of zeros gives NaN.
+
+    Returns:
+        The vectors, in the dtype of x. Half precision is computed in float32 and rounded once. No
+        finite entry is too large; NaN or an infinity makes its vector NaN.
+
+    Raises:
+        ValueError: if x holds no floating-point numbers, or eps is negative, infinite or NaN.
+
+    Source: Yang et al. 2024 (arXiv:2412.06464), sec. 3.4: queries and keys of the delta rule.
+
+    >>> unit_length(torch.tensor([3.0, 4.0]), eps=0.0)
+    tensor([0.6000, 0.8000])
+    """
+    require_floats(x=x)
+    require_axes("x", x, "*batch C")
+    require_eps(eps)
+    size = max(1, x.shape[-1])
+    return (_normalise(x, eps / size) / math.sqrt(size)).to(x.dtype)
 
 
 def _normalise(x: Tensor, eps: float) -> Tensor:

@@ -8,6 +8,7 @@ from course_lib.config.experts import (
     AffinityMixtureConfig,
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    GatedSharedMixtureConfig,
     InputWeightedMixtureConfig,
     ShareMixtureConfig,
 )
@@ -21,6 +22,7 @@ from course_lib.model.mixture_modules import (
     AffinityMixture,
     ClampedMixture,
     GatedMixture,
+    GatedSharedMixture,
     InputWeightedMixture,
     ShareMixture,
 )
@@ -91,6 +93,8 @@ def feed_forward_module(config: FeedForwardConfig, d_model: int) -> nn.Module:
             return GatedFeedForward(config, d_model)
         case GatedMixtureConfig():
             return GatedMixture(config, d_model)
+        case GatedSharedMixtureConfig():
+            return GatedSharedMixture(config, d_model)
         case ClampedMixtureConfig():
             return ClampedMixture(config, d_model)
         case AffinityMixtureConfig():

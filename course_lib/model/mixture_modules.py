@@ -8,6 +8,7 @@ from course_lib.config.experts import (
     AffinityMixtureConfig,
     ClampedMixtureConfig,
     GatedMixtureConfig,
+    GatedSharedMixtureConfig,
     GroupedMixtureSizes,
     InputWeightedMixtureConfig,
     ShareMixtureConfig,
@@ -18,13 +19,16 @@ from course_lib.experts.input_weighted import each_its_gate, input_weighted_moe_
 from course_lib.experts.mixture import gated_moe_forward
 from course_lib.experts.router import grouped_sigmoid_router, topk_router
 from course_lib.experts.softmax_router import grouped_softmax_router
+from course_lib.layers.affine import affine
 from course_lib.layers.feed_forward import swiglu
+from course_lib.layers.gates import sigmoid_gate
 from course_lib.sizes import require_positive
 
 __all__ = [
     "AffinityMixture",
     "ClampedMixture",
     "GatedMixture",
+    "GatedSharedMixture",
     "InputWeightedMixture",
     "ShareMixture",
 ]
@@ -106,13 +110,45 @@ class WithShared(nn.Module):
         self, mixed: Float[Tensor, "B T C"], x: Float[Tensor, "B T C"]
     ) -> Float[Tensor, "B T C"]:
         """Add what the shared experts give, where there are any."""
+        given = self.shared(x)
+        return mixed if given is None else mixed + given
+
+    def shared(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"] | None:
+        """Give what the shared experts give; None where there are none."""
         if self.w_shared_gate is None or self.w_shared_up is None or self.w_shared_down is None:
-            return mixed
-        return mixed + swiglu(x, self.w_shared_gate, self.w_shared_up, self.w_shared_down)
+            return None
+        return swiglu(x, self.w_shared_gate, self.w_shared_up, self.w_shared_down)
 
     def residual_writers(self) -> tuple[nn.Parameter, ...]:
         """Give the matrices of the one write to the residual stream."""
         return (self.w_down,) if self.w_shared_down is None else (self.w_down, self.w_shared_down)
+
+
+class GatedSharedMixture(WithShared):
+    """A router, E SwiGLU networks of which a token uses A, and shared ones behind a gate."""
+
+    def __init__(self, config: GatedSharedMixtureConfig, d_model: int) -> None:
+        require_positive(d_model=d_model)
+        super().__init__()
+        self.experts_per_token = config.experts_per_token
+        num_experts, d_ff = config.num_experts, config.d_ff
+        self.w_router = nn.Parameter(torch.zeros(d_model, num_experts))
+        self.w_gate = nn.Parameter(torch.zeros(num_experts, d_model, d_ff))
+        self.w_up = nn.Parameter(torch.zeros(num_experts, d_model, d_ff))
+        self.w_down = nn.Parameter(torch.zeros(num_experts, d_ff, d_model))
+        self.make_shared(d_model, config.num_shared * d_ff)
+        self.w_open = nn.Parameter(torch.zeros(d_model, 1))
+
+    def forward(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """Route each token, mix what its experts give, and let in a part of the shared ones'."""
+        experts, weights = topk_router(x, self.w_router, self.experts_per_token)
+        mixed = gated_moe_forward(x, experts, weights, self.w_gate, self.w_up, self.w_down)
+        return self.add_shared(mixed, x)
+
+    def shared(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"] | None:
+        """Give the part of what the shared experts give that the token's gate lets through."""
+        given = super().shared(x)
+        return None if given is None else sigmoid_gate(given, affine(x, self.w_open))
 
 
 class GroupedMixture(WithShared):

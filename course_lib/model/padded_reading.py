@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.cache.protocol import Cache
@@ -21,7 +21,8 @@ class PaddedReading(Reading):
     Rotations, windows and ALiBi depend on the distance of two tokens alone, which padding on the
     left does not change: they are those of the columns. What is a row's own: nobody reads its
     padding, and its first token after it is position 0 where a table of positions is added, where
-    chunks begin, and where scores grow with the position.
+    chunks begin, and where scores grow with the position. A layer that keeps a state has no mask to
+    hide padding behind, and reads zeros there.
     """
 
     def __init__(
@@ -47,6 +48,11 @@ class PaddedReading(Reading):
     def token_positions(self) -> Int[Tensor, "B T"]:
         """Count from each row's first token; padding is given position 0, and read by nobody."""
         return (self.positions - self.padding[:, None]).clamp(min=0)
+
+    def without_padding(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """Put zeros where a row is filled up: a state then stays as empty as it is."""
+        is_padding = self.positions < self.padding[:, None]
+        return x.masked_fill(is_padding[:, :, None], 0.0)
 
     def _mask(self, reach: Reach, num_keys: int) -> Bool[Tensor, "B 1 T S"]:
         is_token = self._own_positions(num_keys) >= 0

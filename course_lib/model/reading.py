@@ -55,6 +55,10 @@ class Reading:
         """Give the row of a table of positions that each token is added."""
         return self.positions
 
+    def without_padding(self, x: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
+        """Put zeros where a row is filled up: for layers in which no mask can hide a token."""
+        return x
+
     def may_attend(self, reach: Reach, num_keys: int) -> Bool[Tensor, "*batch T S"]:
         """Say which of the last S keys the tokens may read, their own included."""
         if (reach, num_keys) not in self._masks:

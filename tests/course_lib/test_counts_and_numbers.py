@@ -32,6 +32,7 @@ from course_lib.config import (
     norms,
     rope,
 )
+from course_lib.config import delta_rule as delta_config
 from course_lib.config import experts as experts_config
 from course_lib.config import latent as latent_config
 from course_lib.counts import attention as attention_counts
@@ -93,6 +94,7 @@ from course_lib.model import (
 from course_lib.model import encoder as encoder_model
 from course_lib.model.attention_modules import alibi, causal
 from course_lib.model.attention_modules import choice as attention_choice
+from course_lib.model.attention_modules import delta_rule as delta_module
 from course_lib.model.attention_modules import latent as latent_module
 from course_lib.patterns import make_qk_for
 from course_lib.positions import absolute, rope_scaling, rotation_table
@@ -103,7 +105,7 @@ from course_lib.scaling import growing_scale, saturation, score_variance, softma
 from course_lib.softmax import log_softmax, logsumexp, softmax, softmax_vjp, softmax_with_sink
 from course_lib.tokenizer.bpe import bpe_train
 from course_lib.training import accumulation, loop, loss, models, recipes, tasks, text
-from course_lib.zoo import gemma, gpt, gpt_oss, olmo, vaswani
+from course_lib.zoo import gemma, gpt, gpt_oss, olmo, qwen3_next, vaswani
 from course_lib.zoo import llama as llama_zoo
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -119,6 +121,9 @@ SHARED_OUT = experts_config.ShareMixtureConfig(num_experts=3, experts_per_token=
 WEIGHED = experts_config.InputWeightedMixtureConfig(
     num_experts=3, experts_per_token=2, d_ff=5, num_shared=1
 )
+GATE_SHARED = experts_config.GatedSharedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
+STATES = {"num_heads": 2, "num_key_heads": 1, "head_dim": 4, "value_dim": 3, "window": 2}
+DELTA = delta_config.GatedDeltaRuleConfig(**STATES, norm=norms.RMSNormConfig(eps=1e-6))
 MIXED = experts_config.ClampedMixtureConfig(num_experts=3, experts_per_token=2, d_ff=5)
 ALIBI = attention.AlibiAttentionConfig(num_heads=2, num_kv_heads=2, head_dim=4)
 ROPE = rope.RopeConfig(base=10.0, rotary_dim=4)
@@ -256,6 +261,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     rope.RopeConfig: {"base": 10.0, "rotary_dim": 4},
     attention_counts.attention_parameters: SIZE,
     attention_counts.cache_elements: {"config": HEADS, "num_tokens": 2},
+    attention_counts.state_bytes: {"config": DELTA, "bytes_per_element": 2},
     cache_counts.kv_cache_bytes: {
         "num_layers": 2, "num_kv_heads": 2, "head_dim": 4, "num_tokens": 3, "bytes_per_element": 2,
     },
@@ -331,6 +337,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     norm_functions.layer_norm: {"x": X, "g": GAIN, "b": GAIN, "eps": 1e-6},
     norm_functions.rms_norm: {"x": X, "g": GAIN, "eps": 1e-6},
     norm_functions.rms_norm_unit_offset: {"x": X, "g": GAIN, "eps": 1e-6},
+    norm_functions.unit_length: {"x": X, "eps": 1e-6},
     causal_mask: {"num_queries": 2, "num_keys": 3},
     distances: {"num_queries": 2, "num_keys": 3},
     padding_mask: {"lengths": IDS[0], "num_keys": 3},
@@ -339,6 +346,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     causal.CausalAttention: SIZE,
     attention_choice.attention_module: SIZE,
     latent_module.LatentAttention: {"config": LATENT, "d_model": 8},
+    delta_module.GatedDeltaRule: {"config": DELTA, "d_model": 8},
     blocks.block_module: BLOCK,
     encoder_model.BertEncoder: {
         "config": encoder.EncoderConfig(**STACK), "vocab_size": 7, "context_length": 9,
@@ -349,6 +357,7 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     mixture_modules.AffinityMixture: {"config": AFFINE, "d_model": 8},
     mixture_modules.ShareMixture: {"config": SHARED_OUT, "d_model": 8},
     mixture_modules.InputWeightedMixture: {"config": WEIGHED, "d_model": 8},
+    mixture_modules.GatedSharedMixture: {"config": GATE_SHARED, "d_model": 8},
     feed_forward_modules.GatedFeedForward: {"config": GATED, "d_model": 8},
     feed_forward_modules.PlainFeedForward: {"config": PLAIN, "d_model": 8},
     feed_forward_modules.feed_forward_module: {"config": PLAIN, "d_model": 8},
@@ -452,6 +461,13 @@ CALLS: dict[Callable[..., object], dict[str, object]] = {
     experts_config.MixtureSizes: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
     experts_config.InputWeightedMixtureConfig: {
         "num_experts": 3, "experts_per_token": 2, "d_ff": 5, "num_shared": 1,
+    },
+    delta_config.GatedDeltaRuleConfig: {**STATES, "norm": NORM},
+    experts_config.GatedSharedMixtureConfig: {
+        "num_experts": 3, "experts_per_token": 2, "d_ff": 5, "num_shared": 1,
+    },
+    qwen3_next.qwen3_next_layers: {
+        "num_layers": 2, "delta_rule": DELTA, "attention": HEADS, "feed_forward": GATE_SHARED,
     },
     experts_config.GatedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},
     experts_config.ClampedMixtureConfig: {"num_experts": 3, "experts_per_token": 2, "d_ff": 5},

@@ -14,6 +14,8 @@ from course_lib.attention.qk_norm import cosine_scores
 from course_lib.attention.score_steps import mask_scores, soft_cap
 from course_lib.entropy import entropy, weight_entropy
 from course_lib.layers.activations import gelu, gelu_tanh, silu
+from course_lib.layers.gates import sigmoid_gate
+from course_lib.layers.norms import unit_length
 from course_lib.online_softmax import online_softmax_update
 from course_lib.precision import at_least_float32
 from course_lib.softmax import (
@@ -48,6 +50,8 @@ CASES: dict[str, tuple[Callable[..., Tensor], tuple[Tensor, ...]]] = {
     "gelu": (gelu, (ROWS,)),
     "gelu_tanh": (gelu_tanh, (ROWS,)),
     "silu": (silu, (ROWS,)),
+    "unit_length": (lambda x: unit_length(x, 1e-6), (ROWS,)),
+    "sigmoid_gate": (sigmoid_gate, (ROWS, normal(6, T, KEYS))),
     "lm_loss": (lambda x: lm_loss(x, TOKENS), (3 * normal(3, B, T, KEYS),)),
 }
 

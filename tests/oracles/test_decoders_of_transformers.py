@@ -6,6 +6,7 @@ import pytest
 import torch
 from tiny_models import ARCHITECTURES, make_pair
 from tiny_parts import CONTEXT, EXPERTS, WINDOW, V
+from wide_transformers import in_float64
 
 from course_lib.counts.decoder import active_parameters, decoder_parameters
 from course_lib.model.initialise import num_parameters
@@ -21,6 +22,12 @@ FLOAT32_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {
 }
 #: transformers rotates by angles in float32 in a float64 model, too; GPT-2 has none.
 FLOAT64_BOUND = dict.fromkeys(ARCHITECTURES, 1e-5) | {"GPT-2": 1e-12}
+#: A norm stands behind what a state answers, and makes a small answer large, with what float32
+#: rounded in it. Measured over three seeds: 2.7e-3 between theirs and ours, and 3.7e-3 and 5.5e-3
+#: from the logits in float64. So they are compared in float64 throughout, below.
+STATES = ("Qwen3-Next", "Qwen3.5")
+FLOAT32_BOUND |= dict.fromkeys(STATES, 1e-2)
+FLOAT64_BOUND |= dict.fromkeys(STATES, 1e-2)
 NAMES = sorted(ARCHITECTURES)
 
 
@@ -77,6 +84,8 @@ def test_parameters_are_counted_as_transformers_counts_them(name: str) -> None:
         ("DeepSeek-V3 with experts", 3),
         ("DeepSeek-V2 with experts", 3),
         ("Llama 4", 2),
+        ("Qwen3-Next", 3),
+        ("Qwen3.5", 3),
     ],
 )
 def test_active_are_the_experts_of_one_token_and_no_embedding(name: str, used: int) -> None:
@@ -88,12 +97,38 @@ def test_active_are_the_experts_of_one_token_and_no_embedding(name: str, used: i
     assert active_parameters(ARCHITECTURES[name].ours) == active
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STATES)
+def test_layers_with_a_state_in_float64_throughout(name: str) -> None:
+    """Whole, in chunks, token by token, and in their gradients; measured: at most 1.5e-11."""
+    with in_float64():
+        theirs, ours = (model.double() for model in make_pair(name, seed=2))
+        expected = theirs(ids()).logits
+        assert expected.dtype == torch.float64
+        for cuts in ([T], [9, 1, 8, 5], [1] * T):
+            caches = ours.new_caches()
+            with torch.no_grad():
+                chunks = [ours(chunk, caches) for chunk in ids().split(cuts, dim=1)]
+            assert (torch.cat(chunks, dim=1) - expected).abs().max() < 1e-9
+        assert_same_gradients(name, expected, ours(ids()), theirs, ours, 1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in STATES])
 def test_gradients_are_those_of_transformers(name: str) -> None:
     theirs, ours = make_pair(name, seed=2)
-    weight = torch.randn(B, T, V, generator=torch.Generator().manual_seed(0))
-    (theirs(ids()).logits * weight).sum().backward()
-    (ours(ids()) * weight).sum().backward()
+    assert_same_gradients(name, theirs(ids()).logits, ours(ids()), theirs, ours, 1e-5)
+
+
+def assert_same_gradients(
+    name: str,
+    expected: torch.Tensor,
+    logits: torch.Tensor,
+    theirs: torch.nn.Module,
+    ours: torch.nn.Module,
+    bound: float,
+) -> None:
+    weight = torch.randn(B, T, V, generator=torch.Generator().manual_seed(0)).to(logits.dtype)
+    (expected * weight).sum().backward()
+    (logits * weight).sum().backward()
     grads = {key: value.grad for key, value in theirs.named_parameters()}
     assert all(grad is not None for grad in grads.values())
     # The biases that balance loads are no parameters, but a checkpoint has them.
@@ -103,7 +138,7 @@ def test_gradients_are_those_of_transformers(name: str) -> None:
     for key, parameter in ours.named_parameters():
         # Relative to the model's largest gradient: that of a key's bias is zero but for rounding.
         error = (parameter.grad - converted[key]).abs().max().item() / scale
-        assert error < 1e-5, f"{key}: {error:.2e}"
+        assert error < bound, f"{key}: {error:.2e}"
 
 
 def test_learned_positions_run_out() -> None:

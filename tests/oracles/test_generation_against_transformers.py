@@ -144,8 +144,9 @@ def test_sequences_end_where_those_of_transformers_end() -> None:
     assert min(lengths) < n
 
 
-#: One of each way to know positions: a table, RoPE, RoPE and windows, windows and caps, ALiBi.
-PADDED = ("GPT-2", "Llama 3", "Mistral", "Gemma 2", "BLOOM")
+#: One of each way to know positions: a table, RoPE, RoPE and windows, windows and caps, ALiBi; and
+#: states, which no mask hides padding from.
+PADDED = ("GPT-2", "Llama 3", "Mistral", "Gemma 2", "BLOOM", "Qwen3-Next")
 
 
 @pytest.mark.usefixtures("without_annotations")

@@ -23,7 +23,13 @@ from course_lib.config.attention_parts import (
     Window,
 )
 from course_lib.config.decoder import DecoderConfig
-from course_lib.config.experts import ClampedMixtureConfig, GatedMixtureConfig
+from course_lib.config.delta_rule import GatedDeltaRuleConfig
+from course_lib.config.experts import (
+    ClampedMixtureConfig,
+    GatedMixtureConfig,
+    GatedSharedMixtureConfig,
+)
+from course_lib.config.norms import UnitOffsetRMSNormConfig
 from course_lib.config.rope import RopeConfig, YarnScaling
 from course_lib.zoo.dense import DENSE_MODELS
 from course_lib.zoo.mixtures import MIXTURES
@@ -211,6 +217,55 @@ def test_gpt_oss_120b_is_the_default_of_its_class() -> None:
     )
     assert rope.scaling.is_truncated == stretched["truncate"]
     assert rope.scaling.context == stretched["original_max_position_embeddings"]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [("Qwen3-Next 80B-A3B", hf.Qwen3NextConfig), ("Qwen3.5 35B-A3B", hf.Qwen3_5MoeTextConfig)],
+)
+def test_layers_with_a_state_are_the_default_of_their_class(
+    name: str, make: type[hf.PretrainedConfig]
+) -> None:
+    theirs, config = make(), MIXTURES[name]
+    for field in ("vocab_size", "hidden_size", "num_hidden_layers", "rms_norm_eps"):
+        assert OURS[field](config) == getattr(theirs, field)
+    assert config.is_tied == theirs.tie_word_embeddings
+    assert (config.context_length, theirs.max_position_embeddings) == (262_144, 32_768)
+    for layer, kind in zip(config.layers, theirs.layer_types, strict=True):
+        assert isinstance(layer.norm, UnitOffsetRMSNormConfig)
+        experts = layer.feed_forward
+        assert isinstance(experts, GatedSharedMixtureConfig)
+        assert (experts.num_experts, experts.experts_per_token, experts.d_ff) == (
+            theirs.num_experts,
+            theirs.num_experts_per_tok,
+            theirs.moe_intermediate_size,
+        )
+        shared = experts.num_shared * experts.d_ff
+        assert shared == theirs.shared_expert_intermediate_size
+        attention = layer.attention
+        if kind == "linear_attention":
+            assert isinstance(attention, GatedDeltaRuleConfig)
+            assert (attention.num_heads, attention.num_key_heads, attention.window) == (
+                theirs.linear_num_value_heads,
+                theirs.linear_num_key_heads,
+                theirs.linear_conv_kernel_dim,
+            )
+            assert (attention.head_dim, attention.value_dim, attention.norm.eps) == (
+                theirs.linear_key_head_dim,
+                theirs.linear_value_head_dim,
+                theirs.rms_norm_eps,
+            )
+            continue
+        assert isinstance(attention, CausalAttentionConfig)
+        assert (attention.num_heads, attention.num_kv_heads, attention.head_dim) == (
+            theirs.num_attention_heads,
+            theirs.num_key_value_heads,
+            theirs.head_dim,
+        )
+        assert (attention.biases is Biases.ALL) == theirs.attention_bias
+        rope = attention.rope
+        assert isinstance(rope, RopeConfig)
+        assert rope.rotary_dim == 256 * theirs.rope_parameters["partial_rotary_factor"]
 
 
 def test_mixtral_8x7b_is_the_default_of_its_class() -> None:

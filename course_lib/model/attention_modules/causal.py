@@ -17,6 +17,7 @@ from course_lib.config.attention_parts import (
     Chunk,
     Everything,
     GrowingScale,
+    OutputGate,
     QueryPreAttnScalar,
     ScoreFactor,
     SoftCap,
@@ -26,6 +27,7 @@ from course_lib.config.attention_parts import (
 from course_lib.config.norms import HeadQKNorm, NoQKNorm, ProjectionQKNorm
 from course_lib.config.rope import NoRope, RopeConfig
 from course_lib.layers.affine import affine
+from course_lib.layers.gates import sigmoid_gate
 from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.norm_modules import norm_module
 from course_lib.model.reading import Reading
@@ -39,7 +41,7 @@ __all__ = ["CausalAttention"]
 
 
 class CausalAttention(AttentionModule):
-    r"""Project, normalise, rotate, remember, score, cap, mask, weigh, mix, project.
+    r"""Project, normalise, rotate, remember, score, cap, mask, weigh, mix, gate, project.
 
     .. math:: O = \mathrm{softmax}\big(\mathrm{cap}(Q K^\top \cdot \text{scale})\big)\, V\, W_O
 
@@ -57,6 +59,7 @@ class CausalAttention(AttentionModule):
     b_v: nn.Parameter | None
     b_o: nn.Parameter | None
     sinks: nn.Parameter
+    w_gate: nn.Parameter
     norm_q: nn.Module
     norm_k: nn.Module
 
@@ -76,6 +79,8 @@ class CausalAttention(AttentionModule):
             self.register_parameter(f"b_{letter}", bias)
         if config.softmax is Softmax.WITH_SINKS:
             self.sinks = nn.Parameter(torch.zeros(config.num_heads))
+        if config.output_gate is OutputGate.PER_ENTRY:
+            self.w_gate = nn.Parameter(torch.zeros(d_model, wide))
         self.norm_q, self.norm_k = _norms(config)
         self.rotation = _rotation(config.rope)
         self.scale = _scale(config)
@@ -95,8 +100,10 @@ class CausalAttention(AttentionModule):
             key, value = kept.extend(key, value)
         may_attend = reading.may_attend(self.config.reach, key.shape[-2])
         key, value = zero_unread(query, key, value, may_attend)
-        output = grouped_mix(self.weights(query, key, reading), value)
-        return affine(merge_heads(output), self.w_o, self.b_o)
+        output = merge_heads(grouped_mix(self.weights(query, key, reading), value))
+        if self.config.output_gate is OutputGate.PER_ENTRY:
+            output = sigmoid_gate(output, affine(x, self.w_gate))
+        return affine(output, self.w_o, self.b_o)
 
     def project(
         self, x: Float[Tensor, "B T C"], reading: Reading

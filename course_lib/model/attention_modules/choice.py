@@ -5,9 +5,11 @@ from course_lib.config.attention import (
     AttentionConfig,
     CausalAttentionConfig,
 )
+from course_lib.config.delta_rule import GatedDeltaRuleConfig
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.model.attention_modules.alibi import AlibiAttention
 from course_lib.model.attention_modules.causal import CausalAttention
+from course_lib.model.attention_modules.delta_rule import GatedDeltaRule
 from course_lib.model.attention_modules.interface import AttentionModule
 from course_lib.model.attention_modules.latent import LatentAttention
 
@@ -31,3 +33,5 @@ def attention_module(config: AttentionConfig, d_model: int) -> AttentionModule:
             return LatentAttention(config, d_model)
         case AlibiAttentionConfig():
             return AlibiAttention(config, d_model)
+        case GatedDeltaRuleConfig():
+            return GatedDeltaRule(config, d_model)

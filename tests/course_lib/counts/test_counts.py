@@ -1,12 +1,19 @@
 """How large the models of the zoo are: exact integers, twice, and the published ones."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from course_lib.config.arrangement import Parallel
-from course_lib.config.attention_parts import Everything, QueryPreAttnScalar, Window
+from course_lib.config.attention_parts import (
+    Everything,
+    OutputGate,
+    QueryPreAttnScalar,
+    Window,
+)
 from course_lib.config.rope import NoRope
-from course_lib.counts.attention import attention_parameters
+from course_lib.counts.attention import attention_parameters, cache_elements, state_bytes
 from course_lib.counts.decoder import (
     active_parameters,
     cache_bytes,
@@ -133,6 +140,8 @@ MIXED = {
     "Mixtral 8x22B": (140_630_071_296, 38_960_142_336, 229_376),
     "Qwen3 30B-A3B": (30_532_122_624, 3_041_867_776, 98_304),
     "Qwen3 235B-A22B": (235_093_634_560, 21_568_433_664, 192_512),
+    "Qwen3-Next 80B-A3B": (79_674_391_296, 3_563_764_480, 24_576),
+    "Qwen3.5 35B-A3B": (34_660_610_688, 2_946_429_568, 20_480),
     "gpt-oss-20b": (20_914_757_184, 3_608_307_264, 49_152),
     "gpt-oss-120b": (116_829_156_672, 5_132_849_472, 73_728),
     "Llama 4 Scout": (107_769_861_120, 16_138_408_960, 196_608),
@@ -156,7 +165,8 @@ def test_parameters_of_mixtures(name: str) -> None:
     config, (everything, active, cached) = MIXTURES[name], MIXED[name]
     assert decoder_parameters(config) == everything
     assert active_parameters(config) == active
-    assert cache_bytes(config, 1) == cached
+    assert 2 * cache_elements_per_token(config) == cached
+    assert cache_bytes(config, 2) - cache_bytes(config, 1) == cached
     with torch.device("meta"):
         model = Decoder(config)
     assert num_parameters(model) == everything
@@ -178,6 +188,37 @@ def test_windows_of_gpt_oss_halve_its_cache() -> None:
     config = MIXTURES["gpt-oss-20b"]
     assert cache_bytes(config, 131_072) == 3_224_371_200
     assert 131_072 * 2 * cache_elements_per_token(config) == 6_442_450_944
+
+
+def test_a_state_is_counted_once_and_not_per_token() -> None:
+    config = MIXTURES["Qwen3-Next 80B-A3B"]
+    # 32 states of 128 by 128 numbers in float32; 3 rows of 16 queries, 16 keys and 32 values.
+    one = 4 * 32 * 128 * 128 + 2 * 3 * (16 + 16 + 32) * 128
+    states = [state_bytes(layer.attention) for layer in config.layers]
+    assert states == [one, one, one, 0] * 12
+    assert sum(states) == 77_266_944
+    assert cache_bytes(config, 0) == 0
+    assert cache_bytes(config, 1) == 24_576 + 77_266_944
+    assert cache_bytes(config, 262_144) == 262_144 * 24_576 + 77_266_944
+    assert 77_266_944 == 3144 * 24_576  # as much as the keys and values of so many tokens
+    assert state_bytes(config.layers[0].attention, 8) == 8 * (524_288 + 24_576)
+    assert state_bytes(config.layers[3].attention, 8) == 0
+    assert cache_elements(config.layers[0].attention, 10) == 0
+
+
+def test_gates_cost_what_they_multiply() -> None:
+    config = MIXTURES["Qwen3-Next 80B-A3B"]
+    states, attention, experts = (
+        config.layers[0].attention, config.layers[3].attention, config.layers[0].feed_forward,
+    )  # fmt: skip
+    rows = 2 * 2048 + 4096
+    made = (2048 + 4) * rows + 2 * 2048 * 4096
+    assert attention_parameters(states, 2048) == made + 2 * 2048 * 32 + 2 * 32 + 128
+    plain = replace(attention, output_gate=OutputGate.NONE)
+    gate = attention_parameters(attention, 2048) - attention_parameters(plain, 2048)
+    assert gate == 2048 * 16 * 256
+    assert feed_forward_parameters(experts, 2048) == 513 * 3 * 2048 * 512 + 2048 * 512 + 2048
+    assert active_feed_forward_parameters(experts, 2048) == 11 * 3 * 2048 * 512 + 2048 * 513
 
 
 def test_cache_in_bytes() -> None:

@@ -12,8 +12,9 @@ from course_lib.config.attention import (
     AttentionConfig,
     CausalAttentionConfig,
 )
-from course_lib.config.attention_parts import Softmax, Window
+from course_lib.config.attention_parts import OutputGate, Softmax, Window
 from course_lib.config.decoder import DecoderConfig, LayerConfig, LearnedPositions, Unembedding
+from course_lib.config.delta_rule import GatedDeltaRuleConfig
 from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.latent import LatentAttentionConfig
 from course_lib.config.norms import RMSNormConfig
@@ -40,6 +41,10 @@ WINDOWED = CausalAttentionConfig(**SIZES, rope=ROPE, reach=Window(size=WINDOW))
 LATENT = LatentAttentionConfig(
     num_heads=4, head_dim=6, value_dim=5, latent_dim=7, rope=RopeConfig(base=100.0, rotary_dim=2)
 )
+STATES = GatedDeltaRuleConfig(
+    num_heads=4, num_key_heads=2, head_dim=3, value_dim=5, window=3, norm=RMSNormConfig(eps=1e-6)
+)
+GATED = CausalAttentionConfig(**SIZES, rope=ROPE, output_gate=OutputGate.PER_ENTRY)
 #: One attention a layer; GPT-2's kind has a table of positions besides.
 KINDS: dict[str, tuple[AttentionConfig, ...]] = {
     "learned positions": (PLAIN, PLAIN),
@@ -50,6 +55,7 @@ KINDS: dict[str, tuple[AttentionConfig, ...]] = {
     "latent": (LATENT, LATENT),
     "sinks": (CausalAttentionConfig(**SIZES, rope=ROPE, softmax=Softmax.WITH_SINKS),) * 2,
     "no positions": (PLAIN, ROTARY),
+    "states, and a gate": (STATES, GATED),
 }
 MAIN = ("learned positions", "RoPE", "windows, every other layer", "ALiBi")
 

@@ -105,6 +105,49 @@ def test_gains_and_shifts_work_entry_by_entry(seed: int) -> None:
     assert_close(lib.rms_norm_unit_offset(x, g, 1e-5), lib.rms_norm(x, 1.0 + g, 1e-5))
 
 
+@given(seed=seeds)
+def test_length_one_is_rms_norm_over_the_root_of_the_size(seed: int) -> None:
+    x = normal(seed, B, T, C)
+    assert_close(lib.unit_length(x, 0.0).norm(dim=-1), torch.ones(B, T, dtype=x.dtype))
+    assert_close(lib.unit_length(x, 0.3), plain("rms_norm", x, 0.3 / C) / math.sqrt(C))
+    assert_close(lib.unit_length(3e4 * x, 0.0), lib.unit_length(x, 0.0))
+    assert_close(lib.unit_length(-x, 0.1), -lib.unit_length(x, 0.1))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e4])
+def test_length_one_equals_its_loops(scale: float, dtype: torch.dtype) -> None:
+    x = scale * normal(0, B, T, C, dtype=dtype)
+    expected = along(lambda row: naive.unit_length(row, 1e-6), -1, x).to(dtype)
+    assert_close(lib.unit_length(x, 1e-6), expected)
+
+
+def test_length_one_at_its_ends() -> None:
+    x = normal(0, T, C)
+    assert torch.autograd.gradcheck(lambda x: lib.unit_length(x, 1e-3), x.clone().requires_grad_())
+    half = x.bfloat16()
+    exact = lib.unit_length(half.double(), 1e-6)
+    assert_close(lib.unit_length(half, 1e-6).double(), exact, rtol=2**-8, atol=0)
+    assert not lib.unit_length(torch.zeros(C), 1e-6).any()
+    assert lib.unit_length(torch.zeros(C), 0.0).isnan().all()
+    x[1, 2] = torch.nan
+    is_nan = lib.unit_length(x, 1e-6).isnan()
+    assert is_nan[1].all()
+    assert is_nan.sum() == C
+    far = torch.full((4,), 3e38)  # whose squares float32 does not hold
+    assert_close(lib.unit_length(far, 1e-6), torch.full((4,), 0.5))
+
+
+@pytest.mark.usefixtures("without_annotations")
+def test_length_one_refuses() -> None:
+    with pytest.raises(ValueError, match=r"x is torch.int64"):
+        lib.unit_length(torch.ones(3).long(), 1e-6)
+    with pytest.raises(ValueError, match=r"eps is -1.0"):
+        lib.unit_length(torch.ones(3), -1.0)
+    with pytest.raises(ValueError, match=r"x has the axes \*batch C"):
+        lib.unit_length(torch.ones(()), 1e-6)
+
+
 def test_arguments_are_not_modified() -> None:
     for name in NAMES:
         x, parts = normal(0, T, C), parameters(name)

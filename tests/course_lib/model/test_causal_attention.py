@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from strategies import normal
+from hypothesis import given
+from strategies import normal, seeds
 from torch.testing import assert_close
 
 from course_lib.attention.grouped import grouped_query_attention
@@ -13,7 +14,7 @@ from course_lib.attention.qk_norm import normalise_heads, normalise_projections
 from course_lib.cache.growing import KVCache
 from course_lib.cache.rolling import RollingKVCache
 from course_lib.config.attention import CausalAttentionConfig
-from course_lib.config.attention_parts import Biases, Everything, Window
+from course_lib.config.attention_parts import Biases, Everything, OutputGate, Window
 from course_lib.config.norms import HeadQKNorm, ProjectionQKNorm, RMSNormConfig
 from course_lib.layers.affine import affine
 from course_lib.masks import causal_mask
@@ -62,6 +63,22 @@ def test_its_norms_of_queries_and_keys_are_the_functions() -> None:
             query, key = normalise(query, key, *gains, 1e-3)
         assert_close(module.project(X, READING)[:2], (query, key), rtol=1e-12, atol=1e-14)
         assert (plain.project(X, READING)[0] - query).abs().max() > 0.1
+
+
+@given(seed=seeds)
+def test_a_gate_lets_through_a_part_of_each_entry_by_the_token_that_reads(seed: int) -> None:
+    filling = CausalAttentionConfig(num_heads=C, num_kv_heads=1, head_dim=1)  # H D is C
+    plain = drawn(filling)
+    gated = CausalAttention(replace(filling, output_gate=OutputGate.PER_ENTRY), C).double()
+    x = normal(seed, B, T, C)
+    with torch.no_grad():
+        for name, weight in plain.named_parameters():
+            gated.get_parameter(name).copy_(weight)
+        assert_close(gated(x), plain(x) / 2)  # a gate of zeros
+        gated.w_gate.copy_(normal(seed + 1, C, C))
+        # The last projection hides what passes, so both have the identity for it.
+        plain.w_o = gated.w_o = torch.nn.Parameter(torch.eye(C, dtype=x.dtype))
+        assert_close(gated(x), plain(x) * torch.sigmoid(x @ gated.w_gate))
 
 
 @pytest.mark.parametrize(

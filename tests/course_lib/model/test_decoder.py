@@ -24,7 +24,7 @@ from course_lib.config.attention_parts import Everything, Reach, Softmax, Window
 from course_lib.config.decoder import DecoderConfig, LayerConfig, Unembedding
 from course_lib.config.feed_forward import GatedFeedForwardConfig
 from course_lib.config.rope import NoRope, NtkScaling, RopeConfig, YarnScaling
-from course_lib.counts.decoder import cache_bytes
+from course_lib.counts.decoder import cache_bytes, cache_elements_per_token
 from course_lib.layers.activations import silu
 from course_lib.masks import causal_mask, window_mask
 from course_lib.model.blocks import Block, block_module
@@ -105,6 +105,8 @@ def test_every_layer_makes_its_cache_and_the_count_is_what_it_holds(name: str) -
         ("Llama 3", "DeepSeek-V2", "keeps keys and values, in .*; a LatentCache came; new_cache"),
         ("MPT with 6 heads", "DeepSeek-V2", "keeps keys and values, in .*; a LatentCache came"),
         ("DeepSeek-V2", "Llama 3", "keeps latent vectors .* in a LatentCache; a KVCache came"),
+        ("Qwen3-Next", "Llama 3", "keeps a state .*, in a StateCache; a KVCache came; new_cache"),
+        ("Llama 3", "Qwen3-Next", "keeps keys and values, in .*; a StateCache came; new_cache"),
     ],
 )
 def test_a_cache_of_another_kind_is_refused_before_any_layer_runs(
@@ -114,6 +116,21 @@ def test_a_cache_of_another_kind_is_refused_before_any_layer_runs(
     with pytest.raises(ValueError, match=message):
         MODELS[name](ids(), caches)
     assert all(cache.length == 0 for cache in caches)
+
+
+def test_only_what_keeps_keys_grows_with_the_sequence() -> None:
+    model = MODELS["Qwen3-Next"]
+    tokens, caches = ids(5, 1, 400), model.new_caches()
+    with torch.no_grad():
+        model(tokens[:, :10], caches)
+        after_ten = [cache.nbytes for cache in caches]
+        model(tokens[:, 10:], caches)
+    grown = [cache.nbytes > first for cache, first in zip(caches, after_ten, strict=True)]
+    assert grown == [number % 4 == 3 for number in range(L)]
+    assert caches[0].nbytes == 8 * (6 * 5 * 7 + 3 * (2 * 2 * 5 + 6 * 7))
+    per_token = 8 * cache_elements_per_token(model.config)
+    assert cache_bytes(model.config, 401, 8) - cache_bytes(model.config, 400, 8) == per_token
+    assert per_token == 8 * 2 * 2 * 10  # one layer of seven, two heads of ten entries
 
 
 @given(seed=seeds)
@@ -193,7 +210,10 @@ def test_the_dtype_follows_the_weights(name: str, dtype: torch.dtype) -> None:
             # chooses otherwise moves its token further.
             error = (logits.double() - MODELS[name](ids())).abs()
             routed = any(hasattr(block.feed_forward, "w_router") for block in model.blocks)
-            assert (error.quantile(0.9) if routed else error.max()) < 0.25
+            # A norm behind a state makes a small answer large, with its rounding: 0.92, and 0.90
+            # of transformers' own.
+            bound = 1.2 if name in ("Qwen3-Next", "Qwen3.5") else 0.25
+            assert (error.quantile(0.9) if routed else error.max()) < bound
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ DISTINCT = {
     "Gemma 2": (1, 2),
     "Gemma 3": (2, 2),
     "Llama 4": (1, 2),
+    "Qwen3-Next": (1, 1),
 }
 
 

@@ -4,8 +4,13 @@ import re
 
 from library import ROOT
 
+from course_lib.counts.attention import state_bytes
 from course_lib.counts.classifier import active_classifier_parameters, classifier_parameters
-from course_lib.counts.decoder import active_parameters, cache_bytes, decoder_parameters
+from course_lib.counts.decoder import (
+    active_parameters,
+    cache_elements_per_token,
+    decoder_parameters,
+)
 from course_lib.zoo.dense import DENSE_MODELS
 from course_lib.zoo.mixtures import MIXTURES
 from course_lib.zoo.privacy_filter import PRIVACY_FILTER
@@ -44,12 +49,24 @@ def test_what_the_zoo_holds_is_counted_on_the_page() -> None:
     for name, one in ZOO.items():
         total, active = decoder_parameters(one), active_parameters(one)
         parameters = f"{total:,}" if total == active else f"{total:,} ({active:,} active)"
-        counted[name] = [parameters, f"{cache_bytes(one, 1):,}"]
+        counted[name] = [parameters, f"{2 * cache_elements_per_token(one):,}"]
     total = classifier_parameters(PRIVACY_FILTER)
     active = active_classifier_parameters(PRIVACY_FILTER)
     counted["privacy-filter"] = [f"{total:,} ({active:,} active)", "0"]  # it labels, all at once
     assert rows("What the zoo holds") == counted
     assert len(counted) >= 36
+
+
+def test_what_does_not_grow_is_said_beside_the_table() -> None:
+    intro = PAGE.split("| model |")[0]
+    states = {
+        name: sum(state_bytes(layer.attention) for layer in one.layers) for name, one in ZOO.items()
+    }
+    kept = {name: count for name, count in states.items() if count}
+    assert set(kept) == {"Qwen3-Next 80B-A3B", "Qwen3.5 35B-A3B"}
+    for name, count in kept.items():
+        assert name.split()[0] in intro
+        assert f"{count:,}" in intro
 
 
 def test_every_released_model_is_in_the_zoo_or_has_a_reason() -> None:
