@@ -35,7 +35,7 @@ def qwen3_next_layers(
     Raises:
         ValueError: if there is no layer.
 
-    Source: the defaults of transformers' Qwen3NextConfig, whose ``layer_types`` these are.
+    Source: the defaults of transformers' Qwen3NextConfig, whose kinds of layers these are.
     """
     require_positive(num_layers=num_layers)
     return tuple(
