@@ -15,6 +15,29 @@ import torch
 from course_lib.tokenizer.bpe import BYTE_RANKS
 from course_lib.tokenizer.pre_tokens import GPT2_PATTERN
 
+# -- all weight on one key ------------------------------------------------------------------------
+
+
+def as_many_columns_as_the_largest(ids: Any, S: Any) -> Any:
+    wide = torch.zeros(*ids.shape, ids.max() + 1)
+    wide.scatter_(-1, ids.unsqueeze(-1), 1)
+    return wide
+
+
+def one_column_for_the_background(ids: Any, S: Any) -> Any:
+    return torch.nn.functional.one_hot(ids, S + 1).float()
+
+
+def weights_by_a_steep_softmax(ids: Any, S: Any) -> Any:
+    away = (torch.arange(S) - ids[..., None]).abs()
+    return (-1e4 * away).float().softmax(-1)
+
+
+def weights_row_by_row(ids: Any, S: Any) -> Any:
+    rows = [[float(s == one) for s in range(S)] for one in ids.flatten().tolist()]
+    return torch.tensor(rows).view(*ids.shape, S)
+
+
 # -- merging -------------------------------------------------------------------------------------
 
 

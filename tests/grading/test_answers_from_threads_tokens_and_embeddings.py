@@ -21,6 +21,11 @@ LAW = "the rule says it: an id that is the rank of no token"
 
 
 ROWS = tuple(Row(*row) for row in (
+    ("all_on_one", "as many columns as the largest number needs",
+     written.as_many_columns_as_the_largest, G + "jwcalder/GraphLearning/issues/12",
+     "ONE-LARGEST"),
+    ("all_on_one", "one column more, for the background", written.one_column_for_the_background,
+     G + "Megvii-BaseDetection/YOLOX/issues/357", RARE),
     ("merge_pair", "looks at the tokens two by two", written.only_pairs_at_even_places,
      G + "joshcarp/llm.go/issues/2", "BPE-TWOBYTWO"),
     ("merge_pair", "a token that is merged is used once more",
@@ -84,6 +89,8 @@ ROWS = tuple(Row(*row) for row in (
 ))  # fmt: skip
 
 RIGHT = (
+    ("all_on_one", written.weights_by_a_steep_softmax),
+    ("all_on_one", written.weights_row_by_row),
     ("merge_pair", written.merged_by_popping), ("merge_pair", written.merged_by_a_pattern),
     ("bpe_train", written.learnt_by_strings), ("bpe_train", written.learnt_with_counts_kept),
     ("bpe_train", written.learnt_with_numpy_like_ids), ("bpe_train", written.learnt_recursively),

@@ -48,6 +48,10 @@ def sorted_by_rank(piece: Any, ranks: Any) -> Any:
     return result
 
 
+def on_one(ids: Any, S: Any) -> Any:
+    return (ids[..., None] == torch.arange(S)).float()
+
+
 def embed(ids: Any, table: Any) -> Any:
     return table[ids]
 
@@ -66,6 +70,11 @@ def axes(*counts: int) -> Any:
 
 
 ROWS: tuple[tuple[str, str, Any], ...] = (
+    ("all_on_one", "floating-point numbers", lambda ids, S: on_one(ids, S).long()),
+    ("all_on_one", "leading axes: none", only_for(on_one, lambda ids, S: ids.ndim > 1)),
+    ("all_on_one", "leading axes: two", only_for(on_one, lambda ids, S: ids.ndim < 3)),
+    ("all_on_one", "S columns", lambda ids, S: on_one(ids, ids.max() + 1)),
+    ("all_on_one", "from 0", lambda ids, S: on_one(ids - 1, S)),
     ("merge_pair", "a new list", changing(merged_by_popping)),
     ("merge_pair", "a list of ints", lambda *three: tuple(merged_by_popping(*three))),
     ("merge_pair", "from left to right", lambda ids, pair, merged: merged_by_popping(
@@ -136,7 +145,7 @@ def test_each_exercise_has_three_such_answers() -> None:
 
 def test_what_they_are_made_of_is_right() -> None:
     right = {
-        "merge_pair": merged_by_popping, "bpe_train": learnt_recursively,
+        "all_on_one": on_one, "merge_pair": merged_by_popping, "bpe_train": learnt_recursively,
         "bpe_encode": by_tables_of_unions, "embed": embed, "unembed": unembed,
         "sum_is_order_blind": order,
     }  # fmt: skip

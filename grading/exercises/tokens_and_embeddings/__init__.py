@@ -12,10 +12,12 @@ from grading.exercises.tokens_and_embeddings.tables import EMBED
 from grading.exercises.tokens_and_embeddings.testing import TEST_BPE_ENCODE
 from grading.exercises.tokens_and_embeddings.training import BPE_TRAIN
 from grading.exercises.tokens_and_embeddings.unembedding import UNEMBED
+from grading.exercises.tokens_and_embeddings.warm_ups import ALL_ON_ONE
 
 __all__ = ["EXERCISES"]
 
 EXERCISES = (
+    ALL_ON_ONE,
     PREDICT_TOKENS,
     MERGE_PAIR,
     BPE_TRAIN,

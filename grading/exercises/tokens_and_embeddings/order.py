@@ -148,7 +148,7 @@ def _negative(e: Tensor, p: Tensor) -> Pair:
 
 SUM_IS_ORDER_BLIND = Exercise(
     name="sum_is_order_blind", slug="tokens-and-embeddings", task="order",
-    title="Find what is wrong: one vector for a sentence", kind="implement", points=0.75,
+    title="Find what is wrong: one vector for a sentence", kind="implement", points=0.5,
     difficulty=2, importance=3, minutes=15, parameters=("e", "p"),
     outputs=(Output(name="first", axes="T", dtype="int64"),
              Output(name="second", axes="T", dtype="int64")),
