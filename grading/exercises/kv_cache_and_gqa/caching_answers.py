@@ -12,7 +12,8 @@ __all__ = ["ALTERNATIVES"]
 def _turn(rows: Tensor, positions: Any, base: float) -> Any:
     """Multiply complex numbers: a pair of halves is one of them."""
     half = rows.shape[-1] // 2
-    frequencies = torch.tensor([float(base) ** (-i / half) for i in range(half)]).double()
+    steps = [float(base) ** (-i / half) for i in range(half)]
+    frequencies = torch.tensor(steps, dtype=torch.float64)
     turns = torch.exp(1j * torch.outer(positions.double(), frequencies))
     turned = torch.complex(*rows.double().chunk(2, -1)) * turns
     return torch.cat([turned.real, turned.imag], -1).to(rows.dtype)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from grading.exercise import Exercise, Inputs, Output, Probe, Tolerance
-from grading.exercises.kv_cache_and_gqa.drafting_ways import WAYS, accepting
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Tolerance
+from grading.exercises.kv_cache_and_gqa.drafting_ways import MORE, STEPS, accepting
 from grading.exercises.kv_cache_and_gqa.fitting import drafted
 from grading.exercises.kv_cache_and_gqa.single import single
+from grading.exercises.shared.stepwise import mistake
 from grading.late import Tensor, torch
 
 __all__ = ["ACCEPT_DRAFT"]
 
 #: Tokens are right or wrong.
-EXACT = Tolerance(rtol=0.0, atol=0.25)
+EXACT = Tolerance(rtol=0.0, atol=1e-3)
 
 
 def _written(
@@ -74,7 +75,7 @@ ACCEPT_DRAFT = Exercise(
     importance=2, minutes=30, parameters=("draft_probs", "target_probs", "draft", "uniform"),
     outputs=(Output(name="tokens", kind="list"),), tolerance=EXACT, alike=EXACT,
     axes={"draft_probs": "N V", "target_probs": "M V", "draft": "N", "uniform": "M"},
-    fitted=drafted, equation="eq-residual", reference=accepting(),
+    fitted=drafted, equation="eq-refused", reference=accepting(),
     next_rung="Draw a hundred thousand times: the tokens are as frequent as the large model says.",
     probes=(
         Probe(name="the second of three tokens is refused", draw=_written(
@@ -100,80 +101,104 @@ ACCEPT_DRAFT = Exercise(
             [[0.5, 0.2, 0.3], [0.2, 0.3, 0.5], [0.6, 0.2, 0.2], [0.3, 0.3, 0.4]],
             [[0.2, 0.3, 0.5], [0.3, 0.4, 0.3], [0.3, 0.4, 0.3], [0.5, 0.3, 0.2], [0.2, 0.2, 0.6]],
             [0, 2, 0, 2], [0.45, 0.5, 0.4, 0.3, 0.2]), sizes={"n": 4, "V": 3}),
+        Probe(name="the first of three tokens is refused, of six that there are", draw=_written(
+            [[0.23, 0.17, 0.03, 0.2, 0.23, 0.14], [0.2, 0.17, 0.23, 0.23, 0.06, 0.11],
+             [0.1, 0.07, 0.21, 0.24, 0.28, 0.1]],
+            [[0.21, 0.08, 0.21, 0.12, 0.21, 0.17], [0.29, 0.04, 0.21, 0.21, 0.21, 0.04],
+             [0.04, 0.29, 0.28, 0.11, 0.07, 0.21], [0.38, 0.19, 0.14, 0.05, 0.19, 0.05]],
+            [1, 0, 3], [0.97, 0.36, 0.31, 0.47]), sizes={"n": 3, "V": 6}),
+        Probe(name="two tokens are kept, of seven that there are", draw=_written(
+            [[0.02, 0.2, 0.07, 0.18, 0.18, 0.18, 0.17], [0.22, 0.19, 0.19, 0.06, 0.28, 0.03, 0.03]],
+            [[0.02, 0.21, 0.21, 0.21, 0.14, 0.05, 0.16], [0.29, 0.1, 0.22, 0.19, 0.05, 0.05, 0.1],
+             [0.12, 0.21, 0.21, 0.1, 0.18, 0.15, 0.03]],
+            [3, 0], [0.6, 0.81, 0.18]), sizes={"n": 2, "V": 7}),
+        Probe(name="three tokens are kept, by small numbers", draw=_written(
+            [[0.03, 0.08, 0.25, 0.22, 0.25, 0.17], [0.29, 0.07, 0.11, 0.21, 0.14, 0.18],
+             [0.04, 0.26, 0.04, 0.33, 0.26, 0.07]],
+            [[0.09, 0.18, 0.18, 0.14, 0.36, 0.05], [0.13, 0.07, 0.19, 0.26, 0.29, 0.06],
+             [0.17, 0.17, 0.3, 0.03, 0.2, 0.13], [0.13, 0.2, 0.1, 0.27, 0.03, 0.27]],
+            [5, 3, 3], [0.0, 0.01, 0.02, 0.06]), sizes={"n": 3, "V": 6}),
         Probe(name="one token is kept", draw=_written(
             [[0.5, 0.5]], [[0.4, 0.6], [0.7, 0.3]], [0], [0.75, 0.8]), edge=True),
     ),
     misconceptions=(
-        single("SPEC-RATIO", (
+        mistake(STEPS, "SPEC-RATIO", (
             "The ratio is upside down: a token is kept while the number is below draft over "
             "target. What the large model likes less is to be refused, so it is target over "
-            "draft."), *WAYS["SPEC-RATIO"]),
-        single("SPEC-TARGETU", (
+            "draft.")),
+        mistake(STEPS, "SPEC-TARGETU", (
             "A token is kept while the number is below the target's probability. The draft's has "
-            "to divide it: where both models agree, every token is kept."), *WAYS["SPEC-TARGETU"]),
+            "to divide it: where both models agree, every token is kept.")),
         single("SPEC-DRAFTU", (
             "A token is kept while the number is below the draft's probability. The large model is "
-            "not asked."), *WAYS["SPEC-DRAFTU"]),
+            "not asked."), *MORE["SPEC-DRAFTU"]),
         single("SPEC-NOCHANCE", (
             "A token is kept exactly where the target's probability is at least the draft's, and "
             "chance plays no part. Below that it is kept with the probability target over draft."),
-            *WAYS["SPEC-NOCHANCE"]),
+            *MORE["SPEC-NOCHANCE"]),
         single("SPEC-COMPLEMENT", (
             "The number is compared from the wrong side: what is kept is what would be refused, or "
             "one minus the number is compared. A token is kept while the number itself is below "
-            "the ratio."), *WAYS["SPEC-COMPLEMENT"]),
+            "the ratio."), *MORE["SPEC-COMPLEMENT"]),
         single("SPEC-ALL", (
             "All drafted tokens come back, whatever the large model says of them. It keeps them "
-            "only as far as the first refusal."), *WAYS["SPEC-ALL"]),
+            "only as far as the first refusal."), *MORE["SPEC-ALL"]),
         single("SPEC-GREEDY", (
             "A token is kept exactly where it is the large model's likeliest. That is right for "
             "greedy decoding; tokens that are drawn are kept with the probability target over "
-            "draft."), *WAYS["SPEC-GREEDY"]),
-        single("SPEC-RESAMPLE", (
+            "draft."), *MORE["SPEC-GREEDY"]),
+        mistake(STEPS, "SPEC-RESAMPLE", (
             "A refused token is replaced by one from the target's whole distribution. What the "
             "draft proposes often has had its chance already: draw from the positive part of "
-            "target minus draft. Where the two have no token in common nobody sees it."),
-            *WAYS["SPEC-RESAMPLE"]),
-        single("SPEC-UNNORM", (
+            "target minus draft. Where the two have no token in common nobody sees it.")),
+        mistake(STEPS, "SPEC-UNNORM", (
             "The positive part of target minus draft does not sum to 1, and is not divided by its "
-            "sum before the token is drawn."), *WAYS["SPEC-UNNORM"]),
+            "sum before the token is drawn.")),
         single("SPEC-ABS", (
             "The absolute difference is taken. Where the draft is above the target nothing is left "
-            "to draw: the positive part alone."), *WAYS["SPEC-ABS"]),
+            "to draw: the positive part alone."), *MORE["SPEC-ABS"]),
         single("SPEC-EXCHANGED", (
             "Draft minus target is taken. What the large model wants more than the small one gave "
-            "is target minus draft."), *WAYS["SPEC-EXCHANGED"]),
+            "is target minus draft."), *MORE["SPEC-EXCHANGED"]),
         single("SPEC-FROMDRAFT", (
             "A refused token is replaced by another one of the small model's. The large model "
-            "refused it, and replaces it."), *WAYS["SPEC-FROMDRAFT"]),
+            "refused it, and replaces it."), *MORE["SPEC-FROMDRAFT"]),
+        single("SPEC-ZEROED", (
+            "Only the refused token is taken out of the target before its replacement is drawn. "
+            "The draft's row is subtracted as a whole: other tokens, too, had their chance through "
+            "the draft."), *MORE["SPEC-ZEROED"]),
         single("SPEC-LIKELIEST", (
             "The last token is the likeliest one of its distribution, and not drawn by the last "
-            "number."), *WAYS["SPEC-LIKELIEST"]),
+            "number."), *MORE["SPEC-LIKELIEST"]),
         single("SPEC-SAMEU", (
             "The number that refused a token draws its replacement too. It is known to be large "
             "then, so the draw is not fair. The last number is there for that."),
-            *WAYS["SPEC-SAMEU"]),
+            *MORE["SPEC-SAMEU"]),
         single("SPEC-NEXTU", (
             "A refused token is replaced by the next number. It is the last one, uniform[n], for "
-            "every draw."), *WAYS["SPEC-NEXTU"]),
+            "every draw."), *MORE["SPEC-NEXTU"]),
         single("SPEC-NOREPLACE", (
             "Behind a refusal no token follows. The large model has said what it wants there: one "
-            "token is drawn."), *WAYS["SPEC-NOREPLACE"]),
-        single("SPEC-NOBONUS", (
+            "token is drawn."), *MORE["SPEC-NOREPLACE"]),
+        mistake(STEPS, "SPEC-NOBONUS", (
             "Where all tokens are kept, none follows. The large model has read them all and knows "
-            "the next one: draw it from its last row."), *WAYS["SPEC-NOBONUS"]),
+            "the next one: draw it from its last row.")),
         single("SPEC-BONUSROW", (
             "The token behind a draft that is kept whole is drawn from the row before the last. "
-            "Row n says what follows all n tokens."), *WAYS["SPEC-BONUSROW"]),
-        single("SPEC-GOON", (
+            "Row n says what follows all n tokens."), *MORE["SPEC-BONUSROW"]),
+        mistake(STEPS, "SPEC-GOON", (
             "Behind a refused token the walk goes on. What was drafted there followed a token that "
-            "is gone: stop at the first refusal."), *WAYS["SPEC-GOON"]),
+            "is gone: stop at the first refusal."), *MORE["SPEC-GOON"]),
         single("SPEC-LATEROW", (
             "The target's row of the next place is asked. Row i says what may stand where the "
-            "draft wrote its token i."), *WAYS["SPEC-LATEROW"]),
+            "draft wrote its token i."), *MORE["SPEC-LATEROW"]),
         single("SPEC-AFTER", (
             "A token beside the right one is drawn. It is the first one whose cumulative "
-            "probability is above the number."), *WAYS["SPEC-AFTER"]),
+            "probability is above the number."), *MORE["SPEC-AFTER"]),
+        Misconception(code="SPEC-INPLACE", wrong=MORE["SPEC-INPLACE"][0], shows="inputs", sentence=(
+            "The difference is written over the target's row, so whoever handed it over holds "
+            "other probabilities now. Write into a new tensor.")),
     ),
+    steps=STEPS,
     alternatives=(_in_a_row, _by_lists),
 )  # fmt: skip

@@ -52,7 +52,8 @@ MLA_ATTENTION = Exercise(
     defaults={"base": 10000.0, "eps": 1e-6}, outputs=(Output(name="output", axes="B T C"),),
     axes={"x": "B T C", "w_q": "C K", "w_qr": "C R", "w_dkv": "C L", "g_kv": "L", "w_kr": "C N",
           "w_uk": "L K", "w_uv": "L M", "w_o": "M C"},
-    fitted=latent_heads, reference=lambda *inputs: latent_with()(*inputs), equation="eq-latent-score",
+    fitted=latent_heads, equation="eq-latent-score",
+    reference=lambda *inputs: latent_with()(*inputs),
     next_rung="Multiply w_uk into the queries: keys need not be made at all, and nothing changes.",
     probes=(
         _probe("two heads, base and eps left out", (3, 5, 7, 2, 6, 4, 8, 9), LeftOut(10000.0),
@@ -76,10 +77,16 @@ MLA_ATTENTION = Exercise(
             "products are computed, they are those of queries and keys with D + Dr entries."),
             *MORE["MLA-LATENTSCALE"]),
         mistake(STEPS, "SDPA-NOSCALE", "The scores are not divided by a root."),
+        single("SDPA-TIMESROOT", "The scores are multiplied by the root instead of divided.",
+               *MORE["SDPA-TIMESROOT"]),
         mistake(STEPS, "MLA-ROPELATENT", (
             "The latent vector is rotated. Then w_uk stands behind a rotation and cannot be "
             "multiplied into the queries, and values are turned as well. Positions have a key of "
             "their own, from w_kr."), *MORE["MLA-ROPELATENT"]),
+        single("MLA-ROPEALL", (
+            "The queries and keys of the content are turned too. Then a key of each head would "
+            "have to be kept, or made again for every query: positions belong to the rotary part "
+            "alone."), *MORE["MLA-ROPEALL"]),
         single("MLA-SHAREROPE", (
             "The rotary key is cut into pieces, one for each head. It is one key of Dr entries "
             "that all heads share whole."), *MORE["MLA-SHAREROPE"]),
@@ -121,6 +128,10 @@ MLA_ATTENTION = Exercise(
         single("ROPE-NONE", (
             "Neither rotary queries nor the rotary key are turned, so nothing knows where it "
             "stands."), *MORE["ROPE-NONE"]),
+        single("ROPE-AXIS", (
+            "The rotation counts along the heads, so a query is turned by the number of its head "
+            "and the shared key not at all: nothing knows where it stands. It counts along the "
+            "positions."), *MORE["ROPE-AXIS"]),
         single("ROPE-SIGN", (
             "Rotary queries and the rotary key turn the other way, by −θ. Here they turn by +θ."),
             *MORE["ROPE-SIGN"]),

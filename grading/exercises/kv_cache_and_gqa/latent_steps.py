@@ -23,14 +23,15 @@ def _attend(do: Any) -> Way:
     ) -> Any:  # fmt: skip
         positions = torch.arange(x.shape[-2])
 
-        def turn(rows: Tensor) -> Any:
-            return do.turn(rows, positions, do.base(base))
+        def turn(rows: Tensor, at: Any = positions) -> Any:
+            return do.turn(rows, at, do.base(base))
 
         latent, shared = do.keep(x @ w_dkv, x @ w_kr, g_kv, do.eps(eps), do.norm)
         latent = do.latent(latent, turn)
         q, q_r = do.split(x @ w_q, H), do.split(x @ w_qr, H)
         q_r, k_r = do.turned(q_r, shared[:, None], turn)
         k, v = do.split(latent @ w_uk, H), do.split(latent @ w_uv, H)
+        q, k = do.content(q, k, turn)
         scores = do.score(q, k, q_r, k_r, do.scale)
         weights = do.mask(scores).softmax(-1)
         return do.merge(weights @ v) @ w_o
@@ -96,6 +97,15 @@ def _not_moved(found: Tensor) -> Any:
 
 def _turned(queries: bool = True, keys: bool = True) -> Way:
     return lambda q, k, turn: (turn(q) if queries else q, turn(k) if keys else k)
+
+
+def _along_heads(q: Tensor, k: Tensor, turn: Way) -> Any:
+    """Count positions along the axis of heads, of which the shared key has one."""
+
+    def turned(rows: Tensor) -> Any:
+        return turn(rows.transpose(1, 2), torch.arange(rows.shape[1])).transpose(1, 2)
+
+    return turned(q), turned(k)
 
 
 def _summed(q: Tensor, k: Tensor, q_r: Tensor, k_r: Tensor, scale: Way) -> Any:
@@ -169,6 +179,7 @@ STEPS = Pipeline(
         Step(name="split", right=_split),
         Step(name="turn", right=halves, wrong={"ROPE-INTERLEAVE": (neighbours,)}),
         Step(name="turned", right=_turned(), wrong={"ROPE-ONEK": (_turned(queries=False),)}),
+        Step(name="content", right=lambda q, k, turn: (q, k)),
         Step(name="score", right=_summed),
         Step(name="scale", right=lambda D, Dr: (D + Dr) ** -0.5, wrong={
             "MLA-SCALE": (lambda D, Dr: D**-0.5,), "SDPA-NOSCALE": (lambda D, Dr: 1.0,),
@@ -211,6 +222,9 @@ MORE: dict[str, tuple[Way, ...]] = {
     "MLA-CROSSED": (latent_with(score=_crossed),),
     "ROPE-ONEK": (latent_with(turned=_turned(keys=False)),),
     "ROPE-NONE": (latent_with(turned=_turned(False, False)),),
+    "ROPE-AXIS": (latent_with(turned=_along_heads),),
+    "MLA-ROPEALL": (latent_with(content=lambda q, k, turn: (turn(q), turn(k))),),
+    "SDPA-TIMESROOT": (latent_with(scale=lambda D, Dr: (D + Dr) ** 0.5),),
     "ROPE-SIGN": (latent_with(turn=backwards),),
     "ROPE-BASE": (latent_with(base=lambda base: 10000.0),),
     "SPLIT-VIEW": (latent_with(split=_viewed),),

@@ -138,7 +138,7 @@ KV_CACHE_BYTES = Exercise(
         Misconception(code="KVB-NUMBERS", wrong=_count(each=lambda G, D, b: 2 * G * D), sentence=(
             "Numbers are counted, and not bytes.")),
         Misconception(code="KVB-BITS", wrong=_count(each=lambda G, D, b: 16 * G * D * b), also=(
-            _count(each=lambda G, D, b: 2 * G * D * b / 8),), sentence=(
+            _count(each=lambda G, D, b: G * D * b // 4),), sentence=(
             "A factor of eight is in the result, as between bits and bytes. bytes says how many "
             "bytes a number takes.")),
     ),
