@@ -303,14 +303,19 @@ def zeroed_in_place(draft_probs: Any, target_probs: Any, draft: Any, uniform: An
     return found
 
 
-def counted_behind_a_refusal(agreement: float, n: int, trials: int, generator: Any) -> float:
-    kept = torch.rand(trials, n, generator=generator) < agreement
-    return float(1 + kept.sum() / trials)
+def _two(V: int, apart: float, trials: int, generator: Any) -> Any:
+    z = torch.randn(trials, V, generator=generator)
+    return z.softmax(-1), (z + apart * torch.randn(trials, V, generator=generator)).softmax(-1)
 
 
-def without_the_models_own(agreement: float, n: int, trials: int, generator: Any) -> float:
-    refused = (torch.rand(trials, n, generator=generator) >= agreement).long()
-    return float((refused.cumsum(1) == 0).sum() / trials)
+def matched_exactly(V: int, apart: float, trials: int, generator: Any) -> float:
+    p, q = _two(V, apart, trials, generator)
+    return float(torch.einsum("tv,tv->t", p, q).mean())
+
+
+def matched_greedily(V: int, apart: float, trials: int, generator: Any) -> float:
+    p, q = _two(V, apart, trials, generator)
+    return float((p.topk(1).indices == q.topk(1).indices).float().mean())
 
 
 # -- right ones, in styles that few write ----------------------------------------------------------
@@ -675,18 +680,19 @@ def draft_by_recursion(draft_probs: Any, target_probs: Any, draft: Any, uniform:
     return [token, *behind]
 
 
-def pass_by_first_refusal(agreement: float, n: int, trials: int, generator: Any) -> float:
-    """Find where the first refusal stands, with one behind the draft."""
-    refused = torch.rand(trials, n, generator=generator) >= agreement
-    refused = torch.cat([refused, torch.ones(trials, 1, dtype=torch.bool)], 1)
-    return float(refused.int().argmax(1).double().mean() + 1)
+def share_by_ratios(V: int, apart: float, trials: int, generator: Any) -> float:
+    """Weigh each ratio, at most 1, by the draft; in logarithms."""
+    z = torch.randn(trials, V, generator=generator)
+    log_p = z.log_softmax(1)
+    log_q = (z + apart * torch.randn(trials, V, generator=generator)).log_softmax(1)
+    return float((log_q + (log_p - log_q).clamp(max=0)).exp().sum() / trials)
 
 
-def pass_by_survivors(agreement: float, n: int, trials: int, generator: Any) -> float:
-    """Add up how many passes are still going on behind each token."""
-    going = torch.ones(trials, dtype=torch.bool)
-    total = trials
-    for _ in range(n):
-        going = going & (torch.rand(trials, generator=generator) < agreement)
-        total += int(going.sum())
+def share_by_what_is_left(V: int, apart: float, trials: int, generator: Any) -> float:
+    """Take from 1 what a replacement would be drawn from, in two pieces of the trials."""
+    total = 0.0
+    for size in (trials // 2, trials - trials // 2):
+        z = torch.randn(size, V, generator=generator, dtype=torch.float64)
+        e = torch.randn(V, size, generator=generator, dtype=torch.float64).T
+        total += float((1 - (z.softmax(1) - (z + e * apart).softmax(1)).relu().sum(1)).sum())
     return total / trials

@@ -123,11 +123,11 @@ ROWS = (
          "vllm-project/vllm-ascend/pull/2881", "SPEC-INPLACE"),
     ),
     *table(
-        "tokens_a_pass",
-        ("counts what is kept behind a refusal", written.counted_behind_a_refusal,
-         "vllm-project/vllm/pull/2658", "PASS-GOON"),
-        ("leaves out the large model's own token", written.without_the_models_own,
-         "ggml-org/llama.cpp/issues/3649", "PASS-NOMORE"),
+        "share_kept",
+        ("keeps what two draws have in common", written.matched_exactly,
+         "ml-explore/mlx-lm/pull/1709", "KEPT-EQUAL"),
+        ("keeps the target's likeliest", written.matched_greedily,
+         "huggingface/text-generation-inference/issues/1429", "KEPT-LIKELIEST"),
     ),
 )  # fmt: skip
 
@@ -156,8 +156,8 @@ RIGHT = (
     ("mla_attention", written.latent_by_distances),
     ("accept_draft", written.draft_by_minimum),
     ("accept_draft", written.draft_by_recursion),
-    ("tokens_a_pass", written.pass_by_first_refusal),
-    ("tokens_a_pass", written.pass_by_survivors),
+    ("share_kept", written.share_by_ratios),
+    ("share_kept", written.share_by_what_is_left),
 )
 
 

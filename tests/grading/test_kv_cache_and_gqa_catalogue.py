@@ -27,7 +27,7 @@ from grading.exercises.kv_cache_and_gqa import testing as of_cache
 from grading.exercises.kv_cache_and_gqa.caching import ATTEND_WITH_CACHE
 from grading.exercises.kv_cache_and_gqa.drafting import ACCEPT_DRAFT
 from grading.exercises.kv_cache_and_gqa.latent import MLA_ATTENTION
-from grading.exercises.kv_cache_and_gqa.measures import KEYS, TOKENS_A_PASS, spread, truth
+from grading.exercises.kv_cache_and_gqa.measures import KEPT, SHARE_KEPT
 from grading.exercises.kv_cache_and_gqa.questions import BUGS, SAVING, _broken
 from grading.notebooks import ROOT, read_notebook
 from grading.verdict.case import ANSWER, Case
@@ -112,12 +112,14 @@ def test_accepted_tokens_have_the_targets_frequencies() -> None:
     assert abs(counts[1].sum().item() / trials - kept) < 5 * 0.5 / math.sqrt(trials)
 
 
-@pytest.mark.parametrize(("agreement", "n"), KEYS)
-def test_tokens_a_pass_are_those_of_the_formula(agreement: float, n: int) -> None:
-    kept = torch.rand(40_000, n, generator=torch.Generator().manual_seed(n)) < agreement
-    counts = kept.long().cumprod(1).sum(1).double() + 1
-    assert abs(counts.mean().item() - truth(agreement, n)) < 5 * spread(agreement, n) / 200
-    assert abs(counts.std().item() - spread(agreement, n)) < 0.03 * spread(agreement, n)
+@pytest.mark.parametrize(("V", "apart"), KEPT)
+def test_the_shares_are_those_of_the_table(V: int, apart: float) -> None:
+    generator = torch.Generator().manual_seed(V)
+    z, noise = (torch.randn(20_000, V, generator=generator) for _ in range(2))
+    shares = torch.minimum(z.softmax(-1), (z + apart * noise).softmax(-1)).double().sum(-1)
+    mean, spread = KEPT[V, apart]
+    assert abs(shares.mean().item() - mean) < 5 * spread / math.sqrt(20_000) + 3e-4
+    assert abs(shares.std().item() - spread) < 0.03 * spread
 
 
 def test_what_windows_save_is_counted() -> None:
@@ -128,7 +130,7 @@ def test_what_windows_save_is_counted() -> None:
 
 
 def test_the_measure_draws_little_on_its_last_probe() -> None:
-    probes = TOKENS_A_PASS.probes[0], TOKENS_A_PASS.probes[-1]
+    probes = SHARE_KEPT.probes[0], SHARE_KEPT.probes[-1]
     first, last = (probe.draw(torch.Generator())["trials"] for probe in probes)
     assert last * 10 < first
 
@@ -263,10 +265,10 @@ UNNAMED: tuple[tuple[str, Any], ...] = (
     ("accept_draft", lambda p, q, draft, u: [0] * (len(draft) + 1)),
     ("accept_draft", lambda p, q, draft, u: [int(row.argmax()) for row in q]),
     ("accept_draft", written.first_token_not_checked), ("accept_draft", written.equal_to_a_draw),
-    ("tokens_a_pass", lambda agreement, n, trials, generator: float(
+    ("share_kept", lambda V, apart, trials, generator: float(
         torch.rand(trials, generator=generator).mean())),
-    ("tokens_a_pass", lambda agreement, n, trials, generator: 2 * written.pass_by_survivors(
-        agreement, n, trials, generator)),
+    ("share_kept", lambda V, apart, trials, generator: written.share_by_ratios(
+        V, apart, trials, generator) ** 2),
 )  # fmt: skip
 
 
@@ -348,4 +350,4 @@ def test_the_worked_examples_come_out() -> None:
     rows = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.25, 0.75], [0.5, 0.5]]), torch.tensor([0])
     assert ACCEPT_DRAFT.reference(*rows, torch.tensor([0.6, 0.9])) == [1]
     assert ACCEPT_DRAFT.reference(*rows, torch.tensor([0.4, 0.9])) == [0, 1]
-    assert (truth(0.5, 1), truth(0.5, 2)) == (1.5, 1.75)
+    assert f"{KEPT[12, 0.5][0]:.2f}" == "0.82"

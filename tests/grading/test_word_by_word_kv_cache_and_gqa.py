@@ -31,9 +31,10 @@ def pool(w_k: Any, G: int, H: int) -> Any:
     return w_k.unflatten(1, (G, H // G, -1)).mean(2).flatten(1)
 
 
-def tokens(agreement: float, n: int, trials: int, generator: Any) -> float:
-    kept = torch.rand(trials, n, generator=generator) < agreement
-    return float(kept.long().cumprod(1).sum() / trials + 1)
+def kept(V: int, apart: float, trials: int, generator: Any) -> float:
+    z = torch.randn(trials, V, generator=generator)
+    other = z + apart * torch.randn(trials, V, generator=generator)
+    return float(torch.minimum(z.softmax(-1), other.softmax(-1)).sum(-1).mean())
 
 
 def only_for(right: Any, holds: Any) -> Any:
@@ -166,11 +167,11 @@ ROWS: tuple[tuple[str, str, Any], ...] = (
     ("accept_draft", "from the first token on",
      lambda p, q, tokens, u: draft(p.flip(0), q, tokens, u)),
     ("accept_draft", "ints", lambda *given: [one + 0.5 for one in draft(*given)]),
-    ("tokens_a_pass", "one number", lambda *given: torch.tensor([tokens(*given)] * 2)),
-    ("tokens_a_pass", "n tokens", lambda agreement, n, *others: tokens(agreement, 4, *others)),
-    ("tokens_a_pass", "agreement", lambda agreement, *others: tokens(0.7, *others)),
-    ("tokens_a_pass", "the large model adds one token",
-     lambda *given: tokens(*given) - 1),
+    ("share_kept", "one number", lambda *given: torch.tensor([kept(*given)] * 2)),
+    ("share_kept", "V logits", lambda V, *others: kept(10, *others)),
+    ("share_kept", "apart", lambda V, apart, *others: kept(V, 1.0, *others)),
+    ("share_kept", "so many trials", lambda V, apart, trials, generator: kept(
+        V, apart, 9 * trials, generator)),
 )  # fmt: skip
 
 
@@ -194,7 +195,7 @@ def test_what_they_are_made_of_is_right() -> None:
     right = {
         "kv_cache_bytes": bytes_kept, "attend_with_cache": cache,
         "grouped_query_attention": group, "mha_to_gqa": pool, "mla_attention": latent,
-        "accept_draft": draft, "tokens_a_pass": tokens,
+        "accept_draft": draft, "share_kept": kept,
     }  # fmt: skip
     for name, answer in right.items():
         result = check(answer, exercise=name)

@@ -3,7 +3,7 @@
 from grading.exercises.kv_cache_and_gqa.caching import ATTEND_WITH_CACHE
 from grading.exercises.kv_cache_and_gqa.drafting import ACCEPT_DRAFT
 from grading.exercises.kv_cache_and_gqa.latent import MLA_ATTENTION
-from grading.exercises.kv_cache_and_gqa.measures import TOKENS_A_PASS
+from grading.exercises.kv_cache_and_gqa.measures import SHARE_KEPT
 from grading.exercises.kv_cache_and_gqa.memory import KV_CACHE_BYTES
 from grading.exercises.kv_cache_and_gqa.pooling import MHA_TO_GQA
 from grading.exercises.kv_cache_and_gqa.questions import FIND_THE_BUG, PREDICT
@@ -22,5 +22,5 @@ EXERCISES = (
     MHA_TO_GQA,
     MLA_ATTENTION,
     ACCEPT_DRAFT,
-    TOKENS_A_PASS,
+    SHARE_KEPT,
 )

@@ -78,6 +78,17 @@ ACCEPT_DRAFT = Exercise(
     fitted=drafted, equation="eq-refused", reference=accepting(),
     next_rung="Draw a hundred thousand times: the tokens are as frequent as the large model says.",
     probes=(
+        Probe(name="the last of four tokens is refused, of eight that there are", draw=_written(
+            [[0.08, 0.05, 0.24, 0.08, 0.24, 0.14, 0.14, 0.03],
+             [0.12, 0.18, 0.08, 0.16, 0.14, 0.12, 0.12, 0.08],
+             [0.19, 0.15, 0.06, 0.29, 0.06, 0.06, 0.16, 0.03],
+             [0.07, 0.14, 0.21, 0.17, 0.21, 0.1, 0.03, 0.07]],
+            [[0.02, 0.15, 0.07, 0.19, 0.19, 0.04, 0.15, 0.19],
+             [0.05, 0.22, 0.15, 0.2, 0.1, 0.05, 0.17, 0.06],
+             [0.11, 0.05, 0.21, 0.03, 0.23, 0.24, 0.05, 0.08],
+             [0.12, 0.14, 0.1, 0.12, 0.07, 0.21, 0.07, 0.17],
+             [0.24, 0.17, 0.09, 0.06, 0.26, 0.09, 0.03, 0.06]],
+            [2, 2, 7, 2], [0.15, 0.19, 0.6, 0.85, 0.77]), sizes={"n": 4, "V": 8}),
         Probe(name="the second of three tokens is refused", draw=_written(
             Q3, P3, [0, 1, 0], [0.55, 0.7, 0.1, 0.62]), sizes={"n": 3, "V": 4}),
         Probe(name="all three tokens are kept", draw=_written(
