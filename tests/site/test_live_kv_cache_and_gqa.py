@@ -127,8 +127,11 @@ def demand(page: Page, groups: int, head: int, power: int) -> None:
     assert len(seen) * BLOCK == kept
     if groups != LATENT:
         for one in seen:
-            strong = float(one["x"]) + float(one["wide"]) / 2 == pytest.approx(ends[head], abs=0.02)
-            assert one["strength"] == (1 if strong else FAINT)
+            assert float(one["x"]) + float(one["wide"]) / 2 == pytest.approx(
+                ends[int(one["s"]) * HEADS // groups], abs=0.02
+            )
+            below = int(one["s"]) * HEADS // groups in shared
+            assert one["strength"] == (1 if below else FAINT)
     (chosen,) = marks(page, "chosen")
     assert chosen["cx"] == pytest.approx((head + 0.5) * pitch)
     labels = ["latent vector", "rotary key"] if groups == LATENT else ["keys", "values"]
