@@ -296,7 +296,7 @@ def equal_to_a_draw(draft_probs: Any, target_probs: Any, draft: Any, uniform: An
 
 def zeroed_in_place(draft_probs: Any, target_probs: Any, draft: Any, uniform: Any) -> list[int]:
     """Right tokens, but the refused one's probability is set to 0 where it lies."""
-    found = drafted()(draft_probs, target_probs.clone(), draft, uniform)
+    found: list[int] = drafted()(draft_probs, target_probs.clone(), draft, uniform)
     place = len(found) - 1
     if place < len(draft):
         target_probs[place, draft[place]] = 0.0

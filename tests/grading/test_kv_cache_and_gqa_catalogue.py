@@ -71,8 +71,9 @@ def test_the_reference_of_the_cache_is_the_librarys_cache(cuts: tuple[int, ...])
         own, at = slice(start, start + size), torch.arange(start, start + size)
         new = query[:, :, own], key[:, :, own], value[:, :, own]
         output, *kept = ATTEND_WITH_CACHE.reference(*new, *kept, 100.0)
-        turned = (rope(rows, at, 100.0) for rows in new[:2])
-        torch.testing.assert_close(output, attend_with_cache(*turned, new[2], cache))
+        turned = [rope(rows, at, 100.0) for rows in new[:2]]
+        expected = attend_with_cache(turned[0], turned[1], new[2], cache)
+        torch.testing.assert_close(output, expected)
         start += size
     torch.testing.assert_close(kept[0], rope(key, torch.arange(9), 100.0))
     torch.testing.assert_close(kept[1], value)

@@ -117,7 +117,8 @@ ROWS: tuple[tuple[str, str, Any], ...] = (
     ("kv_cache_bytes", "windows=None", only_for(bytes_kept, lambda *given: len(given) == 6)),
     ("kv_cache_bytes", "None, where it keeps all", only_for(
         bytes_kept, lambda *given: None not in (given[5] or [0] if len(given) > 5 else [0]))),
-    ("kv_cache_bytes", "so many bytes", lambda *given: bytes_kept(*given[:4], 2, *given[5:])),
+    ("kv_cache_bytes", "so many bytes", lambda layers, G, D, T, bytes, windows=None: bytes_kept(
+        layers, G, D, T, 2, windows)),
     ("kv_cache_bytes", "keys and values of G heads",
      lambda layers, G, *others: bytes_kept(layers, 8, *others)),
     ("predict_window_saving", "within 0.01", lambda: 1.95),

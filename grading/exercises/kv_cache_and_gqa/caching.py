@@ -16,6 +16,10 @@ from grading.late import torch
 __all__ = ["ATTEND_WITH_CACHE"]
 
 
+#: P, T, B, H, D, Dv.
+Sizes = tuple[int, int, int, int, int, int]
+
+
 def _chunk(P: int, T: int, B: int, H: int, D: int, Dv: int, base: Any = 10000.0) -> Any:
     def draw(generator: torch.Generator) -> Inputs:
         return {
@@ -31,7 +35,7 @@ def _sizes(P: int, T: int, B: int, H: int, D: int, Dv: int) -> dict[str, int]:
     return {"P": P, "T": T, "B": B, "H": H, "D": D, "Dv": Dv}
 
 
-def _probe(name: str, sizes: tuple[int, ...], base: Any = 10000.0, **more: Any) -> Probe:
+def _probe(name: str, sizes: Sizes, base: Any = 10000.0, **more: Any) -> Probe:
     letters = {} if more.get("edge") else _sizes(*sizes)
     return Probe(name=name, draw=_chunk(*sizes, base), sizes=letters, **more)
 

@@ -28,7 +28,7 @@ def _accept(do: Any) -> Way:
             tokens += do.replaced(do.draw(do.left(p, q, token), do.which(uniform, i)))
             if not do.goes_on(i):
                 return tokens
-        return tokens + do.bonus(do.draw(target_probs[do.last()], float(uniform[-1])))
+        return [*tokens, *do.bonus(do.draw(target_probs[do.last()], float(uniform[-1])))]
 
     return accept_draft
 
@@ -113,7 +113,7 @@ def _in_place(
     draft_probs: Tensor, target_probs: Tensor, draft: Tensor, uniform: Tensor
 ) -> list[int]:
     """Write the difference over the target's rows."""
-    tokens = accepting()(draft_probs, target_probs, draft, uniform)
+    tokens: list[int] = accepting()(draft_probs, target_probs, draft, uniform)
     kept = len(tokens) - 1
     if kept < len(draft):
         target_probs[kept] = (target_probs[kept] - draft_probs[kept]).clamp(min=0)

@@ -130,8 +130,7 @@ SHARE_KEPT = Exercise(
             "The larger of the two probabilities is added up, which gives more than 1. What both "
             "agree on is the smaller one.")),
         Misconception(code="KEPT-STRANGERS", wrong=_measure(
-            small=lambda z, apart, noise: apart * noise), also=(
-            _measure(small=lambda z, apart, noise: noise),), sentence=(
+            small=lambda z, apart, noise: apart * noise), sentence=(
             "The small model's logits have nothing to do with the large one's. They are the same "
             "numbers, and `apart` times others besides.")),
         Misconception(code="KEPT-VARIANCE", wrong=_measure(

@@ -55,7 +55,7 @@ def _by_parts(
 ) -> int:  # fmt: skip
     """Count whole layers first, and take off what windows save."""
     saved = sum(max(T - W, 0) for W in windows or () if W is not None)
-    return (layers * T - saved) * G * D * bytes * 2
+    return int((layers * T - saved) * G * D * bytes * 2)
 
 
 def _whole(layers: int, T: int, windows: Any) -> list[int]:

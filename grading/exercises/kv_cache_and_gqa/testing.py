@@ -23,7 +23,7 @@ def _from_the_first(
     frequencies = base ** (-2 * torch.arange(D // 2, dtype=torch.float64) / D)
     angles = torch.arange(P, P + T, dtype=torch.float64)[:, None] * frequencies
     rotation = torch.stack([angles.cos(), -angles.sin(), angles.sin(), angles.cos()], -1)
-    rotation = rotation.unflatten(-1, (2, 2))
+    rotation = torch.unflatten(rotation, -1, (2, 2))
 
     def turn(rows: Tensor) -> Any:
         pairs = torch.stack(rows.double().chunk(2, -1), -1)
