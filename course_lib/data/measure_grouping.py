@@ -11,6 +11,7 @@ on the same passages.
 """
 
 import csv
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,13 +121,16 @@ def loss_of(model: Decoder) -> float:
         return round(batch_loss(model, batch).item(), 3)
 
 
-def measured(seed: int, steps: int = STEPS, more: int = MORE) -> dict[tuple[str, int], list[float]]:
+def measured(
+    seed: int, steps: int = STEPS, more: int = MORE, groups: Sequence[int] = GROUPS
+) -> dict[tuple[str, int], list[float]]:
     """Train one decoder with all heads, make the others of it, and train each a little more.
 
     Args:
         seed: decides first weights and passages.
         steps: of the first training.
         more: of the second one.
+        groups: key and value heads afterwards.
 
     Returns:
         The loss before and after the second training, by way and G.
@@ -136,7 +140,7 @@ def measured(seed: int, steps: int = STEPS, more: int = MORE) -> dict[tuple[str,
     trained(whole, steps, RATE, generator)
     models = {
         (way, G): convert(whole, G, way, torch.Generator().manual_seed(100 + seed))
-        for G in GROUPS
+        for G in groups
         for way in WAYS
     }
     found = {}

@@ -68,9 +68,8 @@ def test_a_conversion_changes_keys_and_values_alone(way: str) -> None:
 
 
 @pytest.mark.usefixtures("without_annotations")
-def test_a_tenth_of_the_training_shows_new_heads_behind_the_mean() -> None:
+def test_a_few_steps_show_new_heads_behind_the_mean() -> None:
     # Another processor sums in another order, and training amplifies that: an order, no numbers.
-    found = measured(0, steps=100, more=5)
-    assert set(found) == {("all heads", HEADS), *itertools.product(WAYS, GROUPS)}
-    for G in GROUPS:
-        assert found["mean", G][1] < found["random", G][1]
+    found = measured(0, steps=40, more=3, groups=(4,))
+    assert set(found) == {("all heads", HEADS), *((way, 4) for way in WAYS)}
+    assert found["mean", 4][1] < found["random", 4][1]
