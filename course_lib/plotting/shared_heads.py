@@ -122,13 +122,13 @@ def _drawn(width: int) -> Iterator[str]:
 
 def _axis(width: int) -> Iterator[str]:
     """Give out the axis of sizes, which is logarithmic, and the size at first."""
-    left, right = 22, width - 24
+    left, right = 24, width - 26
     yield mark("line", "muted", x1=left, y1=AXIS, x2=right, y2=AXIS, stroke_width=1)
     for power in (4, 8, 12, 15):
         x = round(left + (power - MIB[0]) / (MIB[1] - MIB[0]) * (right - left), 2)
         name = f"{2**power} MiB" if power < 10 else f"{2 ** (power - 10)} GiB"
         yield mark("line", "muted", x1=x, y1=AXIS - 4, x2=x, y2=AXIS + 4, stroke_width=1)
-        yield words(name, x, AXIS + 20, "muted", font_size=12)
+        yield words(name, x, AXIS + 20, "muted", font_size=13)
     size = bytes_kept(GROUPS[0], 2**TOKENS_FIRST)
     x = left + (math.log2(size / 2**20) - MIB[0]) / (MIB[1] - MIB[0]) * (right - left)
     yield mark("circle", "output", cx=round(x, 2), cy=AXIS, r=7, part="size", data_left=left,

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 
 import pytest
 import torch
@@ -66,10 +67,10 @@ def numbers_kept(groups: int) -> int:
         latent = LatentCache(capacity=1)
         latent.extend(torch.zeros(1, 1, LATENT_DIM), torch.zeros(1, 1, ROPE_DIM))
         return latent.nbytes // 4
-    cache = KVCache(capacity=1)
+    kept = KVCache(capacity=1)
     one = torch.zeros(1, groups, 1, HEAD_DIM)
-    cache.extend(one, one)
-    return cache.nbytes // 4
+    kept.extend(one, one)
+    return kept.nbytes // 4
 
 
 def fixed(number: float, digits: int) -> str:
@@ -77,6 +78,7 @@ def fixed(number: float, digits: int) -> str:
     return str(Decimal(number).quantize(Decimal(10) ** -digits, ROUND_HALF_UP))
 
 
+@cache
 def sharers(groups: int, head: int) -> set[int]:
     """Change what one query head reads, and see which heads' outputs move."""
     generator = torch.Generator().manual_seed(groups)
@@ -210,7 +212,7 @@ def test_it_stands_without_a_script_and_is_printed_as_it_was_left(browser: Brows
     assert not [one for one in marks(page, "latent") if one["seen"]]
     context.close()
     page = awake(browser.new_page(viewport=PHONE))
-    choose(page, "4")
+    page.get_by_role("radio", name="4", exact=True).check()
     slide(page, 0, 9)
     page.emulate_media(media="print")
     assert page.locator(f"{FIGURE} .mechanism-wide").is_visible()
