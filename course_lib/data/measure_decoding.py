@@ -12,6 +12,7 @@ import csv
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -83,8 +84,7 @@ def pass_times() -> dict[int, float]:
         for tokens in PASSES:
             caches = model.new_caches()
             model(ids, caches)
-            run = lambda caches=caches, few=ids[:, :tokens]: model(few, caches)  # noqa: E731
-            found[tokens] = fastest(run, repeats=20)
+            found[tokens] = fastest(partial(model, ids[:, :tokens], caches), repeats=20)
     return found
 
 
@@ -106,8 +106,7 @@ def kept_times(keys: int = KEYS) -> dict[str, float]:
     query, found = drawn(1, HEADS, 1, HEAD_DIM), {}
     for G in GROUPS:
         key, value = drawn(1, G, keys, HEAD_DIM), drawn(1, G, keys, HEAD_DIM)
-        run = lambda key=key, value=value: grouped_query_attention(query, key, value)  # noqa: E731
-        found[f"G = {G}"] = fastest(run)
+        found[f"G = {G}"] = fastest(partial(grouped_query_attention, query, key, value))
     wide = HEADS * HEAD_DIM
     parameters = LatentParameters(
         w_dkv=drawn(8, LATENT_DIM),
@@ -122,8 +121,7 @@ def kept_times(keys: int = KEYS) -> dict[str, float]:
         ("latent, absorbed", latent_attention_absorbed),
         ("latent, keys made anew", latent_attention),
     ):
-        run = lambda attend=attend: attend(*given, rotary, parameters)  # noqa: E731
-        found[name] = fastest(run, repeats=3)
+        found[name] = fastest(partial(attend, *given, rotary, parameters), repeats=3)
     return found
 
 

@@ -71,11 +71,10 @@ def merged(
     """
     if way == "mean":
         return mha_to_gqa(w, G, HEADS)
-    heads = torch.unflatten(w, -1, (G, HEADS // G, -1))  # C G R D
-    if way == "first":
-        return heads[:, :, 0].flatten(-2)
-    drawn = torch.randn(heads[:, :, 0].shape, generator=generator) * len(w) ** -0.5
-    return drawn.flatten(-2)
+    heads: Tensor = torch.unflatten(w, -1, (G, HEADS // G, -1))[:, :, 0]  # C G D
+    if way == "random":
+        heads = torch.randn(heads.shape, generator=generator) * len(w) ** -0.5
+    return heads.flatten(-2)
 
 
 def convert(model: Decoder, G: int, way: str, generator: torch.Generator) -> Decoder:

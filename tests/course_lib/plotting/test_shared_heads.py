@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from course_lib.config.latent import LatentAttentionConfig
 from course_lib.counts.cache import kv_cache_bytes
 from course_lib.plotting.shared_heads import (
     BLOCK,
@@ -26,6 +27,7 @@ def test_a_key_and_a_value_for_each_head_are_what_the_count_says(G: int) -> None
 
 def test_the_latent_vector_is_that_of_deepseek() -> None:
     attention = DEEPSEEK_V3.layers[0].attention
+    assert isinstance(attention, LatentAttentionConfig)
     assert numbers_kept(LATENT) == attention.latent_dim + attention.rope.rotary_dim == 576
     assert bytes_kept(LATENT, 1000) == 32 * 576 * 1000 * 2
 
