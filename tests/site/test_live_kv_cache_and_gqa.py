@@ -74,7 +74,7 @@ def numbers_kept(groups: int) -> int:
 
 
 def fixed(number: float, digits: int) -> str:
-    """Write a number as JavaScript's ``toFixed`` does: exact halves go up."""
+    """Write a number as a browser does: exact halves go up."""
     return str(Decimal(number).quantize(Decimal(10) ** -digits, ROUND_HALF_UP))
 
 
