@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Tolerance
+from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Seen, Tolerance
 from grading.exercises.kv_cache_and_gqa.drafting_ways import MORE, STEPS, accepting
 from grading.exercises.kv_cache_and_gqa.fitting import drafted
 from grading.exercises.kv_cache_and_gqa.single import single
@@ -29,6 +29,12 @@ def _written(
         }  # fmt: skip
 
     return draw
+
+
+def _in_words(one: Seen, right: Seen) -> str | None:
+    """Say how a list of tokens differs from the right one."""
+    mine, wanted = one.outputs[0], right.outputs[0]
+    return None if mine == wanted else f"Yours is {mine}; it has to be {wanted}."
 
 
 def _in_a_row(
@@ -75,7 +81,7 @@ ACCEPT_DRAFT = Exercise(
     importance=2, minutes=30, parameters=("draft_probs", "target_probs", "draft", "uniform"),
     outputs=(Output(name="tokens", kind="list"),), tolerance=EXACT, alike=EXACT,
     axes={"draft_probs": "N V", "target_probs": "M V", "draft": "N", "uniform": "M"},
-    fitted=drafted, equation="eq-refused", reference=accepting(),
+    fitted=drafted, told=_in_words, equation="eq-refused", reference=accepting(),
     next_rung="Draw a hundred thousand times: the tokens are as frequent as the large model says.",
     probes=(
         Probe(name="the last of four tokens is refused, of eight that there are", draw=_written(
