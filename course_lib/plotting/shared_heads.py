@@ -15,7 +15,7 @@ LATENT_DIM, ROPE_DIM = 512, 64
 #: Key and value heads to choose from; ``LATENT`` stands for multi-head latent attention.
 LATENT = 0
 GROUPS = (16, 8, 4, 2, 1, LATENT)
-NAMES = ("16: multi-head", "8", "4", "2", "1: multi-query", "latent")
+NAMES = ("16: multi-head", "8 heads", "4 heads", "2 heads", "1: multi-query", "latent")
 #: Numbers that one block of the drawing stands for.
 BLOCK = 64
 #: Powers of two: tokens to choose from, those at first, and the axis of sizes in MiB.

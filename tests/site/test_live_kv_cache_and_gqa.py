@@ -212,7 +212,7 @@ def test_it_stands_without_a_script_and_is_printed_as_it_was_left(browser: Brows
     assert not [one for one in marks(page, "latent") if one["seen"]]
     context.close()
     page = awake(browser.new_page(viewport=PHONE))
-    page.get_by_role("radio", name="4", exact=True).check()
+    page.get_by_role("radio", name="4 heads", exact=True).check()
     slide(page, 0, 9)
     page.emulate_media(media="print")
     assert page.locator(f"{FIGURE} .mechanism-wide").is_visible()
