@@ -41,10 +41,6 @@ def _read(scores: Tensor, may: Tensor, value: Tensor) -> Any:
     return scores.masked_fill(~may, torch.finfo(scores.dtype).min).softmax(-1) @ value
 
 
-def _read_infinite(scores: Tensor, may: Tensor, value: Tensor) -> Any:
-    return scores.masked_fill(~may, -torch.inf).softmax(-1) @ value
-
-
 def _joined(kept: Tensor, new: Tensor) -> Any:
     return torch.cat([kept, new], -2)
 
@@ -158,10 +154,7 @@ MORE: dict[str, tuple[Way, ...]] = {
         cached(mask=lambda ones, P: ones.tril() if ones.shape[0] == ones.shape[1] else ones),
     ),
     "KV-STALE": (_new_alone,),
-    "KV-NOSELF": (
-        cached(mask=lambda ones, P: ones.tril(P - 1)),
-        cached(mask=lambda ones, P: ones.tril(P - 1), read=_read_infinite),
-    ),
+    "KV-NOSELF": (cached(mask=lambda ones, P: ones.tril(P - 1)),),
     "KV-ALIAS": (_in_place,),
     "ROPE-ONEK": (cached(turned=_turned(queries=False)),),
     "ROPE-NONE": (cached(turned=_turned(queries=False, keys=False)),),

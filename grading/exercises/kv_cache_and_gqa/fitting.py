@@ -68,11 +68,13 @@ def latent_heads(inputs: Inputs) -> Inputs:
 
 def drafted(inputs: Inputs) -> Inputs:
     """Return distributions that sum to 1, one more of the target's, and tokens that exist."""
-    n = min(inputs["draft_probs"].shape[0], inputs["target_probs"].shape[0] - 1)
+    n = max(1, min(inputs["draft_probs"].shape[0], inputs["target_probs"].shape[0] - 1))
     draft = inputs["draft_probs"].holding(_some(inputs["draft_probs"])[:n])
-    target = inputs["target_probs"].holding(_some(inputs["target_probs"])[: n + 1])
+    rows, uniform = (_some(inputs[name]) for name in ("target_probs", "uniform"))
+    places = np.minimum(np.arange(n + 1), len(rows) - 1)  # a last row is there twice
+    target = inputs["target_probs"].holding(rows[places])
     tokens = _some(inputs["draft"])[:n] % draft.shape[-1]
-    uniform = np.clip(_some(inputs["uniform"])[: n + 1], 0.0, 0.99)
+    uniform = np.clip(uniform[places], 0.0, 0.99)
     return {
         "draft_probs": shares(draft, -1), "target_probs": shares(target, -1),
         "draft": inputs["draft"].holding(tokens), "uniform": inputs["uniform"].holding(uniform),

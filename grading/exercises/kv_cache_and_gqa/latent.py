@@ -56,7 +56,7 @@ MLA_ATTENTION = Exercise(
     reference=lambda *inputs: latent_with()(*inputs),
     next_rung="Multiply w_uk into the queries: keys need not be made at all, and nothing changes.",
     probes=(
-        _probe("two heads, base and eps left out", (1, 5, 3, 2, 6, 4, 8, 7), LeftOut(10000.0),
+        _probe("two heads, base and eps left out", (1, 5, 7, 2, 6, 4, 8, 3), LeftOut(10000.0),
                LeftOut(1e-6), gradient=True, single=True),
         _probe("three heads, base 50, eps = 0.5", (2, 7, 5, 3, 4, 6, 8, 1), 50.0, 0.5),
         _probe("one example, base=10000.0, eps = 0.001", (1, 5, 3, 4, 2, 8, 6, 7), 10000.0, 1e-3,
