@@ -25,7 +25,7 @@ def _heads(heads: tuple[int, int], sizes: tuple[int, int, int, int, int], mask: 
 
     def draw(generator: torch.Generator) -> Inputs:
         return {
-            "query": 1.5 * normal(generator, B, H, T, D), "key": normal(generator, B, G, S, D),
+            "query": 1.2 * normal(generator, B, H, T, D), "key": normal(generator, B, G, S, D),
             "value": normal(generator, B, G, S, Dv),
             "may_attend": mask(generator) if callable(mask) else mask,
         }  # fmt: skip
