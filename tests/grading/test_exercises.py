@@ -161,6 +161,24 @@ REQUIRED = {
     "embed": "EMB-ONEHOTT EMB-SCALE EMB-UNTIED",
     "unembed": "EMB-ONEHOTT EMB-SCALE EMB-UNTIED",
     "sum_is_order_blind": "ORDER-SAME ORDER-OTHERS",
+    "attend_with_cache": (
+        "KV-TOPLEFT KV-NOMASKCHUNK KV-POS0 KV-ROPETWICE KV-AXIS KV-ALIAS KV-ORDER KV-STALE "
+        "KV-KEEPRAW KV-POSOFF ROPE-INTERLEAVE"
+    ),
+    "test_attend_with_cache": (
+        "TEST-NOTHING TEST-ALL TEST-EXACT TEST-ONETOKEN TEST-EMPTYCACHE TEST-OUTPUTALONE TEST-SELF"
+    ),
+    "grouped_query_attention": (
+        "GQA-TILE GQA-TRUNC GQA-MEAN GQA-AXIS GQA-DIVG GQA-TORN GQA-ORDER"
+    ),
+    "kv_cache_bytes": "KVB-FORGETV KVB-H KVB-D KVB-WINDOW KVB-LONG",
+    "mha_to_gqa": "UP-SUM UP-STRIDE UP-FIRST",
+    "mla_attention": (
+        "MLA-SCALE MLA-ROPELATENT MLA-SHAREROPE MLA-NONORM MLA-LATENTSCALE ROPE-INTERLEAVE"
+    ),
+    "accept_draft": (
+        "SPEC-RATIO SPEC-RESAMPLE SPEC-GREEDY SPEC-NOBONUS SPEC-GOON SPEC-UNNORM SPEC-ALL"
+    ),
 }  # fmt: skip
 
 
