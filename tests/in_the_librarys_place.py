@@ -78,6 +78,8 @@ BEYOND = {
     r"test_one_row_alone_has_no_axis_of_rows.*": REFUSAL,
     r"test_turns_in_the_wrong_order_are_refused\[yarn_inv_freq\]": REFUSAL,
     r"test_nan_is_seen": "what a NaN in a key gives is not asked for",
+    r"test_half_precision_is_rounded_once": WIDER,
+    r"test_errors_name_the_numbers\[lm_loss\]": REFUSAL,
     r"test_make_qk_for_equals_its_loops\[(identity|previous token|first token)-.*": (
         "the queries may be longer or shorter; the weights that they give are tested"
     ),

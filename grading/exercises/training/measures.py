@@ -125,9 +125,6 @@ FIRST_LOSS = Exercise(
             "do with the logits.")),
         Misconception(code="FIRST-SIGN", wrong=_measure(lambda logits: -_surprise(logits)),
                       sentence="The sign is missing: surprise is never below 0."),
-        Misconception(code="FIRST-PROB", wrong=_measure(
-            lambda logits: logits.softmax(-1)[:, 0].mean()), sentence=(
-            "The weight of the token is averaged, without a logarithm.")),
         *undrawn("FIRST", (_formula, _own_seed), (_global,), (_measure(draws=lambda n: 10 * n),)),
     ),
     alternatives=(_by_torch, _one_by_one),
