@@ -24,11 +24,11 @@ Way = Callable[..., Any]
 
 
 def _texts(B: int, T: int, V: int, ignore: Any, *, padded: tuple[int, ...] = (),
-           size: float = 1.5, wide: bool = False) -> Any:  # fmt: skip
+           wide: bool = False) -> Any:  # fmt: skip
     """Draw logits and tokens; the rows that `padded` names end in so many ids to ignore."""
 
     def draw(generator: torch.Generator) -> Inputs:
-        logits = size * normal(generator, B, T, V)
+        logits = 1.5 * normal(generator, B, T, V)
         pad = IGNORE if isinstance(ignore, LeftOut) else ignore
         tokens = torch.randint(V, (B, T), generator=generator)
         if 0 <= pad < V:  # an id of the vocabulary that stands for nothing else
