@@ -82,12 +82,10 @@ def test_the_table_holds_every_kind_for_each_seed() -> None:
 
 
 @pytest.mark.usefixtures("without_annotations")
-def test_rows_are_measured_again() -> None:
+def test_the_nearest_images_are_measured_again_and_a_shorter_training_agrees() -> None:
     found = rows()
     for learnt in LEARNT:
         assert nearest_accuracy(learnt) == pytest.approx(found[NEAREST, learnt, 0], abs=1e-4)
-    # Another processor sums in another order, and training amplifies that: measured, not equal.
-    shares = {kind: accuracy(kind, read_digits(kind, 100, 0)) for kind in ("ViT", "no positions")}
-    for kind, share in shares.items():
-        assert share == pytest.approx(found[kind, 100, 0], abs=0.08)
-    assert shares["ViT"] > shares["no positions"]
+    shares = {kind: accuracy(kind, read_digits(kind, 100, 0, steps=120)) for kind in KINDS}
+    assert min(shares["ViT"], shares["patches moved"]) > shares["no positions"] + 0.1
+    assert shares["ViT"] < found[NEAREST, 100, 0]
