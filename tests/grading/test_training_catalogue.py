@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from grading import check
-from grading.asking import Live, draw
+from grading.asking import Live, draw, function_of
 from grading.catalogue.kill_table import wrong_answers
 from grading.exercises.training import EXERCISES
 from grading.exercises.training import testing as of_loss
@@ -104,6 +104,24 @@ def test_what_is_expected_of_a_text_is_what_many_texts_show(name: str) -> None:
     for step, share in enumerate(expected):
         found = torch.bincount(text[:, ids.shape[1] + step], minlength=len(share)) / 20_000
         assert ((found - share).abs() <= FAR * (share * (1 - share) / 20_000).sqrt() + 1e-9).all()
+
+
+@pytest.mark.parametrize("skipped", [1, 4])
+def test_a_mistake_in_writing_is_named_whatever_is_drawn(skipped: int) -> None:
+    for who in wrong_answers(GENERATE):
+        wrong = function_of(GENERATE, who)
+
+        def elsewhere(
+            model: Any, ids: Any, n: int, temperature: float, top_k: Any, generator: Any,
+            made: Any = wrong,
+        ) -> Any:  # fmt: skip
+            if temperature > 0:
+                torch.rand(skipped, generator=generator)
+            return made(model, ids, n, temperature, top_k, generator)
+
+        named = check(elsewhere, exercise="generate").misconception
+        # Who draws nothing, or elsewhere, is seen by a generator that stands still.
+        assert named == who[0] or who[0] in ("GEN-GREEDY", "GEN-GLOBAL"), (who, named)
 
 
 def test_hundreds_of_texts_are_enough_to_part_all_mistakes() -> None:

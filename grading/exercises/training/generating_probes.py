@@ -15,7 +15,7 @@ from grading.observation.values import Named, as_arrays, tensor
 __all__ = ["LAWS", "PROBES", "draws_once_for_all", "judged", "written"]
 
 #: So many texts begin alike, and so far apart two frequencies may lie by chance: five deviations.
-ALIKE, FAR = 500, 5
+ALIKE, FAR = 800, 5
 #: Logits of one row, all below 0, so that a logit of 0 would be the largest.
 LOGITS = (-0.4, -0.9, -1.6, -2.4, -3.4, -5.0)
 
@@ -171,22 +171,29 @@ def judged(one: Seen) -> str | None:
 
 
 def written(one: Seen) -> tuple[Any, ...]:
-    """Return what is compared: a text, or how tokens were drawn and how often they came."""
-    if one.outputs[0].shape[0] != len(one.inputs["ids"]) or _is_exact(one.inputs):
-        return (one.outputs[0].astype(np.float64),)
-    T, n = one.inputs["ids"].shape[1], one.inputs["n"]
-    if one.outputs[0].shape[1] != T + n:
-        return (one.outputs[0].astype(np.float64),)
-    new = one.outputs[0][:, T:]
+    """Return what is compared: a text, or how tokens were drawn and how often they came.
+
+    Where one token is kept and a wrong answer draws among several, no two draw the same text: it is
+    compared whether the text is the right one.
+    """
+    inputs, found = one.inputs, one.outputs[0]
+    T, n = inputs["ids"].shape[1], inputs["n"]
+    if inputs["temperature"] == 0 or n == 0:
+        return (found.astype(np.float64),)
+    if found.shape != (len(inputs["ids"]), T + n):
+        return (np.array(found.shape, dtype=np.float64),)
+    if inputs["top_k"] == 1:
+        return (np.array(float(judged(one) is None)),)
+    new = found[:, T:]
     alike = bool((new == new[:1]).all())
-    flags = np.array([float(one.seen.moved), float(_again(one)), float(alike)])
+    flags = np.array([float(one.seen.moved), float(alike)])
     return flags, _frequencies(one)
 
 
 def draws_once_for_all(seen: Mapping[str, Any], truth: Mapping[str, Any]) -> bool:
     """Recognise texts that are drawn rightly but for one thing: all of a batch are alike."""
     drawn = [view for view in seen.values() if isinstance(view, list) and len(view) == 2]
-    return len(drawn) > 1 and all(view[0].tolist() == [1.0, 1.0, 1.0] for view in drawn)
+    return len(drawn) > 1 and all(view[0].tolist() == [1.0, 1.0] for view in drawn)
 
 
 PROBES = (
