@@ -7,6 +7,7 @@ import torch
 
 from grading.observation.values import LeftOut, Named
 from grading.witness.conversion import given
+from grading.witness.models import language_model, optimiser, writer
 from grading.witness.stand_in import CallBack, StandIn
 
 __all__ = ["handed_over"]
@@ -63,21 +64,14 @@ def _linear(arguments: dict[str, Any], made: Mapping[str, Any]) -> torch.nn.Modu
     return layer.train(bool(arguments.get("training", True)))
 
 
-def _optimiser(kind: str) -> Callable[[dict[str, Any], Mapping[str, Any]], Any]:
-    def build(arguments: dict[str, Any], made: Mapping[str, Any]) -> Any:
-        """Build an optimiser of the parameters of another argument, named by "of"."""
-        options = {name: given(value) for name, value in arguments.items() if name != "of"}
-        return getattr(torch.optim, kind)(made[arguments["of"]].parameters(), **options)
-
-    return build
-
-
 #: By name: builds an argument from what it is made with, and from the arguments before it.
 BUILDERS: dict[str, Callable[[dict[str, Any], Mapping[str, Any]], Any]] = {
     "across positions": _across_positions,
     "rows mixed": _rows_mixed,
     "rows attended": _rows_attended,
     "linear": _linear,
-    "SGD": _optimiser("SGD"),
-    "AdamW": _optimiser("AdamW"),
+    "language model": language_model,
+    "writer": writer,
+    "SGD": optimiser("SGD"),
+    "AdamW": optimiser("AdamW"),
 }

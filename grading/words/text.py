@@ -72,7 +72,7 @@ def example(record: Record) -> str:
         return ""
     lines = [head(one)]
     lines += [f"  {name} = {shown(value)}" for name, value in one.inputs.items()]
-    both = rows(one) if one.yours else {}
+    both = rows(one)
     width = max((len(number) for row in both.values() for number in row), default=0)
     for name, row in both.items():
         cells = " ".join(number.rjust(width) for number in row)
@@ -95,12 +95,17 @@ def row_name(one: Example) -> str:
 
 
 def rows(one: Example) -> dict[str, list[str]]:
-    """Return both rows, with as many digits as it takes to see that they differ."""
+    """Return both rows, with as many digits as it takes to see that they differ; {} without rows.
+
+    The shape of a number has no entry, and is written as Python writes it.
+    """
+    if not one.yours and not one.expected:
+        return {}
     for digits in (4, 6, 9, 17):
         yours, expected = _numbers(one.yours, digits), _numbers(one.expected, digits)
         if yours != expected:
             break
-    return {"yours": yours, "expected": expected}
+    return {"yours": yours or ["()"], "expected": expected or ["()"]}
 
 
 def _numbers(row: Sequence[Any], digits: int) -> list[str]:

@@ -48,6 +48,7 @@ FILES = (
     "course_lib/attention/test_grouped.py",
     "course_lib/cache/test_cache.py::test_kv_cache_bytes_equals_its_loops",
     "course_lib/cache/test_cache.py::test_bytes_of_released_models",
+    "course_lib/training/test_loss.py",
 )
 
 
