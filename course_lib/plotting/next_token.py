@@ -80,7 +80,7 @@ def _controls(lines: Sequence[str], start: str) -> list[alt.Parameter]:
         bind = alt.binding_range(min=low, max=high, step=step, name=shown)
         return alt.param(name=name, value=value, bind=bind)
 
-    line = alt.binding_select(options=list(lines), name="After the line ")
+    line = alt.binding_select(options=list(lines), name="Line ")
     return [
         alt.param(name="line", value=start, bind=line),
         slider("temperature", "Temperature τ ", (COLDEST, HOTTEST, 0.05), 1),
