@@ -8,8 +8,8 @@ from grading.exercise import Exercise, Inputs, LeftOut, Misconception, Output, P
 from grading.exercises.kv_cache_and_gqa.caching_answers import ALTERNATIVES
 from grading.exercises.kv_cache_and_gqa.caching_steps import MORE, STEPS, cached
 from grading.exercises.kv_cache_and_gqa.fitting import even_halves
-from grading.exercises.kv_cache_and_gqa.single import single
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.single import single
 from grading.exercises.shared.stepwise import mistake
 from grading.late import torch
 

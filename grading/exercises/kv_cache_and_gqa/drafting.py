@@ -7,7 +7,7 @@ from typing import Any
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe, Seen, Tolerance
 from grading.exercises.kv_cache_and_gqa.drafting_ways import MORE, STEPS, accepting
 from grading.exercises.kv_cache_and_gqa.fitting import drafted
-from grading.exercises.kv_cache_and_gqa.single import single
+from grading.exercises.shared.single import single
 from grading.exercises.shared.stepwise import mistake
 from grading.late import Tensor, torch
 

@@ -8,8 +8,8 @@ from grading.exercise import Exercise, Inputs, LeftOut, Output, Probe
 from grading.exercises.kv_cache_and_gqa.fitting import latent_heads
 from grading.exercises.kv_cache_and_gqa.latent_answers import ALTERNATIVES
 from grading.exercises.kv_cache_and_gqa.latent_steps import MORE, STEPS, latent_with
-from grading.exercises.kv_cache_and_gqa.single import single
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.single import single
 from grading.exercises.shared.stepwise import mistake
 from grading.late import torch
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from grading.exercise import Exercise, Inputs, Output, Probe, Seen, Tolerance
-from grading.exercises.training.single import single
+from grading.exercises.shared.single import single
 from grading.late import Tensor, torch
 
 __all__ = ["FIT_POWER_LAW", "LAWS"]

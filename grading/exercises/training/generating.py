@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grading.exercise import Exercise, Misconception, Output, Tolerance
+from grading.exercises.shared.single import single
 from grading.exercises.training.generating_probes import (
     LAWS,
     PROBES,
@@ -17,7 +18,6 @@ from grading.exercises.training.generating_ways import (
     choosing,
     generated,
 )
-from grading.exercises.training.single import single
 from grading.late import torch
 
 __all__ = ["GENERATE"]

@@ -10,10 +10,10 @@ import numpy as np
 
 from grading.exercise import Exercise, Inputs, LeftOut, Output, Probe
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.single import single
 from grading.exercises.shared.stepwise import mistake
 from grading.exercises.training.loss_answers import ALTERNATIVES
 from grading.exercises.training.loss_steps import IGNORE, STEPS, with_steps
-from grading.exercises.training.single import single
 from grading.late import Tensor, late, torch
 
 __all__ = ["LM_LOSS"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from grading.exercise import Exercise, Inputs, Output, Probe
 from grading.exercises.shared.drawing import normal
-from grading.exercises.training.single import single
+from grading.exercises.shared.single import single
 from grading.late import Tensor, torch
 
 __all__ = ["SURPRISE"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from grading.exercise import Exercise, LeftOut, Output, Probe
-from grading.exercises.training.single import single
+from grading.exercises.shared.single import single
 from grading.exercises.training.stepping import (
     loss_of,
     step_in_words,

@@ -8,6 +8,7 @@ from typing import Any
 from grading.exercise import Exercise, Inputs, LeftOut, Output, Probe
 from grading.exercises.shared import attention_masks as masks
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.single import single
 from grading.exercises.shared.stepwise import mistake
 from grading.exercises.transformer_block import block_arrangements as ways
 from grading.exercises.transformer_block.block_answers import ALTERNATIVES
@@ -19,7 +20,6 @@ from grading.exercises.transformer_block.block_steps import (
     with_norms,
 )
 from grading.exercises.transformer_block.fitting import whole_heads
-from grading.exercises.transformer_block.single import single
 from grading.late import Tensor, torch
 
 __all__ = ["BLOCK"]

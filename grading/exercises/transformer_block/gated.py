@@ -7,9 +7,9 @@ from typing import Any
 
 from grading.exercise import Exercise, Inputs, Misconception, Output, Probe
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.single import single
 from grading.exercises.shared.stepwise import mistake
 from grading.exercises.transformer_block.forbidden import ACTIVATIONS
-from grading.exercises.transformer_block.single import single
 from grading.late import Tensor, late, torch
 from grading.steps import Instead, Pipeline, Step
 

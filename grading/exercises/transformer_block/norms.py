@@ -6,10 +6,10 @@ from typing import Any
 
 from grading.exercise import Exercise, Inputs, Output, Probe, Tolerance
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.single import single
 from grading.exercises.shared.stepwise import mistake
 from grading.exercises.transformer_block.forbidden import NORMS
 from grading.exercises.transformer_block.norm_steps import LAYER_STEPS, RMS_STEPS
-from grading.exercises.transformer_block.single import single
 from grading.late import Tensor, late, torch
 
 __all__ = ["LAYER_NORM", "RMS_NORM"]

@@ -9,9 +9,9 @@ from typing import Any
 from grading.exercise import Exercise, Inputs, Output, Probe
 from grading.exercises.shared import attention_masks as masks
 from grading.exercises.shared.drawing import normal
+from grading.exercises.shared.single import single
 from grading.exercises.shared.stepwise import mistake
 from grading.exercises.transformer_block.fitting import known_ids
-from grading.exercises.transformer_block.single import single
 from grading.exercises.transformer_block.translator_answers import ALTERNATIVES, shifted
 from grading.exercises.transformer_block.translator_steps import STEPS, changed
 from grading.late import Tensor, torch
