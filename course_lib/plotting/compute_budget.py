@@ -70,7 +70,9 @@ LAWS = {
 }
 #: The budget is 10 to these powers; the sizes are too.
 LEAST, MOST, STEP = 19, 26, 0.25
-SMALL, LARGE, GAPS = 7, 13, 240
+SMALL = 7
+LARGE = 13
+GAPS = 240
 TOP = 3.6
 AS_POWER = "['10⁷', '10⁹', '10¹¹', '10¹³'][round((log(datum.value) / LN10 - 7) / 2)]"
 _LAW = "laws[indexof(names, fit)]"

@@ -12,7 +12,8 @@ from course_lib.plotting.live import THEME_INK, LiveFigure, ink, said
 __all__ = ["ALL", "SHOWN", "next_token", "readable"]
 
 #: Where the slider of k ends, every token may be drawn; so many have a bar.
-ALL, SHOWN = 41, 12
+ALL = 41
+SHOWN = 12
 COLDEST, HOTTEST = 0.1, 2.0
 _SIGNS = {" ": "␣", "\n": "⏎"}
 _IS_CUT = f"(top_k < {ALL} && datum.rank > top_k)"
