@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
@@ -74,15 +75,27 @@ def judged_there() -> dict[str, Any]:
     return verdicts
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Whether two records say the same; a sum's last digit depends on where in memory it began."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-12, abs_tol=1e-15)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(map(alike, one.values(), other.values()))
+    return type(one) is type(other) and bool(one == other)
+
+
 @pytest.mark.parametrize("exercise", all_exercises(), ids=lambda exercise: exercise.name)
 def test_recordings_and_live_answers_are_judged_alike_with_and_without_torch(
     exercise: Exercise, judged_there: dict[str, Any]
 ) -> None:
     for who in answers(exercise):
         there, live = judged_there[repr((exercise.name, who))]
-        here = judge(exercise, Apart(exercise, who, recorded(exercise))).record
-        assert json.dumps(there) == json.dumps(here.to_json()), who
-        assert json.dumps(live) == json.dumps(here.to_json()), who
+        record = judge(exercise, Apart(exercise, who, recorded(exercise))).record
+        here = json.loads(json.dumps(record.to_json()))
+        assert there == here, who
+        assert alike(live, here), (who, live, here)
         assert there["passed"] == (who[0] == "right"), who
         named = [] if there["passed"] or who == BLANK else [who[0]]
         assert there["misconceptions"] == named, who

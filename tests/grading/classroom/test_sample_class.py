@@ -98,7 +98,7 @@ def marks(printed: str, learner: str) -> list[str]:
 
 
 def test_every_member_has_a_row_with_the_marks_earned(printed):
-    assert marks(printed, "learner-01") == ["2/4", "2/4"]
+    assert marks(printed, "learner-01") == ["2/4", "2/4"], line_of(printed, "learner-01")
     assert marks(printed, "learner-02") == ["0/4", "0/4"]
     assert marks(printed, "learner-03") == ["0/4", "0/4"]
 
