@@ -18,6 +18,8 @@ from grading.doctor.python_text import names_read
 from grading.journal.place import OWNER
 from grading.nbgrader_steps.fail_closed import is_check
 
+#: As often a process that died before its first cell is started; no learner has a part in that.
+MOST_STARTS = 3
 #: As often a process is replaced; what then is left is not run.
 MOST_RESTARTS = 5
 #: As many characters of one output are kept.
@@ -33,6 +35,21 @@ class ExecuteToTheEnd(Execute):  # type: ignore[misc]  # nbgrader has no types
         """Start a process that keeps no learner's journal."""
         environment = os.environ | {OWNER: "off"}
         super().start_new_kernel(**({"env": environment} | options))
+
+    def start_new_kernel_client(self, **options: Any) -> Any:
+        """Wait until the process answers; where it dies before it does, start another.
+
+        It is told on which ports to listen, and they are free when they are chosen: another
+        process that starts at the same time may take one before it does.
+        """
+        for _ in range(MOST_STARTS - 1):
+            try:
+                return super().start_new_kernel_client(**options)
+            except RuntimeError as error:
+                self.log.warning("The process is started again: %s", error)
+                self.km = self.create_kernel_manager()
+                self.start_new_kernel()
+        return super().start_new_kernel_client(**options)
 
     def preprocess(
         self, nb: NotebookNode, resources: Any, km: Any = None

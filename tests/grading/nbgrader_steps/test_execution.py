@@ -3,9 +3,17 @@
 import math
 
 import pytest
-from nbformat.v4 import new_code_cell, new_output
+from jupyter_client.manager import KernelManager
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from grading.nbgrader_steps.execution import LONGEST, preparation, private_names, shorten
+from grading.nbgrader_steps.execution import (
+    LONGEST,
+    MOST_STARTS,
+    ExecuteToTheEnd,
+    preparation,
+    private_names,
+    shorten,
+)
 
 IMPORTS = {"math": "import math", "root": "from math import sqrt as root"}
 
@@ -54,3 +62,25 @@ def test_long_outputs_are_cut_and_short_ones_stay():
     data = {"text/plain": "2.0", "text/html": "[200000 characters, not kept]"}
     assert cell.outputs[1].data == data
     assert len(cell.outputs[2].data["image/png"]) == 200_000
+
+
+@pytest.mark.parametrize("deaths", [1, MOST_STARTS - 1, MOST_STARTS])
+def test_a_process_that_loses_the_race_for_its_ports_is_started_again(deaths):
+    started = []
+
+    class LosesTheRace(KernelManager):
+        def format_kernel_cmd(self, extra_arguments=None):
+            started.append(self)
+            command = super().format_kernel_cmd(extra_arguments)
+            dies = [command[0], "-c", "raise OSError('Address already in use')"]
+            return dies if len(started) <= deaths else command
+
+    notebook = new_notebook(cells=[new_code_cell("1 + 1")])
+    step = ExecuteToTheEnd(kernel_name="python3", kernel_manager_class=LosesTheRace)
+    if deaths == MOST_STARTS:
+        with pytest.raises(RuntimeError, match="died before replying"):
+            step.preprocess(notebook, {"metadata": {}})
+    else:
+        step.preprocess(notebook, {"metadata": {}})
+        assert notebook.cells[0].outputs[0].data == {"text/plain": "2"}
+    assert len(started) == min(deaths + 1, MOST_STARTS)
