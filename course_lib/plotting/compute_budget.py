@@ -19,10 +19,10 @@ class LossLaw:
 
     Attributes:
         floor: what no size and no text takes away, in nats a token.
-        a: A.
-        b: B.
-        alpha: the exponent of N.
-        beta: the exponent of D.
+        a: the factor of the part that parameters take away.
+        b: the factor of the part that tokens take away.
+        alpha: the exponent of the parameters.
+        beta: the exponent of the tokens.
     """
 
     floor: float
@@ -35,8 +35,8 @@ class LossLaw:
         """Return the loss.
 
         Args:
-            parameters: N.
-            tokens: D.
+            parameters: how many the model has, N.
+            tokens: how many it reads in training, D.
 
         Returns:
             The loss that the law foretells, in nats a token.
@@ -54,7 +54,7 @@ class LossLaw:
             flops: the budget, 6 N D.
 
         Returns:
-            N.
+            The number of parameters.
         """
         total = self.alpha + self.beta
         ratio = (self.alpha * self.a / (self.beta * self.b)) ** (1 / total)
