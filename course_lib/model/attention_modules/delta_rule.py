@@ -30,12 +30,16 @@ class GatedDeltaRule(AttentionModule):
     r"""Project, convolve, bend, bring to length one, correct the state, read it, normalise, gate.
 
     .. math::
-        (q, k, v)_t &= \mathrm{SiLU}\big(\mathrm{conv}_W(x\, [W_Q, W_K, W_V])_t\big) \\
-        \alpha_t &= \text{forget gate}(x_t W_\alpha), \qquad \beta_t = \sigma(x_t W_\beta)
+        u &= \mathrm{conv}_W(x\, [W_Q, W_K, W_V]) \\
+        (q, k, v)_t &= \mathrm{SiLU}(u_t) \\
+        \alpha_t &= \text{forget gate}(x_t W_\alpha) \\
+        \beta_t &= \sigma(x_t W_\beta)
 
     .. math::
-        o_t &= Z_t^\top \hat q_t / \sqrt{D}, \qquad Z_t = \text{gated delta rule} \\
-        y_t &= \big(\mathrm{RMSNorm}(o_t) \odot \mathrm{SiLU}(x_t W_Z)\big) W_O
+        Z_t &= \text{gated delta rule} \\
+        o_t &= Z_t^\top \hat q_t / \sqrt{D} \\
+        n_t &= \mathrm{RMSNorm}(o_t) \\
+        y_t &= \big(n_t \odot \mathrm{SiLU}(x_t W_Z)\big) W_O
 
     Hats are vectors of length one. G queries and keys serve H states, H / G each, whose neighbours
     share one. The convolution is all that tells the layer how near two tokens are, besides the
