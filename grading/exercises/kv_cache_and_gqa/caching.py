@@ -20,7 +20,9 @@ __all__ = ["ATTEND_WITH_CACHE"]
 Sizes = tuple[int, int, int, int, int, int]
 
 
-def _chunk(P: int, T: int, B: int, H: int, D: int, Dv: int, base: Any = 10000.0) -> Any:
+def _chunk(sizes: Sizes, base: Any = 10000.0) -> Any:
+    P, T, B, H, D, Dv = sizes
+
     def draw(generator: torch.Generator) -> Inputs:
         return {
             "query": 1.5 * normal(generator, B, H, T, D), "key_new": normal(generator, B, H, T, D),
@@ -37,7 +39,7 @@ def _sizes(P: int, T: int, B: int, H: int, D: int, Dv: int) -> dict[str, int]:
 
 def _probe(name: str, sizes: Sizes, base: Any = 10000.0, **more: Any) -> Probe:
     letters = {} if more.get("edge") else _sizes(*sizes)
-    return Probe(name=name, draw=_chunk(*sizes, base), sizes=letters, **more)
+    return Probe(name=name, draw=_chunk(sizes, base), sizes=letters, **more)
 
 
 ATTEND_WITH_CACHE = Exercise(
