@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, number_near
 from grading.late import Tensor, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT", "SAVING"]
@@ -17,20 +16,13 @@ LAYERS, TOKENS, WINDOW = 24, 131_072, 128
 SAVING = LAYERS * TOKENS / (LAYERS // 2 * (TOKENS + WINDOW))
 
 
-def _judge(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value - SAVING) <= 0.01:
-        return None
-    if not value >= 1:
-        return f"Windows make a cache smaller: the factor is 1 or more; yours is {value:g}."
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
-
-
 PREDICT = Exercise(
     name="predict_window_saving", slug="kv-cache-and-gqa", task="predict",
     title="Every second layer forgets", kind="predict", points=0.25, difficulty=1, importance=3,
     minutes=5, parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: SAVING, equation="eq-cache-bytes", judge=_judge, probes=asked,
+    reference=lambda: SAVING, equation="eq-cache-bytes",
+    judge=number_near(SAVING, 0.01, "Windows make a cache smaller: the factor is 1 or more", 1),
+    probes=asked,
     next_rung="What would five windows for each full layer save, as in Gemma 3?",
     misconceptions=(
         Misconception(code="SAVE-EVERY", wrong=lambda: TOKENS / WINDOW,

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, number_near
 from grading.late import Tensor, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT"]
-
-
-def _judge(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value - 0.9**20) <= 0.03:
-        return None
-    if not 0 <= value <= 1:
-        percent = " Is it meant in per cent?" if 1 < value <= 100 else ""
-        return f"What shrinks at every step ends between 0 and 1; you say {value:g}.{percent}"
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
 
 
 PREDICT = Exercise(
     name="predict_gradient_norm", slug="limits-of-rnns", task="predict",
     title="Twenty steps back", kind="predict", points=0.5, difficulty=1, importance=3, minutes=5,
     parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 0.12, equation="eq-jacobian", judge=_judge, probes=asked,
+    reference=lambda: 0.12, equation="eq-jacobian",
+    judge=number_near(0.9**20, 0.03, "What shrinks at every step ends between 0 and 1", 0, 1),
+    probes=asked,
     next_rung="Ten times as many steps leave 7 · 10⁻¹⁰. Nothing learns from that.",
     misconceptions=(
         Misconception(code="FADE-ONCE", wrong=lambda: 0.9, recognise=near(0.9, 0.02), sentence=(

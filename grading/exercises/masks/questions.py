@@ -5,8 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, weight_near
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.shared.questions import (
+    BROKEN,
+    RIGHT,
+    Diagnosis,
+    asked,
+    near,
+    number_near,
+    weight_near,
+)
 from grading.late import Tensor, late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT", "PREDICT_REACH"]
@@ -35,18 +43,11 @@ PREDICT = Exercise(
 )  # fmt: skip
 
 
-def _reach(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value - 10) < 0.5:
-        return None
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
-
-
 PREDICT_REACH = Exercise(
     name="predict_reach", slug="masks", task="predict-reach", title="Through three layers",
     kind="predict", points=0.25, difficulty=2, importance=3, minutes=5,
     parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 10, equation="eq-reach", judge=_reach, probes=asked,
+    reference=lambda: 10, equation="eq-reach", judge=number_near(10, 0.49), probes=asked,
     next_rung="Each layer adds W − 1 positions: what a window hides is only one layer away.",
     misconceptions=(
         Misconception(code="REACH-ONE", wrong=lambda: 4, recognise=near(4, 0.4), sentence=(

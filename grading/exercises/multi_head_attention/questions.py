@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
+from grading.exercise import Exercise, Misconception, Output
 from grading.exercises.multi_head_attention.head_steps import STEPS
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, number_near
 from grading.late import Tensor, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT", "SHARE"]
@@ -16,21 +15,12 @@ __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT", "SHARE"]
 SHARE = 0.128
 
 
-def _judge(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value - SHARE) <= 0.012:
-        return None
-    if not 0 <= value <= 1:
-        percent = " Is it meant in per cent?" if 1 < value <= 100 else ""
-        return f"A share lies between 0 and 1; your prediction is {value:g}.{percent}"
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
-
-
 PREDICT = Exercise(
     name="predict_share_of_twelve", slug="multi-head-attention", task="predict",
     title="Twelve layers of 96", kind="predict", points=0.5, difficulty=1, importance=3,
     minutes=5, parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 0.128, equation="eq-gpt3-layer", judge=_judge, probes=asked,
+    reference=lambda: 0.128, equation="eq-gpt3-layer",
+    judge=number_near(SHARE, 0.012, "A share lies between 0 and 1", 0, 1), probes=asked,
     next_rung=(
         "So twelve layers of that width are not the whole model. Task 11 counts both to the last "
         "digit."

@@ -5,24 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
+from grading.exercise import Exercise, Misconception, Output
 from grading.exercises.positions.rotation_steps import STEPS
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, weight_near
+from grading.exercises.shared.questions import (
+    BROKEN,
+    RIGHT,
+    Diagnosis,
+    asked,
+    near,
+    number_near,
+    weight_near,
+)
 from grading.late import Tensor, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "NEWEST", "PREDICT_NEWEST", "PREDICT_TURN", "SLOWEST"]
 
 #: 2π · 10000^(62/64); the tests compute it again.
 SLOWEST = 47_117
-
-
-def _judge(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value / SLOWEST - 1) <= 0.12:
-        return None
-    if not value > 0:
-        return f"A number of positions is above 0; your prediction is {value:g}."
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
 
 
 def _about(value: float) -> Any:
@@ -33,7 +32,8 @@ PREDICT_TURN = Exercise(
     name="predict_slowest_turn", slug="positions", task="predict-turn",
     title="Once around", kind="predict", points=0.25, difficulty=2, importance=3, minutes=5,
     parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 47_117, equation="eq-wavelength", judge=_judge, probes=asked,
+    reference=lambda: 47_117, equation="eq-wavelength",
+    judge=number_near(SLOWEST, 0.12 * SLOWEST, "A number of positions is above 0", 0), probes=asked,
     next_rung=(
         "A model that was trained on 4096 positions has seen a twelfth of that turn, and nothing "
         "of the rest."

@@ -13,7 +13,7 @@ from grading.exercise import Answer, Inputs, Misconception, Probe, Seen
 from grading.observation.seen import Error
 from grading.observation.values import Array, Other, as_arrays, described
 
-__all__ = ["BROKEN", "RIGHT", "Diagnosis", "asked", "near", "weight_near"]
+__all__ = ["BROKEN", "RIGHT", "Diagnosis", "asked", "near", "number_near", "weight_near"]
 
 Recogniser = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
@@ -26,19 +26,42 @@ def _nothing(generator: Any) -> Inputs:
 asked = (Probe(name="the question", draw=_nothing, edge=True),)
 
 
-def weight_near(truth: float, tolerance: float) -> Callable[[Seen], str | None]:
-    """Accept a weight within a tolerance; the measured value is shown by the next cell only."""
+def number_near(
+    truth: float,
+    tolerance: float,
+    rule: str = "",
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Callable[[Seen], str | None]:
+    """Accept a number within a tolerance; the measured value is shown by the next cell only.
+
+    Args:
+        truth: the number asked for.
+        tolerance: how far a prediction may lie from it.
+        rule: what every such number obeys, as the beginning of a sentence.
+        low: the least number that the rule allows.
+        high: the largest.
+
+    Returns:
+        The judge of a prediction.
+    """
 
     def judge(one: Seen) -> str | None:
         value = float(one.outputs[0])
         if math.isfinite(value) and abs(value - truth) <= tolerance:
             return None
-        if not 0 <= value <= 1:
-            percent = " Is it meant in per cent?" if 1 < value <= 100 else ""
-            return f"A weight lies between 0 and 1; your prediction is {value:g}.{percent}"
+        if rule and not low <= value <= high:
+            is_share = (low, high) == (0, 1) and 1 < value <= 100
+            percent = " Is it meant in per cent?" if is_share else ""
+            return f"{rule}; your prediction is {value:g}.{percent}"
         return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
 
     return judge
+
+
+def weight_near(truth: float, tolerance: float) -> Callable[[Seen], str | None]:
+    """Accept a weight within a tolerance."""
+    return number_near(truth, tolerance, "A weight lies between 0 and 1", 0, 1)
 
 
 def near(number: float, tolerance: float) -> Recogniser:

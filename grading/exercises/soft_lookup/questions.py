@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, weight_near
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.shared.questions import (
+    BROKEN,
+    RIGHT,
+    Diagnosis,
+    asked,
+    near,
+    number_near,
+    weight_near,
+)
 from grading.late import Tensor, late, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT_FAR", "PREDICT_HOT"]
@@ -33,18 +40,12 @@ PREDICT_HOT = Exercise(
 )  # fmt: skip
 
 
-def _height(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value - 12) <= 0.1:
-        return None
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
-
-
 PREDICT_FAR = Exercise(
     name="predict_far_height", slug="soft-lookup", task="predict-far", title="Far outside",
     kind="predict", points=0.25, difficulty=2, importance=2, minutes=5,
     parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 12.0, equation="eq-kernel-regression", judge=_height, probes=asked,
+    reference=lambda: 12.0, equation="eq-kernel-regression",
+    judge=number_near(12, 0.1), probes=asked,
     next_rung="Shares are shared out however far all keys are: a softmax cannot say “nowhere”.",
     misconceptions=(
         Misconception(code="FAR-ZERO", wrong=lambda: 0.0, recognise=near(0.0, 0.5), sentence=(

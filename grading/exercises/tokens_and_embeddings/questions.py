@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, number_near
 from grading.late import torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "PREDICT_SHARE", "PREDICT_TOKENS", "SHARE", "TOKENS"]
@@ -17,18 +16,11 @@ TOKENS = 9
 SHARE = 0.310
 
 
-def _judge_tokens(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if value == TOKENS:
-        return None
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
-
-
 PREDICT_TOKENS = Exercise(
     name="predict_tokens_of_a_word", slug="tokens-and-embeddings", task="predict",
     title="A word that was never seen", kind="predict", points=0.5, difficulty=1, importance=3,
     minutes=5, parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: TOKENS, equation="eq-lowest-rank", judge=_judge_tokens, probes=asked,
+    reference=lambda: TOKENS, equation="eq-lowest-rank", judge=number_near(TOKENS, 0), probes=asked,
     next_rung="No text is unknown to bytes. What it costs is length.",
     misconceptions=(
         Misconception(code="TOKENS-CHARS", wrong=lambda: 3, recognise=near(3, 0.1), sentence=(
@@ -48,21 +40,12 @@ PREDICT_TOKENS = Exercise(
 )  # fmt: skip
 
 
-def _judge_share(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value - SHARE) <= 0.03:
-        return None
-    if not 0 <= value <= 1:
-        percent = " Is it meant in per cent?" if 1 < value <= 100 else ""
-        return f"A share lies between 0 and 1; your prediction is {value:g}.{percent}"
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
-
-
 PREDICT_SHARE = Exercise(
     name="predict_share_of_the_table", slug="tokens-and-embeddings", task="share",
     title="How much of GPT-2 is its table?", kind="predict", points=0.5, difficulty=1,
     importance=2, minutes=5, parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: 0.31, equation="eq-unembed", judge=_judge_share, probes=asked,
+    reference=lambda: 0.31, equation="eq-unembed",
+    judge=number_near(SHARE, 0.03, "A share lies between 0 and 1", 0, 1), probes=asked,
     next_rung="In GPT-3 it is 0.4 %: layers grow with the square of the width, a table does not.",
     misconceptions=(
         Misconception(code="SHARE-NOTHING", wrong=lambda: 0.004, recognise=near(0.0, 0.1),

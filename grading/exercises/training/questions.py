@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, number_near
 from grading.late import Tensor, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "NOTHING_LEARNT", "PREDICT"]
@@ -15,20 +15,12 @@ __all__ = ["BUGS", "FIND_THE_BUG", "NOTHING_LEARNT", "PREDICT"]
 NOTHING_LEARNT = math.log(50_257)
 
 
-def _judge(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value - NOTHING_LEARNT) <= 0.1:
-        return None
-    if value < 0:
-        return f"A surprise is never below 0; your prediction is {value:g}."
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
-
-
 PREDICT = Exercise(
     name="predict_first_loss", slug="training", task="predict",
     title="Predict: before the first step", kind="predict", points=0.5, difficulty=1, importance=3,
     minutes=5, parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: NOTHING_LEARNT, equation="eq-surprise", judge=_judge, probes=asked,
+    reference=lambda: NOTHING_LEARNT, equation="eq-surprise",
+    judge=number_near(NOTHING_LEARNT, 0.1, "A surprise is never below 0", 0), probes=asked,
     next_rung="The next task measures what becomes of it where the logits are not equal.",
     misconceptions=(
         Misconception(code="FIRST-BITS", wrong=lambda: math.log2(50_257),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grading.exercise import Exercise, Misconception, Output, Seen
-from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near
+from grading.exercise import Exercise, Misconception, Output
+from grading.exercises.shared.questions import BROKEN, RIGHT, Diagnosis, asked, near, number_near
 from grading.late import Tensor, torch
 
 __all__ = ["BUGS", "FIND_THE_BUG", "LEFT_OF_IT", "PREDICT"]
@@ -15,20 +15,12 @@ __all__ = ["BUGS", "FIND_THE_BUG", "LEFT_OF_IT", "PREDICT"]
 LEFT_OF_IT = 2.0**-6
 
 
-def _judge(one: Seen) -> str | None:
-    value = float(one.outputs[0])
-    if math.isfinite(value) and abs(value - LEFT_OF_IT) <= 0.008:
-        return None
-    if not -1 <= value <= 1:
-        return f"A cosine lies between −1 and 1; your prediction is {value:g}."
-    return f"Your prediction is {value:g}. Run the next cell and compare, then think again."
-
-
 PREDICT = Exercise(
     name="predict_embedding_left", slug="transformer-block", task="predict",
     title="Twelve sums, each normalised", kind="predict", points=0.5, difficulty=2, importance=3,
     minutes=5, parameters=(), outputs=(Output(name="prediction", kind="number"),),
-    reference=lambda: LEFT_OF_IT, equation="eq-places", judge=_judge, probes=asked,
+    reference=lambda: LEFT_OF_IT, equation="eq-places",
+    judge=number_near(LEFT_OF_IT, 0.008, "A cosine lies between −1 and 1", -1, 1), probes=asked,
     next_rung="The next task measures it, and what a pre-norm stream keeps.",
     misconceptions=(
         Misconception(code="LEFT-LIKEPRE", wrong=lambda: 1 / math.sqrt(13),
