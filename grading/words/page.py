@@ -66,7 +66,7 @@ def _example(one: Example) -> str:
         f'<tr><th scope="row" style="{CELL};text-align:left">{escape(row_name(one))}, {name}</th>'
         + "".join(f'<td style="{CELL}">{escape(number)}</td>' for number in row)
         + "</tr>"
-        for name, row in (rows(one)).items()
+        for name, row in rows(one).items()
     )
     shown_rows = (
         f'<div style="{WIDE}"><table style="{TABLE}">{table}</table></div>' if table else ""
